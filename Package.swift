@@ -1,0 +1,160 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target of the package is compiled with.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A static executable starts in under a millisecond; the dynamic standard library alone costs three.
+let staticExecutable: [LinkerSetting] = [
+    .unsafeFlags([
+        "-static-executable",
+        "-Xlinker", "--start-group",
+        "-lFoundationEssentials", "-l_FoundationCollections", "-l_FoundationCShims", "-lswiftSynchronization",
+        "-Xlinker", "--end-group",
+    ])
+]
+
+func room(
+    _ name: String, _ dependencies: [Target.Dependency] = [], linkerSettings: [LinkerSetting] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: strict,
+        linkerSettings: linkerSettings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency], _ linkerSettings: [LinkerSetting] = []) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linkerSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+
+let package = Package(
+    name: "gantry",
+    products: [
+        .executable(name: "gantry", targets: ["gantry"]),
+        .executable(name: "gantryd", targets: ["gantryd"]),
+        .executable(name: "gantry-runtime", targets: ["gantry-runtime"]),
+    ],
+    dependencies: [
+        // Command-line grammar and help texts.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // Sockets and event loops of the daemon.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        // The registry client: connection pools, TLS, proxies, redirects.
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        // SHA-256 of every blob.
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        // The one database.
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // The daemon's log.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        // Floor 0: what Swift cannot import, and C libraries by name.
+        .target(name: "CLinux", exclude: ["README.md"]),
+        .systemLibrary(name: "CSeccomp"),
+        .systemLibrary(name: "CArchive"),
+        .systemLibrary(name: "CZlib"),
+        .systemLibrary(name: "CZstd"),
+        .systemLibrary(name: "CISAL"),
+        .systemLibrary(name: "CNFTables"),
+        room("JSON"),
+
+        // Floor 1
+        room("Linux", ["CLinux"]),
+        room("OCI", ["JSON"]),
+        room("DockerAPI", ["JSON"]),
+
+        // Floor 2
+        room("Netlink", ["Linux", "CLinux"]),
+        room("Cgroups", ["Linux", "CLinux"]),
+
+        // Floor 3
+        room("Runtime", ["Linux", "CLinux", "Cgroups", "OCI", "JSON", "CSeccomp"]),
+        room("Monitor", ["Runtime", "Linux", "CLinux"]),
+        room(
+            "Store",
+            [
+                "Linux", "OCI", "JSON",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        room("Networking", ["Netlink", "Linux", "CLinux", "CNFTables"]),
+
+        // Floor 4
+        room(
+            "Layers",
+            [
+                "Store", "Linux", "CLinux", "OCI", "CArchive", "CZlib", "CZstd", "CISAL",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        room(
+            "Registry",
+            [
+                "Store", "OCI", "JSON", "Linux",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ] + nio),
+
+        // Floor 5
+        room(
+            "Images",
+            [
+                "Layers", "Registry", "Store", "OCI", "JSON", "Linux",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        room(
+            "Engine",
+            [
+                "Images", "Layers", "Networking", "Monitor", "Runtime", "Cgroups", "Store", "OCI", "JSON", "Linux",
+                "CLinux", "DockerAPI",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        room("HTTP", nio),
+
+        // Floor 6
+        room(
+            "APIServer",
+            [
+                "HTTP", "DockerAPI", "Engine", "Images", "Networking", "OCI", "JSON", "Linux",
+                .product(name: "Logging", package: "swift-log"),
+            ] + nio),
+
+        // Floor 7
+        room(
+            "CommandLine",
+            [
+                "DockerAPI", "JSON", "OCI", "Linux", "CLinux",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        // Programs
+        program("gantry", ["CommandLine"], staticExecutable),
+        program("gantry-runtime", ["Monitor", "Runtime", "Linux"], staticExecutable),
+        program(
+            "gantryd",
+            [
+                "APIServer", "Engine", "Images", "Networking", "Store", "Linux", "DockerAPI", "JSON",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ] + nio),
+
+        // Tests
+        tests("JSONTests", ["JSON"]),
+    ]
+)

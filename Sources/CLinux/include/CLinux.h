@@ -1,0 +1,13 @@
+#ifndef GANTRY_CLINUX_H
+#define GANTRY_CLINUX_H
+
+// The system calls and constants that Swift cannot import. One function per call; each returns
+// its result, or -errno. No policy lives here.
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "messages.h"
+
+#endif

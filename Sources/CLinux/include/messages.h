@@ -1,0 +1,15 @@
+#ifndef GANTRY_CLINUX_MESSAGES_H
+#define GANTRY_CLINUX_MESSAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// sendmsg(2) of `length` bytes with up to 253 descriptors as SCM_RIGHTS. MSG_NOSIGNAL is always set.
+ssize_t linux_send_message(int socket, const void *bytes, size_t length, const int *descriptors, size_t count, int flags);
+
+/// recvmsg(2); descriptors arrive close-on-exec. `count` holds the room in `descriptors` on entry and the number
+/// received on return. A truncated message is -EMSGSIZE (its descriptors are closed).
+ssize_t linux_receive_message(int socket, void *bytes, size_t length, int *descriptors, size_t *count, int flags);
+
+#endif
