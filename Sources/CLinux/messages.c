@@ -69,3 +69,8 @@ ssize_t linux_receive_message(int socket, void *bytes, size_t length, int *descr
     *count = found;
     return received;
 }
+
+const char *linux_error_text(int code)
+{
+    return strerrordesc_np(code);
+}

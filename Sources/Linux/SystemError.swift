@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// A system call that failed: what was tried, on what, and the kernel's answer.
@@ -20,7 +21,7 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     /// The kernel's answer in words, lower case: `no such file or directory`.
     package var reason: String {
         // Static text that glibc never frees, and never translated.
-        guard let message = strerrordesc_np(code) else { return "error \(code)" }
+        guard let message = linux_error_text(code) else { return "error \(code)" }
         let words = String(cString: message)
         guard let first = words.first else { return "error \(code)" }
         return first.lowercased() + words.dropFirst()

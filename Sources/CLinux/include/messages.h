@@ -12,4 +12,7 @@ ssize_t linux_send_message(int socket, const void *bytes, size_t length, const i
 /// received on return. A truncated message is -EMSGSIZE (its descriptors are closed).
 ssize_t linux_receive_message(int socket, void *bytes, size_t length, int *descriptors, size_t *count, int flags);
 
+/// The kernel's words for an errno value (strerrordesc_np(3)): static text, never translated, or NULL.
+const char *linux_error_text(int code);
+
 #endif
