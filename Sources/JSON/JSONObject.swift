@@ -1,0 +1,70 @@
+/// The members of a JSON object in their order. A name stands once; the last value wins, as in Go.
+package struct JSONObject: Sendable, Equatable, Sequence {
+    private var members: [(key: String, value: JSON)] = []
+    /// Positions by name; built only once an object is too large to search from end to end.
+    private var positions: [String: Int] = [:]
+    private static let searchLimit = 16
+
+    package init() {}
+
+    package init(_ members: some Sequence<(String, JSON)>) {
+        for (key, value) in members { self[key] = value }
+    }
+
+    package var keys: [String] { members.map(\.key) }
+    package var count: Int { members.count }
+    package var isEmpty: Bool { members.isEmpty }
+
+    package subscript(key: String) -> JSON? {
+        get { position(of: key).map { members[$0].value } }
+        set {
+            let found = position(of: key)
+            switch (found, newValue) {
+            case (let position?, let value?):
+                members[position].value = value
+            case (nil, let value?):
+                members.append((key, value))
+                if members.count == Self.searchLimit + 1 {
+                    for (index, member) in members.enumerated() { positions[member.key] = index }
+                } else if members.count > Self.searchLimit {
+                    positions[key] = members.count - 1
+                }
+            case (let position?, nil):
+                members.remove(at: position)
+                positions.removeAll()
+                if members.count > Self.searchLimit {
+                    for (index, member) in members.enumerated() { positions[member.key] = index }
+                }
+            case (nil, nil):
+                break
+            }
+        }
+    }
+
+    /// The value whose name equals `key`, or else equals it without regard to ASCII case (encoding/json in Go).
+    package func value(matching key: String) -> JSON? {
+        if let exact = self[key] { return exact }
+        let folded = key.utf8.map(JSONObject.lowercase)
+        return members.first {
+            $0.key.utf8.count == folded.count && $0.key.utf8.lazy.map(JSONObject.lowercase).elementsEqual(folded)
+        }?.value
+    }
+
+    package func makeIterator() -> AnyIterator<(String, JSON)> {
+        var iterator = members.makeIterator()
+        return AnyIterator { iterator.next().map { ($0.key, $0.value) } }
+    }
+
+    /// Two objects are equal when they have the same members, in whatever order.
+    package static func == (left: JSONObject, right: JSONObject) -> Bool {
+        left.count == right.count && left.allSatisfy { right[$0.0] == $0.1 }
+    }
+
+    private func position(of key: String) -> Int? {
+        members.count > Self.searchLimit ? positions[key] : members.firstIndex { $0.key == key }
+    }
+
+    private static func lowercase(_ byte: UInt8) -> UInt8 {
+        (65...90).contains(byte) ? byte + 32 : byte
+    }
+}
