@@ -1,0 +1,57 @@
+# What people do daily. `make help` lists it; each target installs the Debian and PyPI packages it needs, by name, and says so.
+
+SHELL := /bin/bash
+SWIFT ?= swift
+PREFIX ?= /usr/local
+DESTDIR ?=
+BIN := .build/release
+
+# One configuration everywhere. Without --disable-testable-imports `swift test` would compile the whole release build a
+# second time, with other flags; with it only the tests themselves are compiled.
+RELEASE := -c release
+TESTING := $(RELEASE) --disable-testable-imports --disable-xctest
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint format bench demo demo-clean fuzz install clean
+
+help: ## list the targets
+	@echo 'usage: make TARGET'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
+
+build: ## release binaries under .build/release: gantry, gantryd, gantry-runtime, gantry-monitor
+	@scripts/need build
+	$(SWIFT) build $(RELEASE)
+	@ln -sfn gantry-runtime $(BIN)/gantry-monitor
+
+test: build ## build and run every test; FILTER=name runs some
+	@scripts/need test
+	$(SWIFT) test $(TESTING) $(if $(FILTER),--filter $(FILTER))
+
+lint: ## check format, room READMEs and the architecture page
+	$(SWIFT) format lint --strict -r Sources Tests Package.swift
+	@scripts/lint
+
+format: ## format the sources in place
+	$(SWIFT) format -i -r Sources Tests Package.swift
+
+demo: build ## containers from nothing: import an image, run, log, publish a port
+	@scripts/need demo
+	@scripts/demo
+
+demo-clean: ## remove what the demo left: containers, image, daemon, its directories
+	@scripts/demo clean
+
+bench: build ## compare with Docker and Podman where installed; ROUNDS=n, ROWS=name,name
+	@scripts/need bench
+	@.venv/bin/python Benchmarks/bench.py
+
+fuzz: build ## throw SECONDS=60 of broken requests at a daemon of its own; SEED=n repeats a run
+	@python3 scripts/fuzz.py
+
+install: build ## copy the programs to DESTDIR/PREFIX/bin
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 0755 $(BIN)/gantry $(BIN)/gantryd $(BIN)/gantry-runtime $(DESTDIR)$(PREFIX)/bin/
+	ln -sfn gantry-runtime $(DESTDIR)$(PREFIX)/bin/gantry-monitor
+
+clean: ## remove what was built
+	rm -rf .build .venv .tools
