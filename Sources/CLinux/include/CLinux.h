@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "filters.h"
 #include "messages.h"
+#include "mounts.h"
+#include "processes.h"
+#include "terminals.h"
 
 #endif
