@@ -1,0 +1,39 @@
+package import Images
+package import Linux
+package import Networking
+
+/// What can go wrong with containers. Descriptions are meant for the person who typed the command; words that programs look
+/// for are Docker's.
+package enum EngineError: Error, Sendable, CustomStringConvertible {
+    case noSuchContainer(String)
+    case noSuchExec(String)
+    case noSuchNetwork(String)
+    /// A prefix that several containers share.
+    case ambiguous(String)
+    /// The request contradicts what exists: a taken name, a running container to be removed, and so on.
+    case conflict(String)
+    case invalid(String)
+    /// The container is not running: its identifier.
+    case notRunning(String)
+    case image(ImageError)
+    case network(NetworkError)
+    /// The first process could not be started: Docker's exit code (125, 126, 127), and why.
+    case launch(exitCode: Int32, message: String)
+    case system(SystemError)
+    case internalFailure(String)
+
+    package var description: String {
+        switch self {
+        case .noSuchContainer(let name): "No such container: \(name)"
+        case .noSuchExec(let id): "No such exec instance: \(id)"
+        case .noSuchNetwork(let name): "network \(name) not found"
+        case .ambiguous(let prefix): "Multiple IDs found with provided prefix: \(prefix)"
+        case .conflict(let text), .invalid(let text), .internalFailure(let text): text
+        case .notRunning(let id): "container \(id) is not running"
+        case .image(let error): "\(error)"
+        case .network(let error): "\(error)"
+        case .launch(_, let message): message
+        case .system(let error): "\(error)"
+        }
+    }
+}
