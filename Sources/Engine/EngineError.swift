@@ -1,6 +1,11 @@
 package import Images
 package import Linux
+internal import Cgroups
+internal import Layers
+internal import Monitor
 package import Networking
+internal import Runtime
+internal import Store
 
 /// What can go wrong with containers. Descriptions are meant for the person who typed the command; words that programs look
 /// for are Docker's.
@@ -21,6 +26,19 @@ package enum EngineError: Error, Sendable, CustomStringConvertible {
     case launch(exitCode: Int32, message: String)
     case system(SystemError)
     case internalFailure(String)
+
+    /// An error of a room below, as this room's.
+    init(wrapping error: any Error) {
+        self =
+            switch error {
+            case let error as EngineError: error
+            case let error as ImageError: .image(error)
+            case let error as NetworkError: .network(error)
+            case let error as SystemError: .system(error)
+            case let error as LaunchFailure: .launch(exitCode: error.exitCode, message: error.message)
+            default: .internalFailure("\(error)")
+            }
+    }
 
     package var description: String {
         switch self {

@@ -1,0 +1,37 @@
+internal import Glibc
+internal import OCI
+
+/// The time of day, as the API writes it.
+enum Clock {
+    /// Nanoseconds since 1970.
+    static func nanoseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    /// RFC 3339 with nanoseconds, UTC.
+    static func text() -> String { Timestamp.now().description }
+}
+
+/// `5 minutes`, `About an hour`: as Docker words a span of time.
+func humanDuration(seconds: Int64) -> String {
+    let minutes = seconds / 60
+    let hours = (seconds + 1800) / 3600
+    return switch seconds {
+    case ..<1: "Less than a second"
+    case 1: "1 second"
+    case ..<60: "\(seconds) seconds"
+    case ..<120: "About a minute"
+    case ..<3600: "\(minutes) minutes"
+    default:
+        switch hours {
+        case ..<2: "About an hour"
+        case ..<48: "\(hours) hours"
+        case ..<(24 * 7 * 2): "\(hours / 24) days"
+        case ..<(24 * 30 * 2): "\(hours / 24 / 7) weeks"
+        case ..<(24 * 365 * 2): "\(hours / 24 / 30) months"
+        default: "\(hours / 24 / 365) years"
+        }
+    }
+}

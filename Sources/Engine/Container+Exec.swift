@@ -1,0 +1,152 @@
+internal import DockerAPI
+internal import Glibc
+internal import Linux
+internal import Monitor
+internal import Runtime
+
+extension Container {
+    /// As many finished exec instances are remembered, the oldest forgotten first.
+    private static let memory = 64
+
+    func createExec(_ request: ExecCreateRequest) throws(EngineError) -> String {
+        guard !(request.Cmd?.words ?? []).isEmpty else { throw .invalid("No exec command specified") }
+        try requireLive()
+        let exec = makeIdentifier()
+        forgetOldExecs()
+        execs[exec] = ExecInstance(id: exec, request: request)
+        environment.index.insert(exec: exec, of: id)
+        publish("exec_create: " + Self.words(request), ["execID": exec])
+        return exec
+    }
+
+    private func requireLive() throws(EngineError) {
+        guard record.state.Running else { throw .conflict("container \(id) is not running") }
+        if record.state.Paused {
+            throw .conflict("container \(id) is paused, unpause the container before exec")
+        }
+    }
+
+    private static func words(_ request: ExecCreateRequest) -> String {
+        (request.Cmd?.words ?? []).joined(separator: " ")
+    }
+
+    private func forgetOldExecs() {
+        let ended = execs.values.filter { if case .ended = $0.phase { true } else { false } }
+        guard ended.count >= Self.memory, let victim = ended.first else { return }
+        execs[victim.id] = nil
+        environment.index.remove(exec: victim.id)
+    }
+
+    /// nil when detached; returns once the process runs.
+    func startExec(_ exec: String, _ start: ExecStartRequest) async throws(EngineError) -> AttachedStream? {
+        guard var instance = execs[exec] else { throw .noSuchExec(exec) }
+        guard case .created = instance.phase else {
+            throw .conflict("Error: Exec command \(exec) has already run")
+        }
+        try requireLive()
+        guard let link else { throw .notRunning(id) }
+        let request = instance.request
+        let spec = try execSpec(request, start)
+        publish("exec_start: " + Self.words(request), ["execID": exec])
+        instance.phase = .starting(nil)
+        execs[exec] = instance
+        if start.Detach {
+            try attempt { try link.exec(id: exec, spec, stream: nil) }
+            try await awaitExec(exec)
+            return nil
+        }
+        let pair = try attempt { try LocalSocketPair(Int32(SOCK_STREAM.rawValue)) }
+        let stream = try send(pair, exec, spec, link)
+        try await awaitExec(exec)
+        return AttachedStream(descriptor: stream, isTerminal: request.Tty)
+    }
+
+    private func send(
+        _ pair: consuming LocalSocketPair, _ exec: String, _ spec: ExecSpec, _ link: MonitorLink
+    ) throws(EngineError) -> Descriptor {
+        let ours = pair.first
+        let theirs = pair.second
+        do {
+            try link.exec(id: exec, spec, stream: theirs)
+        } catch {
+            throw EngineError(wrapping: error)
+        }
+        return ours
+    }
+
+    private func awaitExec(_ exec: String) async throws(EngineError) {
+        let failure: LaunchFailure? = await withCheckedContinuation { continuation in
+            execs[exec]?.phase = .starting(continuation)
+        }
+        guard let failure else { return }
+        throw .launch(
+            exitCode: failure.exitCode,
+            message: "OCI runtime exec failed: exec failed: unable to start container process: \(failure.message)")
+    }
+
+    private func execSpec(_ request: ExecCreateRequest, _ start: ExecStartRequest) throws(EngineError) -> ExecSpec {
+        let plan = LaunchPlan(record: record, files: files)
+        var spec = ExecSpec()
+        spec.args = request.Cmd?.words ?? []
+        var config = record.config
+        config.Tty = request.Tty
+        spec.env = LaunchPlan.merge(LaunchPlan.environment(config), request.Env ?? [])
+        let directory = request.WorkingDir.isEmpty ? record.config.WorkingDir : request.WorkingDir
+        spec.cwd = directory.isEmpty ? "/" : directory
+        spec.user = .name(request.User.isEmpty ? record.config.User : request.User)
+        spec.additionalGroups = record.host.GroupAdd ?? []
+        let mask = request.Privileged ? Capability.all : try plan.capabilities()
+        spec.capabilities = CapabilitySets(mask)
+        spec.noNewPrivileges = plan.noNewPrivileges
+        if !plan.isUnconfined, !request.Privileged {
+            spec.seccomp = try attempt { try environment.filters.filter(capabilities: mask) }
+        }
+        spec.tty = request.Tty
+        let size = start.ConsoleSize ?? request.ConsoleSize ?? []
+        if size.count == 2 {
+            spec.rows = UInt16(clamping: size[0])
+            spec.columns = UInt16(clamping: size[1])
+        }
+        spec.openStdin = request.AttachStdin
+        spec.stdinOnce = true
+        return spec
+    }
+
+    func execStarted(_ exec: String, _ pid: Int32) {
+        guard let instance = execs[exec] else { return }
+        execs[exec]?.phase = .running(pid: pid)
+        if case .starting(let continuation) = instance.phase { continuation?.resume(returning: nil) }
+    }
+
+    func execFailed(_ exec: String, _ failure: LaunchFailure) {
+        guard let instance = execs[exec] else { return }
+        execs[exec]?.phase = .ended(code: failure.exitCode)
+        if case .starting(let continuation) = instance.phase { continuation?.resume(returning: failure) }
+    }
+
+    func execEnded(_ exec: String, _ code: Int32) {
+        guard let instance = execs[exec] else { return }
+        switch instance.phase {
+        case .created, .ended: return
+        case .starting(let continuation):
+            execs[exec]?.phase = .ended(code: code)
+            continuation?.resume(returning: nil)
+        case .running:
+            execs[exec]?.phase = .ended(code: code)
+        }
+        publish("exec_die", ["execID": exec, "exitCode": String(code)])
+    }
+
+    func resizeExec(_ exec: String, columns: Int, rows: Int) throws(EngineError) {
+        guard let instance = execs[exec] else { throw .noSuchExec(exec) }
+        guard case .running = instance.phase, let link else {
+            throw .conflict("cannot resize a stopped container: exec \(exec) is not running")
+        }
+        try attempt { try link.resize(columns: UInt16(clamping: columns), rows: UInt16(clamping: rows), exec: exec) }
+    }
+
+    func inspectExec(_ exec: String) throws(EngineError) -> ExecInspect {
+        guard let instance = execs[exec] else { throw .noSuchExec(exec) }
+        return instance.inspect(container: id)
+    }
+}

@@ -1,0 +1,203 @@
+internal import Cgroups
+internal import DockerAPI
+internal import Glibc
+internal import Linux
+internal import Monitor
+
+extension Container {
+    func kill(_ text: String?) throws(EngineError) {
+        let signal = try signalNumber(text ?? "KILL")
+        guard record.state.Running, let link else {
+            throw .conflict("cannot kill container: \(record.name): container \(id) is not running")
+        }
+        if signal == SIGKILL || signal == SIGTERM || signal == SIGINT || signal == SIGQUIT {
+            update(durably: false) { $0.wasStoppedByHand = true }
+        }
+        try attempt { try link.signal(signal, exec: nil) }
+        if record.state.Paused, signal == SIGKILL { thaw() }
+        publish("kill", ["signal": String(signal)])
+    }
+
+    private func signalNumber(_ text: String) throws(EngineError) -> Int32 {
+        guard let number = Signal.number(text) else { throw .invalid("invalid signal: \(text)") }
+        return number
+    }
+
+    /// False when it was not running.
+    func stop(signal text: String?, timeout: Int?) async throws(EngineError) -> Bool {
+        await takeTurn()
+        defer { endTurn() }
+        return try await end(signal: text, timeout: timeout)
+    }
+
+    /// Stops without taking a turn. Negative time-outs wait for ever.
+    private func end(signal text: String?, timeout: Int?) async throws(EngineError) -> Bool {
+        update(durably: false) { $0.wasStoppedByHand = true }
+        guard record.state.Running else { return false }
+        let config = record.config
+        let chosen = try signalNumber(text ?? config.StopSignal ?? "TERM")
+        let seconds = timeout ?? config.StopTimeout ?? 10
+        try? kill(String(chosen))
+        if record.state.Paused { thaw() }
+        if await !waitForExit(seconds: seconds < 0 ? nil : seconds) {
+            environment.log.info(
+                "container \(record.shortID) did not end within \(seconds) s of signal \(chosen); killing it")
+            try? kill("KILL")
+            _ = await waitForExit(seconds: nil)
+        }
+        publish("stop")
+        return true
+    }
+
+    func restart(signal: String?, timeout: Int?) async throws(EngineError) {
+        await takeTurn()
+        defer { endTurn() }
+        if isRemoved { throw .noSuchContainer(id) }
+        // A restart must not let `--rm` take the container away between stop and start.
+        let autoRemove = record.host.AutoRemove
+        if autoRemove { update(durably: false) { $0.host.AutoRemove = false } }
+        defer { if autoRemove { update { $0.host.AutoRemove = true } } }
+        _ = try await end(signal: signal, timeout: timeout)
+        try await launch()
+        publish("restart")
+    }
+
+    func pause() throws(EngineError) {
+        guard record.state.Running else { throw .notRunning(id) }
+        if record.state.Paused { throw .conflict("container \(id) is already paused") }
+        try attempt { try Cgroup(environment.hierarchy, path: cgroupPath).freeze() }
+        update { record in
+            record.state.Paused = true
+            record.state.Status = "paused"
+        }
+        publish("pause")
+    }
+
+    func unpause() throws(EngineError) {
+        guard record.state.Running else { throw .notRunning(id) }
+        guard record.state.Paused else { throw .conflict("Container \(id) is not paused") }
+        thaw()
+        publish("unpause")
+    }
+
+    private func thaw() {
+        do {
+            try Cgroup(environment.hierarchy, path: cgroupPath).thaw()
+        } catch {
+            environment.log.error("container \(record.shortID): \(error)")
+        }
+        update { record in
+            record.state.Paused = false
+            record.state.Status = "running"
+        }
+    }
+
+    func resize(columns: Int, rows: Int) throws(EngineError) {
+        guard record.state.Running, let link else { throw .notRunning(id) }
+        try attempt {
+            try link.resize(columns: UInt16(clamping: columns), rows: UInt16(clamping: rows), exec: nil)
+        }
+        publish("resize", ["height": String(rows), "width": String(columns)])
+    }
+
+    func rename(to name: String) throws(EngineError) {
+        let old = record.name
+        guard name != old else {
+            throw .invalid("Renaming a container with the same name as its current name")
+        }
+        try environment.index.reserve(name: name, for: id)
+        update { $0.name = name }
+        environment.index.release(name: old, of: id)
+        publish("rename", ["oldName": "/" + old])
+    }
+
+    func update(_ request: ContainerUpdateRequest) throws(EngineError) {
+        var host = record.host
+        if let value = request.CpuShares, value != 0 { host.CpuShares = value }
+        if let value = request.Memory, value != 0 { host.Memory = value }
+        if let value = request.NanoCpus, value != 0 { host.NanoCpus = value }
+        if let value = request.CpuPeriod, value != 0 { host.CpuPeriod = value }
+        if let value = request.CpuQuota, value != 0 { host.CpuQuota = value }
+        if let value = request.CpusetCpus, !value.isEmpty { host.CpusetCpus = value }
+        if let value = request.CpusetMems, !value.isEmpty { host.CpusetMems = value }
+        if let value = request.MemoryReservation, value != 0 { host.MemoryReservation = value }
+        if let value = request.MemorySwap, value != 0 { host.MemorySwap = value }
+        if let value = request.PidsLimit, value != 0 { host.PidsLimit = value }
+        if let value = request.BlkioWeight, value != 0 { host.BlkioWeight = value }
+        if let policy = request.RestartPolicy, !policy.Name.isEmpty { host.RestartPolicy = policy }
+        if record.state.Running {
+            try attempt {
+                try Cgroup(environment.hierarchy, path: cgroupPath).apply(CgroupLimits(host))
+            }
+        }
+        let changed = host
+        update { $0.host = changed }
+        publish("update")
+    }
+
+    /// Takes the container away.
+    func remove(force: Bool) async throws(EngineError) {
+        await takeTurn()
+        defer { endTurn() }
+        if isRemoved { throw .noSuchContainer(id) }
+        if record.state.Running {
+            guard force else {
+                let state = record.state.Paused ? "paused" : "running"
+                throw .conflict(
+                    "cannot remove container \"\(record.name)\": container is \(state): "
+                        + "stop the container before removing or force remove")
+            }
+            update(durably: false) { record in
+                record.host.AutoRemove = false
+                record.wasStoppedByHand = true
+            }
+            try? kill("KILL")
+            _ = await waitForExit(seconds: nil)
+        }
+        await cleanup?.value
+        isRemoved = true
+        environment.index.remove(id: id)
+        await releaseParts()
+        deleteParts()
+        publish("destroy")
+        settleRemoved(record.state.ExitCode)
+    }
+
+    /// `--restart`: again, after a pause that doubles from 100 ms up to a minute.
+    func restartIfAsked() {
+        let record = record
+        let policy = record.host.RestartPolicy
+        let wanted =
+            switch policy.Name {
+            case "always", "unless-stopped": true
+            case "on-failure":
+                record.state.ExitCode != 0
+                    && (policy.MaximumRetryCount == 0 || record.restartCount < policy.MaximumRetryCount)
+            default: false
+            }
+        guard wanted, !record.wasStoppedByHand, !isRemoved else { return }
+        let pause = min(60_000, 100 << min(record.restartCount, 10))
+        update { record in
+            record.restartCount += 1
+            record.state.Restarting = true
+            record.state.Status = "restarting"
+        }
+        Task {
+            try? await Task.sleep(for: .milliseconds(pause))
+            await self.restartNow()
+        }
+    }
+
+    private func restartNow() async {
+        update(durably: false) { record in
+            record.state.Restarting = false
+            if record.state.Status == "restarting" { record.state.Status = "exited" }
+        }
+        guard !record.wasStoppedByHand, !isRemoved, !environment.isShuttingDown else { return }
+        do {
+            _ = try await start()
+        } catch {
+            environment.log.error("container \(record.shortID) cannot be restarted: \(error)")
+        }
+    }
+}

@@ -1,0 +1,210 @@
+internal import Cgroups
+internal import DockerAPI
+internal import Glibc
+internal import Linux
+internal import Monitor
+internal import Networking
+internal import Runtime
+
+extension Container {
+    /// Starts the first process; false when it runs already.
+    func start() async throws(EngineError) -> Bool {
+        await takeTurn()
+        defer { endTurn() }
+        if isRemoved { throw .noSuchContainer(id) }
+        if record.state.Running {
+            if record.state.Paused {
+                throw .conflict("cannot start a paused container, try unpause instead")
+            }
+            return false
+        }
+        try await launch()
+        return true
+    }
+
+    /// The way from a record to a running process. The caller holds the turn.
+    func launch() async throws(EngineError) {
+        await cleanup?.value
+        cleanup = nil
+        do {
+            try await launchParts()
+        } catch {
+            await abandon(error)
+            throw error
+        }
+        let result = await started()
+        guard case .failed(let failure) = result else { return }
+        let error = EngineError.launch(exitCode: failure.exitCode, message: Self.wording(failure))
+        await abandon(error)
+        throw error
+    }
+
+    /// What programs and people know from Docker, around the runtime's own words.
+    static func wording(_ failure: LaunchFailure) -> String {
+        "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+            + "unable to start container process: \(failure.message)"
+    }
+
+    private func launchParts() async throws(EngineError) {
+        startResult = nil
+        linkClosed = false
+        let record = record
+        let plan = LaunchPlan(record: record, files: files)
+        // The monitor boots while everything else is prepared.
+        let link = try attempt { () throws in
+            try makeDirectories(runDirectory, mode: 0o700)
+            return try environment.spawner.spawn(runDirectory: runDirectory)
+        }
+        connect(link)
+        for attachment in early {
+            let options = attachment.options
+            try attempt {
+                try link.attach(
+                    stream: Descriptor(
+                        owning: try retrying("fcntl") { fcntl(attachment.stream.raw, F_DUPFD_CLOEXEC, 3) }),
+                    stdin: options.stdin, stdout: options.stdout, stderr: options.stderr)
+            }
+        }
+        early = []
+
+        var network: String?
+        if record.networkMode.hasPrefix("container:") {
+            network = try namespacePath(of: String(record.networkMode.dropFirst("container:".count)))
+        }
+        let seccomp =
+            try plan.isUnconfined
+            ? [] : attempt { try environment.filters.filter(capabilities: try plan.capabilities()) }
+        let cgroup = try attempt { try makeCgroup(record) }
+        let spec = try plan.spec(seccomp: seccomp, cgroups: cgroup.joins, joined: network)
+        let log = try attempt { () throws -> SharedDescriptor? in
+            guard record.host.LogConfig.`Type` != "none" else { return nil }
+            return SharedDescriptor(
+                try Descriptor.open(files.log, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, mode: 0o640))
+        }
+        try attempt {
+            let root = try environment.snapshots.mount(
+                id: id, readOnly: record.host.ReadonlyRootfs, volatile: record.host.AutoRemove)
+            try link.launch(spec, rootfs: root, log: try log?.duplicate())
+        }
+        if spec.networkComes { try await connectNetwork(record, link) }
+    }
+
+    private func connectNetwork(_ record: ContainerRecord, _ link: MonitorLink) async throws(EngineError) {
+        if record.networkMode == "none" {
+            let namespace = try await attemptAsync { try await self.environment.networks.isolatedNamespace() }
+            try attempt { try link.network(namespace: namespace, held: []) }
+            return
+        }
+        let request = EndpointRequest(
+            containerID: id, networkName: record.networkMode, hostname: record.config.Hostname,
+            macAddress: record.endpoints[record.networkMode]?.MacAddress ?? record.config.MacAddress ?? "",
+            ports: try PortPlan.requests(record))
+        let attachment = try await attemptAsync { try await self.environment.networks.attach(request) }
+        update(durably: false) { $0.endpoint = attachment.endpoint }
+        try attempt {
+            try writeHosts()
+            try link.network(namespace: attachment.namespace, held: attachment.held.map(\.raw))
+        }
+    }
+
+    /// The hosts file as the present endpoint demands.
+    func writeHosts() throws(SystemError) {
+        let record = record
+        try ContainerFiles.write(
+            ContainerFiles.hosts(
+                hostname: record.config.Hostname, domainname: record.config.Domainname,
+                address: record.endpoint?.ipAddress, extra: record.host.ExtraHosts ?? [],
+                gateway: record.endpoint?.gateway), to: files.hosts)
+    }
+
+    private func namespacePath(of name: String) throws(EngineError) -> String {
+        let other = try environment.index.find(name)
+        let state = other.record.state
+        guard state.Running else {
+            throw .conflict("cannot join network of a non running container: \(other.id)")
+        }
+        return "/proc/\(state.Pid)/ns/net"
+    }
+
+    private func makeCgroup(_ record: ContainerRecord) throws -> Cgroup {
+        try Cgroup.create(
+            environment.hierarchy, path: cgroupPath, limits: CgroupLimits(record.host))
+    }
+
+    nonisolated var cgroupPath: String {
+        let parent =
+            record.host.CgroupParent.isEmpty
+            ? environment.configuration.cgroupParent : record.host.CgroupParent
+        return parent + "/" + id
+    }
+
+    /// Listens to a monitor from now on.
+    func connect(_ link: MonitorLink) {
+        self.link = link
+        let (events, continuation) = AsyncStream.makeStream(of: MonitorEvent.self)
+        pump = Task {
+            for await event in events { await self.handle(event) }
+        }
+        link.start(on: environment.reactor) { event in
+            continuation.yield(event)
+            if case .closed = event { continuation.finish() }
+        }
+    }
+
+    private func started() async -> StartResult {
+        if let startResult { return startResult }
+        return await withCheckedContinuation { starting = $0 }
+    }
+
+    func finishStart(_ result: StartResult) {
+        startResult = result
+        starting?.resume(returning: result)
+        starting = nil
+    }
+
+    /// Undoes a start that did not succeed and records why.
+    private func abandon(_ error: EngineError) async {
+        link?.close()
+        if link != nil { await closed() }
+        link = nil
+        early = []
+        await releaseParts()
+        let code: Int32 = if case .launch(let code, _) = error { code } else { 128 }
+        update { record in
+            record.state.Error = "\(error)"
+            record.state.ExitCode = Int(code)
+            record.state.Running = false
+            record.state.Pid = 0
+            record.endpoint = nil
+            record.state.FinishedAt =
+                record.state.StartedAt == ContainerState.never
+                ? ContainerState.never : Clock.text()
+        }
+        settle(ContainerWaitResponse(StatusCode: Int(code), Error: .init(Message: "\(error)")))
+    }
+
+    /// Runs what a room below may refuse and wraps its error.
+    func attempt<Value: ~Copyable>(_ body: () throws -> Value) throws(EngineError) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw EngineError(wrapping: error)
+        }
+    }
+
+    func attemptAsync<Value: Sendable>(_ body: () async throws -> Value) async throws(EngineError) -> Value {
+        do {
+            return try await body()
+        } catch {
+            throw EngineError(wrapping: error)
+        }
+    }
+}
+
+extension SharedDescriptor {
+    /// A second owner of the same open file.
+    func duplicate() throws(SystemError) -> Descriptor {
+        let number = raw
+        return Descriptor(owning: try retrying("fcntl") { fcntl(number, F_DUPFD_CLOEXEC, 3) })
+    }
+}

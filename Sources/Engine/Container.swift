@@ -1,0 +1,128 @@
+internal import Cgroups
+internal import DockerAPI
+internal import Images
+internal import Layers
+internal import Linux
+internal import Logging
+internal import Monitor
+internal import Networking
+internal import Runtime
+internal import Synchronization
+
+/// One container. Its calls run on a queue of its own, where system calls may block; its record can be read without waiting.
+actor Container {
+    nonisolated let id: String
+    nonisolated let files: ContainerFiles
+    let environment: EngineEnvironment
+    nonisolated private let published: Mutex<ContainerRecord>
+    nonisolated private let queue: SerialQueue
+    nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+
+    /// The monitor beside the running container.
+    var link: MonitorLink?
+    /// Hands the monitor's events to this actor; ends with the link.
+    var pump: Task<Void, Never>?
+    /// What is left to do after the last exit; the next start waits for it.
+    var cleanup: Task<Void, Never>?
+    /// Streams of clients that attached before the start.
+    var early: [EarlyAttachment] = []
+    var starting: CheckedContinuation<StartResult, Never>?
+    var startResult: StartResult?
+    var waiters: [Int: Waiter] = [:]
+    var nextWaiter = 0
+    var execs: [String: ExecInstance] = [:]
+    var isRemoved = false
+    var linkClosed = false
+    var closing: [CheckedContinuation<Void, Never>] = []
+
+    /// One of start, stop, restart and remove at a time.
+    private var isBusy = false
+    private var turns: [CheckedContinuation<Void, Never>] = []
+
+    init(_ record: ContainerRecord, environment: EngineEnvironment) {
+        id = record.id
+        files = ContainerFiles(dataRoot: environment.configuration.dataRoot, id: record.id)
+        self.environment = environment
+        published = Mutex(record)
+        queue = SerialQueue(label: "gantry.container." + record.shortID)
+    }
+
+    /// The record as it is now.
+    nonisolated var record: ContainerRecord { published.withLock { $0 } }
+
+    /// Where the monitor keeps its socket and its state files.
+    nonisolated var runDirectory: String { environment.configuration.execRoot + "/containers/" + id }
+
+    /// Changes the record; `durably` writes its row as well.
+    func update(durably: Bool = true, _ change: (inout ContainerRecord) -> Void) {
+        let record = published.withLock { record in
+            change(&record)
+            return record
+        }
+        guard durably, !isRemoved else { return }
+        do {
+            try environment.store.save(record)
+        } catch {
+            environment.log.error("\(error)")
+        }
+    }
+
+    func publish(_ action: String, _ extra: [String: String] = [:]) {
+        let record = record
+        var attributes = record.config.Labels ?? [:]
+        attributes["image"] = record.config.Image
+        attributes["name"] = record.name
+        attributes.merge(extra) { $1 }
+        environment.journal.publish(
+            EventMessage(
+                Type: "container", Action: action, Actor: .init(ID: id, Attributes: attributes),
+                timeNano: Clock.nanoseconds()))
+    }
+
+    /// Waits for its turn; every call is matched by ``endTurn()``.
+    func takeTurn() async {
+        guard isBusy else {
+            isBusy = true
+            return
+        }
+        await withCheckedContinuation { turns.append($0) }
+    }
+
+    func endTurn() {
+        if turns.isEmpty { isBusy = false } else { turns.removeFirst().resume() }
+    }
+}
+
+struct EarlyAttachment: Sendable {
+    let stream: SharedDescriptor
+    let options: AttachOptions
+}
+
+enum StartResult: Sendable {
+    case started
+    case failed(LaunchFailure)
+}
+
+struct Waiter {
+    let condition: WaitCondition
+    let resume: (ContainerWaitResponse?) -> Void
+}
+
+/// What every container needs of the daemon.
+struct EngineEnvironment: Sendable {
+    let configuration: EngineConfiguration
+    let store: ContainerStore
+    let index: ContainerIndex
+    let journal: Journal
+    let images: ImageService
+    let snapshots: Snapshots
+    let networks: NetworkService
+    let spawner: MonitorSpawner
+    let reactor: MonitorReactor
+    let hierarchy: CgroupHierarchy
+    let filters: SeccompCache
+    let log: Logger
+    let shutdown: ShutdownFlag
+
+    var isShuttingDown: Bool { shutdown.isRaised }
+}

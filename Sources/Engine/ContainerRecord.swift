@@ -1,0 +1,31 @@
+internal import DockerAPI
+internal import Networking
+
+/// Everything about a container that outlives it and the daemon: one row of the database.
+struct ContainerRecord: Codable, Sendable {
+    let id: String
+    var name: String
+    /// RFC 3339 with nanoseconds, and the same in nanoseconds since 1970.
+    let created: String
+    let createdAt: Int64
+    /// The image's digest.
+    let image: String
+    let path: String
+    let args: [String]
+    var config: ContainerConfig
+    var host: HostConfig
+    var endpoints: [String: EndpointSettings]
+    var mounts: [MountPoint]
+    var state = ContainerState()
+    var restartCount = 0
+    var wasStoppedByHand = false
+    /// Its place in the bridge network while it runs.
+    var endpoint: Endpoint?
+
+    var shortID: String { String(id.prefix(12)) }
+
+    /// `bridge`, `host`, `none` or `container:…`.
+    var networkMode: String {
+        host.NetworkMode.isEmpty || host.NetworkMode == "default" ? "bridge" : host.NetworkMode
+    }
+}

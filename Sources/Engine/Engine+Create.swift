@@ -1,0 +1,258 @@
+internal import Cgroups
+package import DockerAPI
+internal import Glibc
+internal import Images
+internal import Linux
+internal import OCI
+
+extension Engine {
+    package func create(
+        name: String?, _ request: ContainerCreateRequest, platform: String?
+    ) async throws(EngineError) -> ContainerCreateResponse {
+        let id = makeIdentifier()
+        let image: ImageRecord
+        do {
+            image = try await environment.images.resolve(request.config.Image)
+        } catch {
+            throw .image(error)
+        }
+        var warnings: [String] = []
+        let record = try draft(id, request, image, platform, &warnings)
+        let chosen = try reserve(name, for: id)
+        do {
+            try prepare(record, named: chosen, image)
+        } catch {
+            environment.index.release(name: chosen, of: id)
+            throw error
+        }
+        return ContainerCreateResponse(Id: id, Warnings: warnings)
+    }
+
+    static func checked(name: String) throws(EngineError) -> String {
+        let bare = name.hasPrefix("/") ? String(name.dropFirst()) : name
+        let isValid =
+            bare.utf8.count > 1
+            && bare.utf8.enumerated().allSatisfy { index, byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                case UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-"): index > 0
+                default: false
+                }
+            }
+        guard isValid else {
+            throw .invalid(
+                "Invalid container name (\(bare)), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
+        }
+        return bare
+    }
+
+    private func reserve(_ name: String?, for id: String) throws(EngineError) -> String {
+        let index = environment.index
+        if let name, !name.isEmpty {
+            let name = try Self.checked(name: name)
+            try index.reserve(name: name, for: id)
+            return name
+        }
+        while true {
+            let name = NameGenerator.name { index.isFree(name: $0) }
+            // Somebody may have taken it in between.
+            if (try? index.reserve(name: name, for: id)) != nil { return name }
+        }
+    }
+
+    /// Directories, row and event; undone when one of them fails.
+    private func prepare(_ draft: ContainerRecord, named name: String, _ image: ImageRecord) throws(EngineError) {
+        var record = draft
+        record.name = name
+        let container = Container(record, environment: environment)
+        let files = container.files
+        let configuration = environment.configuration
+        do {
+            try files.makeDirectory()
+            let host = record.host
+            try ContainerFiles.write(record.config.Hostname + "\n", to: files.hostname)
+            try ContainerFiles.write(
+                ContainerFiles.hosts(
+                    hostname: record.config.Hostname, domainname: record.config.Domainname, address: nil,
+                    extra: host.ExtraHosts ?? [], gateway: nil), to: files.hosts)
+            try ContainerFiles.write(
+                ContainerFiles.resolver(
+                    servers: host.Dns.isEmpty ? configuration.dns : host.Dns,
+                    search: host.DnsSearch.isEmpty ? configuration.dnsSearch : host.DnsSearch,
+                    options: host.DnsOptions.isEmpty ? configuration.dnsOptions : host.DnsOptions,
+                    sharesHostNetwork: record.networkMode == "host"), to: files.resolver)
+            try environment.snapshots.prepare(id: record.id, image: image.layers)
+            try environment.store.save(record)
+        } catch {
+            try? environment.snapshots.remove(id: record.id)
+            removeTree(files.directory)
+            throw EngineError(wrapping: error)
+        }
+        environment.index.insert(container)
+        environment.journal.publish(
+            EventMessage(
+                Type: "container", Action: "create",
+                Actor: .init(
+                    ID: record.id,
+                    Attributes: (record.config.Labels ?? [:]).merging([
+                        "image": record.config.Image, "name": record.name,
+                    ]) { $1 }), timeNano: Clock.nanoseconds()))
+    }
+
+    /// The record that a request and its image amount to.
+    private func draft(
+        _ id: String, _ request: ContainerCreateRequest, _ image: ImageRecord, _ platform: String?,
+        _ warnings: inout [String]
+    ) throws(EngineError) -> ContainerRecord {
+        var config = request.config
+        var host = request.HostConfig
+        try check(platform, image)
+        config.merge(image.configuration.config)
+        try complete(&host)
+        if config.Hostname.isEmpty {
+            config.Hostname =
+                host.NetworkMode == "host" || host.UTSMode == "host" ? Self.hostname() : String(id.prefix(12))
+        }
+        let words = (config.Entrypoint?.words ?? []) + (config.Cmd?.words ?? [])
+        guard let path = words.first, !path.isEmpty else { throw .invalid("no command specified") }
+        if !config.WorkingDir.isEmpty, !config.WorkingDir.hasPrefix("/") {
+            throw .invalid("the working directory '\(config.WorkingDir)' is invalid, it needs to be an absolute path")
+        }
+        if let signal = config.StopSignal, !signal.isEmpty, Signal.number(signal) == nil {
+            throw .invalid("invalid signal: \(signal)")
+        }
+        try checkResources(&host, &warnings)
+        _ = try LaunchPlan.capabilities(
+            add: host.CapAdd?.words ?? [], drop: host.CapDrop?.words ?? [], privileged: host.Privileged)
+        let mounts = try BindPlan(host).mounts
+        for port in (config.ExposedPorts ?? [:]).keys { _ = try PortPlan.parse(port) }
+        var ports = config.ExposedPorts ?? [:]
+        for port in host.PortBindings.keys { ports[port.contains("/") ? port : port + "/tcp"] = EmptyObject() }
+        if !ports.isEmpty { config.ExposedPorts = ports }
+        let now = Timestamp.now()
+        let record = ContainerRecord(
+            id: id, name: "", created: now.description,
+            createdAt: now.seconds * 1_000_000_000 + Int64(now.nanoseconds), image: image.id.description, path: path,
+            args: Array(words.dropFirst()), config: config, host: host,
+            endpoints: request.NetworkingConfig?.EndpointsConfig ?? [:], mounts: mounts)
+        _ = try PortPlan.requests(record)
+        return record
+    }
+
+    private func check(_ platform: String?, _ image: ImageRecord) throws(EngineError) {
+        guard let platform, !platform.isEmpty else { return }
+        let wanted: Platform
+        do {
+            wanted = try Platform(platform)
+        } catch {
+            throw .invalid("\(error)")
+        }
+        guard wanted.architecture != image.configuration.architecture else { return }
+        throw .image(
+            .notFound(
+                "image with reference \(image.repoTags.first ?? image.id.description) was found but does not match the "
+                    + "specified platform: wanted \(platform), actual: \(image.configuration.os)/\(image.configuration.architecture)"
+            ))
+    }
+
+    /// Docker's defaults where the request is silent.
+    private func complete(_ host: inout HostConfig) throws(EngineError) {
+        let configuration = environment.configuration
+        switch host.NetworkMode {
+        case "", "default": host.NetworkMode = "bridge"
+        case "bridge", "host", "none": break
+        case let mode where mode.hasPrefix("container:"):
+            let other = try find(String(mode.dropFirst("container:".count)))
+            host.NetworkMode = "container:" + other.id
+        default: throw .noSuchNetwork(host.NetworkMode)
+        }
+        if host.ShmSize == 0 { host.ShmSize = configuration.sharedMemorySize }
+        if host.IpcMode.isEmpty { host.IpcMode = "private" }
+        if host.CgroupnsMode.isEmpty { host.CgroupnsMode = environment.hierarchy.isUnified ? "private" : "host" }
+        if host.RestartPolicy.Name.isEmpty { host.RestartPolicy.Name = "no" }
+        guard ["no", "always", "unless-stopped", "on-failure"].contains(host.RestartPolicy.Name) else {
+            throw .invalid(
+                "invalid restart policy: unknown policy '\(host.RestartPolicy.Name)'; "
+                    + "use one of 'no', 'always', 'on-failure', or 'unless-stopped'")
+        }
+        if host.AutoRemove, host.RestartPolicy.Name != "no" {
+            throw .invalid("can't create 'AutoRemove' container with restart policy")
+        }
+        if host.LogConfig.`Type`.isEmpty { host.LogConfig.`Type` = configuration.logDriver }
+        guard ["json-file", "none"].contains(host.LogConfig.`Type`) else {
+            throw .invalid(
+                "logger: no log driver named '\(host.LogConfig.`Type`)' is registered; use json-file or none")
+        }
+        if host.Runtime.isEmpty { host.Runtime = "gantry-runtime" }
+        if configuration.noNewPrivileges,
+            !(host.SecurityOpt ?? []).contains(where: { $0.hasPrefix("no-new-privileges") })
+        {
+            host.SecurityOpt = (host.SecurityOpt ?? []) + ["no-new-privileges"]
+        }
+        if !(host.VolumesFrom ?? []).isEmpty {
+            throw .invalid("--volumes-from is not available yet: volumes come with a later release")
+        }
+        if !(host.Links ?? []).isEmpty {
+            throw .invalid("--link is not available yet; give the address with --add-host NAME:ADDRESS")
+        }
+    }
+
+    private func checkResources(_ host: inout HostConfig, _ warnings: inout [String]) throws(EngineError) {
+        if host.Memory != 0, host.Memory < 6 << 20 { throw .invalid("Minimum memory limit allowed is 6MB") }
+        if host.Memory > 0, host.MemorySwap > 0, host.MemorySwap < host.Memory {
+            throw .invalid("Minimum memoryswap limit should be larger than memory limit, see usage")
+        }
+        if host.Memory == 0, host.MemorySwap > 0 {
+            throw .invalid("You should always set the Memory limit when using Memoryswap limit, see usage")
+        }
+        if host.Memory > 0, host.MemorySwap == 0 { host.MemorySwap = host.Memory * 2 }
+        let processors = Int64(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        if host.NanoCpus < 0 || host.NanoCpus > processors * 1_000_000_000 {
+            throw .invalid(
+                "range of CPUs is from 0.01 to \(processors).00, as there are only \(processors) CPUs available")
+        }
+        if host.NanoCpus > 0, host.CpuPeriod > 0 || host.CpuQuota > 0 {
+            throw .invalid("conflicting options: NanoCpus and CPU Period/Quota cannot both be set")
+        }
+        if let limit = host.PidsLimit, limit == 0 { host.PidsLimit = nil }
+    }
+
+    private static func hostname() -> String {
+        var name = utsname()
+        guard uname(&name) == 0 else { return "localhost" }
+        return withUnsafeBytes(of: name.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}
+
+extension ContainerConfig {
+    /// What the image says, where the request does not.
+    mutating func merge(_ image: ImageConfiguration.Config) {
+        if User.isEmpty { User = image.user }
+        if WorkingDir.isEmpty { WorkingDir = image.workingDir }
+        if Entrypoint == nil {
+            Entrypoint = image.entrypoint.map { Words($0) }
+            if Cmd == nil || Cmd?.words.isEmpty == true { Cmd = image.cmd.map { Words($0) } }
+        } else if Entrypoint?.words == [""] || Entrypoint?.words.isEmpty == true {
+            // An empty entrypoint in the request takes the image's away.
+            Entrypoint = nil
+            if Cmd == nil { Cmd = image.cmd.map { Words($0) } }
+        }
+        let given = Env ?? []
+        var merged = given
+        for variable in image.env {
+            let name = variable.prefix { $0 != "=" }
+            if !given.contains(where: { $0.prefix { $0 != "=" } == name }) { merged.append(variable) }
+        }
+        Env = merged
+        var ports = ExposedPorts ?? [:]
+        for port in image.exposedPorts { ports[port.contains("/") ? port : port + "/tcp"] = EmptyObject() }
+        ExposedPorts = ports.isEmpty ? nil : ports
+        var labels = image.labels
+        labels.merge(Labels ?? [:]) { $1 }
+        Labels = labels
+        if StopSignal == nil, !image.stopSignal.isEmpty { StopSignal = image.stopSignal }
+        if Shell == nil, let shell = image.shell { Shell = Words(shell) }
+    }
+}

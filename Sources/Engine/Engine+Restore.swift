@@ -1,0 +1,111 @@
+internal import Cgroups
+internal import DockerAPI
+internal import Glibc
+internal import Layers
+internal import Linux
+internal import Monitor
+internal import Networking
+
+extension Engine {
+    /// Finds the containers of earlier daemons: adopts those that live, settles those that ended meanwhile, and removes what no
+    /// container owns.
+    package func restore() async throws(EngineError) {
+        let environment = environment
+        let records = try environment.store.all()
+        var restarting: [Container] = []
+        for record in records {
+            let container = Container(record, environment: environment)
+            environment.index.insert(container)
+            if await container.adopt() { restarting.append(container) }
+        }
+        let live = environment.index.all.map(\.record).filter(\.state.Running)
+        await environment.networks.adopt(live.compactMap(\.endpoint))
+        sweep(keeping: Set(environment.index.all.map(\.id)), running: Set(live.map(\.id)))
+        for container in restarting { await container.restartIfAsked() }
+    }
+
+    /// Removes directories, snapshots and cgroups whose container is gone: the daemon may have been killed while it made or
+    /// unmade one.
+    private func sweep(keeping ids: Set<String>, running: Set<String>) {
+        let configuration = environment.configuration
+        for id in environment.snapshots.list() where !ids.contains(id) {
+            do {
+                try environment.snapshots.remove(id: id)
+            } catch {
+                environment.log.warning("\(error)")
+            }
+        }
+        for name in directoryNames(configuration.dataRoot + "/containers") where !ids.contains(name) {
+            removeTree(configuration.dataRoot + "/containers/" + name)
+        }
+        for name in directoryNames(configuration.execRoot + "/containers") where !running.contains(name) {
+            removeTree(configuration.execRoot + "/containers/" + name)
+        }
+        Cgroup.removeOrphans(environment.hierarchy, parent: configuration.cgroupParent, keeping: running)
+    }
+
+    /// Stops what works for clients. Containers go on.
+    package func shutdown() {
+        environment.shutdown.raise()
+        environment.reactor.stop()
+    }
+}
+
+extension Container {
+    /// Takes over a container that a daemon before this one left; true when its restart policy may want it back.
+    func adopt() async -> Bool {
+        let record = record
+        if record.state.Status == "restarting" {
+            update {
+                $0.state.Status = "exited"; $0.state.Restarting = false
+            }
+            return true
+        }
+        guard record.state.Running || record.state.Status == "created" else {
+            return false
+        }
+        do {
+            if let link = try MonitorLink.adopt(runDirectory: runDirectory) {
+                if let state = MonitorLink.readState(runDirectory: runDirectory), !record.state.Running {
+                    // Killed between the start and its record.
+                    update { record in
+                        record.state.Running = true
+                        record.state.Status = "running"
+                        record.state.Pid = Int(state.pid)
+                        record.state.StartedAt = Clock.text()
+                    }
+                }
+                connect(link)
+                return false
+            }
+        } catch {
+            environment.log.warning("container \(record.shortID): its monitor does not answer: \(error)")
+        }
+        guard record.state.Running else { return false }
+        let exit = MonitorLink.readExit(runDirectory: runDirectory)
+        Cgroup(environment.hierarchy, path: cgroupPath).kill()
+        linkClosed = true
+        ended(code: exit?.code ?? 137, oomKilled: exit?.oomKilled ?? false, at: exit?.finishedAt ?? Clock.text())
+        await cleanup?.value
+        return false
+    }
+}
+
+/// The entries of a directory; empty when there is none.
+func directoryNames(_ path: String) -> [String] {
+    guard let directory = opendir(path) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+        let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+}
+
+/// Removes a directory and all below it; what cannot be removed is swept at the next start.
+func removeTree(_ path: String) {
+    try? DirectoryTree.remove(path)
+}

@@ -1,0 +1,106 @@
+package import DockerAPI
+internal import Synchronization
+
+/// What happened lately, and who wants to hear what happens next (`GET /events`).
+final class Journal: Sendable {
+    private struct State {
+        var past: [EventMessage] = []
+        var listeners: [Int: Listener] = [:]
+        var nextListener = 0
+    }
+
+    private struct Listener {
+        let continuation: AsyncStream<EventMessage>.Continuation
+        let filter: EventFilter
+    }
+
+    /// As many as Docker keeps.
+    private static let memory = 256
+    /// A listener that falls further behind than this loses the oldest events.
+    private static let backlog = 1024
+
+    private let state = Mutex(State())
+
+    var listenerCount: Int { state.withLock { $0.listeners.count } }
+
+    func publish(_ event: EventMessage) {
+        let listeners = state.withLock { state in
+            state.past.append(event)
+            if state.past.count > Self.memory { state.past.removeFirst(state.past.count - Self.memory) }
+            return Array(state.listeners.values)
+        }
+        for listener in listeners where listener.filter.admits(event) { listener.continuation.yield(event) }
+    }
+
+    /// Past events from `since` on when given, then new ones until `until`; both are nanoseconds since 1970.
+    func events(since: Int64?, until: Int64?, filters: [String: [String]]) -> AsyncStream<EventMessage> {
+        let filter = EventFilter(filters)
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: EventMessage.self, bufferingPolicy: .bufferingNewest(Self.backlog))
+        let number = state.withLock { state in
+            if let since {
+                for event in state.past
+                where event.timeNano >= since && event.timeNano <= until ?? .max && filter.admits(event) {
+                    continuation.yield(event)
+                }
+            }
+            state.nextListener += 1
+            state.listeners[state.nextListener] = Listener(continuation: continuation, filter: filter)
+            return state.nextListener
+        }
+        var timer: Task<Void, Never>?
+        if let until {
+            let wait = until - Clock.nanoseconds()
+            if wait <= 0 {
+                continuation.finish()
+            } else {
+                timer = Task {
+                    try? await Task.sleep(for: .nanoseconds(wait))
+                    continuation.finish()
+                }
+            }
+        }
+        let deadline = timer
+        continuation.onTermination = { [weak self] _ in
+            deadline?.cancel()
+            _ = self?.state.withLock { $0.listeners.removeValue(forKey: number) }
+        }
+        if until.map({ $0 <= Clock.nanoseconds() }) == true {
+            _ = state.withLock { $0.listeners.removeValue(forKey: number) }
+        }
+        return stream
+    }
+}
+
+/// The `filters` of `GET /events`: every name must match one of its values.
+struct EventFilter: Sendable {
+    private let filters: [String: [String]]
+
+    init(_ filters: [String: [String]]) {
+        self.filters = filters
+    }
+
+    func admits(_ event: EventMessage) -> Bool {
+        filters.allSatisfy { name, values in
+            values.isEmpty || values.contains { matches(name, $0, event) }
+        }
+    }
+
+    private func matches(_ name: String, _ value: String, _ event: EventMessage) -> Bool {
+        let attributes = event.Actor.Attributes
+        switch name {
+        case "event": return event.Action == value || event.Action.hasPrefix(value + ":")
+        case "type": return event.`Type` == value
+        case "scope": return event.scope == value
+        case "label":
+            let parts = value.split(separator: "=", maxSplits: 1).map(String.init)
+            guard let key = parts.first, let found = attributes[key] else { return false }
+            return parts.count == 1 || found == parts[1]
+        case "container", "image", "network", "volume", "daemon":
+            if name == "image", event.`Type` == "container" { return attributes["image"] == value }
+            guard event.`Type` == name else { return false }
+            return event.Actor.ID == value || event.Actor.ID.hasPrefix(value) || attributes["name"] == value
+        default: return false
+        }
+    }
+}

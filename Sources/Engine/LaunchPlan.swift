@@ -1,0 +1,244 @@
+internal import Cgroups
+internal import DockerAPI
+internal import Glibc
+internal import Linux
+internal import Runtime
+
+/// From Docker's words to the runtime's: what a container's record means for its first process.
+struct LaunchPlan {
+    let record: ContainerRecord
+    let files: ContainerFiles
+
+    static let maskedPaths = LaunchSpec.dockerMaskedPaths
+    static let readonlyPaths = LaunchSpec.dockerReadonlyPaths
+
+    /// The capabilities of the container: Docker's default set with additions and removals.
+    static func capabilities(add: [String], drop: [String], privileged: Bool) throws(EngineError) -> UInt64 {
+        func numbers(_ names: [String]) throws(EngineError) -> (all: Bool, mask: UInt64) {
+            var all = false
+            var mask: UInt64 = 0
+            for name in names {
+                if name.uppercased() == "ALL" {
+                    all = true
+                } else if let number = Capability.number(named: name) {
+                    mask |= 1 << UInt64(number)
+                } else {
+                    throw .invalid("invalid capability: unknown capability: \"\(name)\"")
+                }
+            }
+            return (all, mask)
+        }
+        if privileged { return Capability.all }
+        let added = try numbers(add)
+        let dropped = try numbers(drop)
+        let defaults = Capability.mask(Capability.dockerDefault)
+        if dropped.all { return (added.all ? Capability.all : 0) | added.mask }
+        return (added.all ? Capability.all : defaults | added.mask) & ~dropped.mask
+    }
+
+    func capabilities() throws(EngineError) -> UInt64 {
+        try Self.capabilities(
+            add: record.host.CapAdd?.words ?? [], drop: record.host.CapDrop?.words ?? [],
+            privileged: record.host.Privileged)
+    }
+
+    var noNewPrivileges: Bool {
+        (record.host.SecurityOpt ?? []).contains {
+            ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"].contains($0)
+        }
+    }
+
+    var isUnconfined: Bool {
+        record.host.Privileged
+            || (record.host.SecurityOpt ?? []).contains { $0 == "seccomp=unconfined" || $0 == "seccomp:unconfined" }
+    }
+
+    /// The environment: PATH, HOSTNAME, TERM, then what was asked for, which wins.
+    static func environment(_ config: ContainerConfig) -> [String] {
+        var environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+        if !config.Hostname.isEmpty { environment.append("HOSTNAME=\(config.Hostname)") }
+        if config.Tty { environment.append("TERM=xterm") }
+        return merge(environment, config.Env ?? [])
+    }
+
+    /// `base` with the variables of `extra` replaced or added; a name without `=` removes the variable.
+    static func merge(_ base: [String], _ extra: [String]) -> [String] {
+        var merged = base
+        for variable in extra {
+            let name = variable.prefix { $0 != "=" }
+            let index = merged.firstIndex { $0.prefix { $0 != "=" } == name }
+            guard variable.contains("=") else {
+                if let index { merged.remove(at: index) }
+                continue
+            }
+            if let index { merged[index] = variable } else { merged.append(variable) }
+        }
+        return merged
+    }
+
+    /// The first process's specification; `seccomp` is the compiled filter.
+    func spec(seccomp: [UInt8], cgroups: [CgroupJoin], joined network: String?) throws(EngineError) -> LaunchSpec {
+        let host = record.host
+        let config = record.config
+        var spec = LaunchSpec()
+        spec.process.args = [record.path] + record.args
+        spec.process.env = Self.environment(config)
+        spec.process.cwd = config.WorkingDir.isEmpty ? "/" : config.WorkingDir
+        spec.process.user = .name(config.User)
+        spec.process.additionalGroups = host.GroupAdd ?? []
+        spec.process.capabilities = CapabilitySets(try capabilities())
+        spec.process.rlimits = try limits(host.Ulimits)
+        spec.process.noNewPrivileges = noNewPrivileges
+        spec.process.seccomp = seccomp
+        if host.OomScoreAdj != 0 { spec.process.oomScoreAdj = Int32(clamping: host.OomScoreAdj) }
+        spec.process.tty = config.Tty
+        if host.ConsoleSize.count == 2 {
+            spec.process.rows = UInt16(clamping: host.ConsoleSize[0])
+            spec.process.columns = UInt16(clamping: host.ConsoleSize[1])
+        }
+        spec.process.openStdin = config.OpenStdin
+        spec.process.stdinOnce = config.StdinOnce
+
+        spec.hostname = config.Hostname
+        spec.domainname = config.Domainname
+        spec.namespaces = try namespaces(network)
+        spec.networkComes = network == nil && record.networkMode != "host"
+        spec.mounts = mounts()
+        spec.readonlyRootfs = host.ReadonlyRootfs
+        if !host.Privileged {
+            spec.maskedPaths = host.MaskedPaths ?? LaunchSpec.dockerMaskedPaths
+            spec.readonlyPaths = host.ReadonlyPaths ?? LaunchSpec.dockerReadonlyPaths
+        }
+        spec.devices = try devices()
+        spec.sysctls = (host.Sysctls ?? [:]).sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+        spec.cgroups = cgroups
+        return spec
+    }
+
+    private func limits(_ limits: [Ulimit]) throws(EngineError) -> [ResourceLimit] {
+        var result: [ResourceLimit] = []
+        for limit in limits {
+            guard let number = ResourceLimit.number(named: limit.Name) else {
+                throw .invalid("invalid ulimit type: \(limit.Name)")
+            }
+            result.append(
+                ResourceLimit(
+                    resource: number, soft: UInt64(bitPattern: limit.Soft), hard: UInt64(bitPattern: limit.Hard)))
+        }
+        return result
+    }
+
+    private func namespaces(_ network: String?) throws(EngineError) -> NamespaceChoices {
+        var choices = NamespaceChoices()
+        let host = record.host
+        if record.networkMode == "host" { choices.network = .host }
+        if let network { choices.network = .path(network) }
+        if host.PidMode == "host" { choices.pid = .host }
+        if host.IpcMode == "host" { choices.ipc = .host }
+        if host.UTSMode == "host" { choices.uts = .host }
+        // Docker's default on cgroup v1 is the host's namespace, on v2 a private one.
+        if host.CgroupnsMode == "host" { choices.cgroup = .host }
+        return choices
+    }
+
+    private func mounts() -> [MountSpec] {
+        let host = record.host
+        var mounts = MountSpec.dockerDefaults(sharedMemorySize: host.ShmSize > 0 ? host.ShmSize : 64 << 20)
+        if host.Privileged {
+            for index in mounts.indices where [.sysfs, .cgroup].contains(mounts[index].kind) {
+                mounts[index].flags.remove(.readOnly)
+            }
+        }
+        let taken = Set(record.mounts.map(\.Destination) + (host.Tmpfs ?? [:]).keys)
+        mounts.removeAll { taken.contains($0.destination) && $0.destination != "/proc" && $0.destination != "/sys" }
+        for (destination, source) in [
+            ("/etc/resolv.conf", files.resolver), ("/etc/hostname", files.hostname), ("/etc/hosts", files.hosts),
+        ] where !taken.contains(destination) {
+            mounts.append(
+                MountSpec(
+                    .bind, source: source, destination, flags: host.ReadonlyRootfs ? [.readOnly] : [],
+                    propagation: .rprivate))
+        }
+        for (destination, options) in (host.Tmpfs ?? [:]).sorted(by: { $0.key < $1.key }) {
+            mounts.append(Self.tmpfs(destination, options))
+        }
+        for request in host.Mounts ?? [] where request.`Type` == "tmpfs" {
+            var options: [String] = []
+            if let size = request.TmpfsOptions?.SizeBytes, size > 0 { options.append("size=\(size)") }
+            if let mode = request.TmpfsOptions?.Mode, mode > 0 { options.append("mode=" + String(mode, radix: 8)) }
+            if request.ReadOnly == true { options.append("ro") }
+            mounts.append(Self.tmpfs(request.Target, options.joined(separator: ",")))
+        }
+        // Parents before what lies beneath them.
+        mounts += record.mounts.map(\.spec).sorted {
+            $0.destination.split(separator: "/").count < $1.destination.split(separator: "/").count
+        }
+        return mounts
+    }
+
+    private static func tmpfs(_ destination: String, _ options: String) -> MountSpec {
+        var flags: MountFlags = [.noSuid, .noDev, .noExec]
+        var data: [String] = []
+        for option in options.split(separator: ",").map(String.init) {
+            switch option {
+            case "ro": flags.insert(.readOnly)
+            case "rw", "defaults": break
+            case "exec": flags.remove(.noExec)
+            case "suid": flags.remove(.noSuid)
+            case "dev": flags.remove(.noDev)
+            case "noexec": flags.insert(.noExec)
+            case "nosuid": flags.insert(.noSuid)
+            case "nodev": flags.insert(.noDev)
+            case "noatime": flags.insert(.noATime)
+            default: data.append(option)
+            }
+        }
+        return MountSpec(.tmpfs, destination, flags: flags, data: data)
+    }
+
+    private func devices() throws(EngineError) -> [DeviceSpec] {
+        var devices: [DeviceSpec] = []
+        for mapping in record.host.Devices {
+            guard let device = Self.device(at: mapping.PathOnHost, as: mapping.PathInContainer) else {
+                throw .invalid(
+                    "error gathering device information while adding custom device \"\(mapping.PathOnHost)\": "
+                        + "no such file or directory")
+            }
+            devices.append(device)
+        }
+        if record.host.Privileged {
+            for name in Self.hostDevices() where !devices.contains(where: { $0.path == name }) {
+                if let device = Self.device(at: name, as: name) { devices.append(device) }
+            }
+        }
+        return devices
+    }
+
+    private static func device(at path: String, as name: String) -> DeviceSpec? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        let type = status.st_mode & S_IFMT
+        guard type == S_IFCHR || type == S_IFBLK else { return nil }
+        let number = UInt64(status.st_rdev)
+        return DeviceSpec(
+            type == S_IFBLK ? .block : .character, name.isEmpty ? path : name,
+            major: UInt32((number >> 8) & 0xfff | (number >> 32) & ~0xfff),
+            minor: UInt32(number & 0xff | (number >> 12) & 0xfff00), mode: UInt32(status.st_mode & 0o7777),
+            uid: status.st_uid, gid: status.st_gid)
+    }
+
+    /// The device nodes directly in /dev, for a privileged container.
+    private static func hostDevices() -> [String] {
+        guard let directory = opendir("/dev") else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            let standard: Set = ["null", "zero", "full", "random", "urandom", "tty", "console", "ptmx"]
+            if !name.hasPrefix("."), !standard.contains(name) { names.append("/dev/" + name) }
+        }
+        return names
+    }
+}
