@@ -136,12 +136,7 @@ let package = Package(
             ] + nio),
 
         // Floor 7
-        room(
-            "CommandLine",
-            [
-                "DockerAPI", "JSON", "OCI", "Linux", "CLinux",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+        room("CommandLine", ["JSON", "Linux", "CLinux"]),
 
         // Programs
         program("gantry", ["CommandLine"], staticExecutable),

@@ -1,1 +1,4 @@
-print("not yet")
+internal import CommandLine
+internal import Glibc
+
+exit(Program.main(Array(Swift.CommandLine.arguments.dropFirst())))

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "console.h"
+#include "background.h"
 #include "filters.h"
 #include "messages.h"
 #include "mounts.h"

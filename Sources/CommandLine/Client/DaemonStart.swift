@@ -1,0 +1,87 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+
+/// Starts `gantryd` in the background and waits until it answers.
+struct DaemonStart {
+    let endpoint: Endpoint
+    private static let log = "/var/log/gantry/gantryd.log"
+
+    func run() throws(CommandError) -> Socket {
+        guard geteuid() == 0 else {
+            throw CommandError(
+                "no daemon listens on \(endpoint.text), and only root can start one: sudo gantryd", isUnreachable: true)
+        }
+        guard let program = DaemonStart.program() else {
+            throw CommandError(
+                "no daemon listens on \(endpoint.text), and gantryd is neither beside gantry nor in PATH",
+                isUnreachable: true)
+        }
+        mkdir("/var/log/gantry", 0o755)
+        Output.complain("starting gantryd (log: \(DaemonStart.log))")
+        let before = DaemonStart.size(of: DaemonStart.log)
+        let child = try DaemonStart.spawn(program)
+
+        // A daemon that adopts many containers takes a while; one that fails says so by ending.
+        var ended = false
+        for attempt in 0..<3000 {
+            if let socket = try? Socket(connectedTo: endpoint) { return socket }
+            if ended { break }
+            var status: Int32 = 0
+            // When another command started one at the same moment, ours ends and the other one answers.
+            if waitpid(child, &status, WNOHANG) == child { ended = true }
+            usleep(ended ? 200_000 : attempt < 100 ? 2_000 : 10_000)
+        }
+        throw failure(since: before, ended: ended)
+    }
+
+    private func failure(since offset: Int, ended: Bool) -> CommandError {
+        let more = "more: tail -n 50 \(DaemonStart.log)"
+        let state = ended ? "gantryd ended at once" : "gantryd does not answer on \(endpoint.text)"
+        guard let line = DaemonStart.lastError(since: offset) else {
+            return CommandError("\(state) and left nothing in its log; \(more)", isUnreachable: true)
+        }
+        return CommandError("\(state): \(line)\n\(more)", isUnreachable: true)
+    }
+
+    /// The last line about an error that was written behind `offset`, else the last line at all.
+    private static func lastError(since offset: Int) -> String? {
+        guard let file = try? Descriptor.open(log, O_RDONLY), let bytes = try? file.readAll(limit: 1 << 30) else {
+            return nil
+        }
+        let lines = String(decoding: bytes.dropFirst(offset), as: UTF8.self).split(separator: "\n")
+        let error = lines.last { line in
+            let lower = line.lowercased()
+            return lower.contains("error") || lower.contains("fatal")
+        }
+        return (error ?? lines.last).map { String($0).trimmed }
+    }
+
+    private static func size(of path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    /// Beside this executable, else in PATH.
+    private static func program() -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        var directories: [String] = []
+        if count > 0 {
+            let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            directories.append(path.split(separator: "/").dropLast().map { "/" + $0 }.joined())
+        }
+        let path = Environment()["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+        directories += path.split(separator: ":").map(String.init)
+        return directories.lazy.map { $0 + "/gantryd" }.first { access($0, X_OK) == 0 }
+    }
+
+    private static func spawn(_ program: String) throws(CommandError) -> pid_t {
+        let child = linux_spawn_background(program, log)
+        guard child > 0 else {
+            throw CommandError(
+                "start gantryd: \(SystemError("posix_spawn", program, code: -child))", isUnreachable: true)
+        }
+        return child
+    }
+}

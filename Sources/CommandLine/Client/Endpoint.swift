@@ -1,0 +1,47 @@
+/// Where a daemon listens.
+enum Endpoint: Equatable {
+    case unix(String)
+    case tcp(host: String, port: String)
+
+    static let standard = Endpoint.unix("/run/gantry/gantry.sock")
+
+    /// Reads what `-H` takes: `unix:///path`, `tcp://host:port`, `host:port`, `:port`.
+    init(_ text: String) throws(CommandError) {
+        let refusal = CommandError(
+            "Failed to initialize: unable to resolve docker endpoint: invalid bind address format: \(text)")
+        if text.hasPrefix("unix://") {
+            let path = String(text.dropFirst(7))
+            self = path.isEmpty ? .standard : .unix(path)
+            return
+        }
+        var address = text[...]
+        if text.hasPrefix("tcp://") {
+            address = text.dropFirst(6)
+        } else if text.hasPrefix("http://") {
+            address = text.dropFirst(7)
+        } else if text.split(separator: "/").count > 1 || text.hasSuffix("/") {
+            throw refusal
+        }
+        if let slash = address.firstIndex(of: "/") { address = address[..<slash] }
+        if address.hasPrefix("["), let close = address.firstIndex(of: "]") {
+            let port = address[address.index(after: close)...]
+            self = .tcp(
+                host: String(address[address.index(after: address.startIndex)..<close]),
+                port: port.hasPrefix(":") && port.count > 1 ? String(port.dropFirst()) : "2375")
+            return
+        }
+        let parts = address.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let host = parts.first else { throw refusal }
+        let port = parts.count > 1 ? String(parts[1]) : "2375"
+        guard let number = UInt16(port), number > 0 else { throw refusal }
+        self = .tcp(host: host.isEmpty ? "127.0.0.1" : String(host), port: port)
+    }
+
+    /// As `-H` takes it.
+    var text: String {
+        switch self {
+        case .unix(let path): "unix://\(path)"
+        case .tcp(let host, let port): host.contains(":") ? "tcp://[\(host)]:\(port)" : "tcp://\(host):\(port)"
+        }
+    }
+}

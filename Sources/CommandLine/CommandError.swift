@@ -1,0 +1,20 @@
+/// Why a command cannot go on, and the exit status that says so to scripts.
+struct CommandError: Error, Equatable {
+    /// What is printed on standard error, without a newline; empty when everything has been said already.
+    var message: String
+    var status: Int32
+    /// The answer's status when the daemon refused: 404, 409 and so on.
+    var httpStatus: Int?
+    /// Whether nobody could be reached at all.
+    var isUnreachable = false
+
+    init(_ message: String, status: Int32 = 1, httpStatus: Int? = nil, isUnreachable: Bool = false) {
+        self.message = message
+        self.status = status
+        self.httpStatus = httpStatus
+        self.isUnreachable = isUnreachable
+    }
+
+    /// Ends with `status` and says nothing more.
+    static func silent(_ status: Int32) -> CommandError { CommandError("", status: status) }
+}

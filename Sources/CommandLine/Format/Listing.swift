@@ -1,0 +1,71 @@
+internal import JSON
+
+/// Prints rows the way `--format` asks: as a table, by a template, or as JSON.
+struct Listing {
+    /// What the columns are called in headings, by field.
+    var headings: [(field: String, heading: String)]
+    /// Shown without `--format`, such as `table {{.ID}}\t{{.Names}}`.
+    var standard: String
+    /// Shown with `-q`.
+    var quiet: String
+    /// Go's name for the rows' type, in errors.
+    var typeName: String
+
+    /// `format` is what stood behind `--format`, "" for nothing.
+    func text(
+        _ rows: [Template.Data], format: String, isQuiet: Bool = false
+    ) throws(CommandError) -> String {
+        var body: String
+        var isTable = false
+        if isQuiet, !format.isEmpty {
+            Output.complain("WARNING: Ignoring custom format, because both --format and --quiet are set.")
+        }
+        switch isQuiet ? "" : format {
+        case "", "table":
+            if isQuiet {
+                body = quiet
+            } else {
+                body = String(standard.dropFirst("table ".count))
+                isTable = true
+            }
+        case "json": body = "{{json .}}"
+        default:
+            body = format
+            if format.hasPrefix("table") {
+                isTable = true
+                // With -q and a bare table, IDs alone.
+                body = String(format.dropFirst(5)).trimmed
+                body = body.isEmpty ? String(standard.dropFirst("table ".count)) : body
+            }
+            body = body.trimmed.replacing("\\t", with: "\t").replacing("\\n", with: "\n")
+        }
+        let template: Template
+        do throws(TemplateError) {
+            template = try Template(body)
+        } catch {
+            throw CommandError("failed to parse template: template: \(error.message)")
+        }
+        var text = ""
+        do throws(TemplateError) {
+            for row in rows { text += try template.apply(to: row) + "\n" }
+            if isTable { text = try heading(template) + "\n" + text }
+        } catch {
+            throw CommandError("failed to execute template: template: \(error.message)")
+        }
+        return isTable ? TabWriter().format(text) : text
+    }
+
+    /// The template applied to the names of the columns.
+    private func heading(_ template: Template) throws(TemplateError) -> String {
+        let names = JSONObject(headings.map { ($0.field, .string($0.heading)) })
+        let label: ([JSON?]) -> JSON = { arguments in
+            let key = TemplateValue.text(arguments.first ?? nil)
+            return .string(
+                key.split(separator: ".").last.map {
+                    $0.split(whereSeparator: { $0 == "-" || $0 == "_" }).joined(separator: " ")
+                } ?? key)
+        }
+        return try template.apply(
+            to: Template.Data(root: .object(names), typeName: typeName, methods: ["Label": label]))
+    }
+}

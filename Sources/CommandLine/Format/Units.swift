@@ -1,0 +1,64 @@
+internal import Glibc
+
+/// Sizes and spans of time as people read them, in the words and roundings `docker` uses.
+enum Units {
+    /// `1.23MB`: powers of 1000 and `precision` significant digits.
+    static func size(_ bytes: Double, precision: Int = 4) -> String {
+        scaled(bytes, 1000, ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"], precision)
+    }
+
+    /// `1.234MiB`: powers of 1024.
+    static func binarySize(_ bytes: Double) -> String {
+        scaled(bytes, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"], 4)
+    }
+
+    private static func scaled(_ bytes: Double, _ base: Double, _ names: [String], _ precision: Int) -> String {
+        var value = bytes
+        var index = 0
+        while value >= base, index < names.count - 1 {
+            value /= base
+            index += 1
+        }
+        return significant(value, precision) + names[index]
+    }
+
+    /// printf's %.Ng, which is Go's as well.
+    static func significant(_ value: Double, _ digits: Int) -> String {
+        var buffer = [CChar](repeating: 0, count: 64)
+        withVaList([Int32(digits), value]) { _ = vsnprintf(&buffer, 64, "%.*g", $0) }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// `About an hour`, `3 weeks`; `seconds` is how long.
+    static func span(_ seconds: Double) -> String {
+        let whole = Int(seconds)
+        if whole < 1 { return "Less than a second" }
+        if whole == 1 { return "1 second" }
+        if whole < 60 { return "\(whole) seconds" }
+        let minutes = Int(seconds / 60)
+        if minutes == 1 { return "About a minute" }
+        if minutes < 60 { return "\(minutes) minutes" }
+        let hours = Int(seconds / 3600 + 0.5)
+        if hours == 1 { return "About an hour" }
+        if hours < 48 { return "\(hours) hours" }
+        if hours < 24 * 7 * 2 { return "\(hours / 24) days" }
+        if hours < 24 * 30 * 2 { return "\(hours / 24 / 7) weeks" }
+        if hours < 24 * 365 * 2 { return "\(hours / 24 / 30) months" }
+        return "\(Int(seconds / 3600) / 24 / 365) years"
+    }
+
+    /// `2 hours ago` for a Unix time; empty for none.
+    static func ago(_ time: Int64) -> String {
+        time <= 0 ? "N/A" : span(Double(Glibc.time(nil) - Int(time))) + " ago"
+    }
+
+    /// `2026-11-21 12:55:04 +0000 UTC`, in the local time zone, as Go prints a time.
+    static func timestamp(_ time: Int64) -> String {
+        var seconds = time_t(time)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        var buffer = [CChar](repeating: 0, count: 64)
+        let count = strftime(&buffer, 64, "%Y-%m-%d %H:%M:%S %z %Z", &parts)
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,34 @@
+/// Image names as they are typed. The daemon has the last word on what is valid.
+enum Names {
+    /// `busybox` is `busybox:latest`; a tag or digest given stays.
+    static func withDefaultTag(_ name: String) -> String {
+        if name.contains("@") { return name }
+        return tag(of: name) == nil ? name + ":latest" : name
+    }
+
+    /// What stands behind the last colon, when that is no registry's port.
+    static func tag(of name: String) -> String? {
+        guard let colon = name.lastIndex(of: ":") else { return nil }
+        let tag = name[name.index(after: colon)...]
+        return tag.contains("/") ? nil : String(tag)
+    }
+
+    /// Name and tag or digest apart, `latest` when there is none.
+    static func split(_ name: String) -> (name: String, tag: String) {
+        if let at = name.firstIndex(of: "@") {
+            return (String(name[..<at]), String(name[name.index(after: at)...]))
+        }
+        guard let tag = tag(of: name) else { return (name, "latest") }
+        return (String(name.dropLast(tag.count + 1)), tag)
+    }
+
+    /// The full name that progress messages carry: `docker.io/library/busybox:latest`.
+    static func canonical(_ name: String) -> String {
+        let tagged = withDefaultTag(name)
+        let parts = tagged.split(separator: "/", maxSplits: 1)
+        guard parts.count == 2 else { return "docker.io/library/" + tagged }
+        let first = parts[0]
+        if first.contains(".") || first.contains(":") || first == "localhost" { return tagged }
+        return "docker.io/" + tagged
+    }
+}

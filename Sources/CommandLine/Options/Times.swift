@@ -1,0 +1,58 @@
+internal import Glibc
+
+/// Points in time as they are typed behind `--since` and `--until`.
+enum Times {
+    /// The value the API takes: seconds since 1970, with a fraction where one was given. Takes `42m` (that long ago),
+    /// a Unix time, and RFC 3339 with or without seconds, time and zone (then the local one).
+    static func parameter(_ text: String, now: Int64 = Int64(time(nil))) throws(CommandError) -> String {
+        if text.isEmpty { return "" }
+        if let span = Quantities.duration(text), text != "0" {
+            return String(now - span / 1_000_000_000)
+        }
+        if text.allSatisfy({ $0.isNumber || $0 == "." }), text.contains(where: \.isNumber), !text.hasPrefix(".") {
+            return text
+        }
+        guard let parsed = parse(text) else {
+            throw CommandError(
+                "invalid value for \"since\" or \"until\": failed to parse value as time or duration: \(quoted(text))")
+        }
+        return parsed
+    }
+
+    private static func parse(_ text: String) -> String? {
+        let parts = text.split(separator: "T", maxSplits: 1)
+        let day = parts[0].split(separator: "-").map(String.init)
+        guard day.count == 3, let year = Int32(day[0]), let month = Int32(day[1]), let date = Int32(day[2]) else {
+            return nil
+        }
+        var fields = tm()
+        (fields.tm_year, fields.tm_mon, fields.tm_mday) = (year - 1900, month - 1, date)
+        fields.tm_isdst = -1
+        var fraction = ""
+        var offset: Int?
+        if parts.count == 2 {
+            var clock = parts[1]
+            if clock.hasSuffix("Z") {
+                clock = clock.dropLast()
+                offset = 0
+            } else if let sign = clock.lastIndex(where: { $0 == "+" || $0 == "-" }) {
+                let zone = clock[clock.index(after: sign)...].split(separator: ":").compactMap { Int($0) }
+                guard zone.count == 2 else { return nil }
+                offset = (zone[0] * 3600 + zone[1] * 60) * (clock[sign] == "-" ? -1 : 1)
+                clock = clock[..<sign]
+            }
+            let halves = clock.split(separator: ".", maxSplits: 1)
+            if halves.count == 2 { fraction = String(halves[1]) }
+            let numbers = (halves.first ?? "").split(separator: ":").map { Int32($0) }
+            guard !numbers.contains(nil), (1...3).contains(numbers.count) else { return nil }
+            fields.tm_hour = numbers[0] ?? 0
+            fields.tm_min = numbers.count > 1 ? numbers[1] ?? 0 : 0
+            fields.tm_sec = numbers.count > 2 ? numbers[2] ?? 0 : 0
+        } else if text.hasSuffix("Z") {
+            offset = 0
+        }
+        let seconds = offset.map { Int(timegm(&fields)) - $0 } ?? Int(mktime(&fields))
+        guard fraction.allSatisfy(\.isNumber) else { return nil }
+        return "\(seconds)." + String((fraction + "000000000").prefix(9))
+    }
+}

@@ -1,0 +1,49 @@
+internal import Glibc
+internal import Linux
+
+/// What one call of the program has in common: its environment, where the daemon is, and the client.
+final class Session {
+    let environment: Environment
+    private let explicitHost: String?
+    private var made: Client?
+    var isDebug = false
+
+    init(environment: Environment, host: String?) {
+        self.environment = environment
+        explicitHost = host
+    }
+
+    /// Nil when the user named no daemon, and the default one is meant.
+    private func host() -> String? {
+        for candidate in [explicitHost, environment["GANTRY_HOST"], environment["DOCKER_HOST"]] {
+            if let candidate, !candidate.isEmpty { return candidate }
+        }
+        return nil
+    }
+
+    func endpoint() throws(CommandError) -> Endpoint {
+        guard let host = host() else { return .standard }
+        return try Endpoint(host)
+    }
+
+    func client() throws(CommandError) -> Client {
+        if let made { return made }
+        let endpoint = try endpoint()
+        let mayStart = host() == nil
+        let asked = environment["DOCKER_API_VERSION"].flatMap { $0.isEmpty ? nil : $0 }
+        let client = Client(endpoint, version: asked) { () throws(CommandError) -> Socket in
+            do throws(SystemError) {
+                return try Socket(connectedTo: endpoint)
+            } catch {
+                return try Reaching.recover(from: error, endpoint: endpoint, mayStart: mayStart)
+            }
+        }
+        made = client
+        return client
+    }
+}
+
+/// The environment of this process, read when asked.
+struct Environment {
+    subscript(name: String) -> String? { getenv(name).map { String(cString: $0) } }
+}

@@ -1,0 +1,28 @@
+/// What the daemon's documents do not tell about their members, because JSON has no types.
+enum DocumentFields {
+    /// Null stands for an empty list in these.
+    static let lists: Set<String> = [
+        "Args", "Binds", "BlkioDeviceReadBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteBps", "BlkioDeviceWriteIOps",
+        "BlkioWeightDevice", "CapAdd", "CapDrop", "Cmd", "DeviceCgroupRules", "DeviceRequests", "Devices", "Dns",
+        "DnsOptions", "DnsSearch", "Entrypoint", "Env", "ExecIDs", "ExtraHosts", "GroupAdd", "Links", "Mounts",
+        "OnBuild", "RepoDigests", "RepoTags", "SecurityOpt", "Shell", "Ulimits", "VolumesFrom", "Aliases", "DNSNames",
+        "SecondaryIPAddresses", "SecondaryIPv6Addresses", "MaskedPaths", "ReadonlyPaths", "Config", "Layers",
+    ]
+
+    /// Null stands for an empty map in these.
+    static let maps: Set<String> = [
+        "Labels", "Volumes", "ExposedPorts", "PortBindings", "Ports", "Networks", "Options", "DriverOpts", "Sysctls",
+        "Tmpfs", "StorageOpt", "Annotations", "Containers", "AuxiliaryAddresses", "Data",
+    ]
+
+    /// Left out by the daemon when empty, but asked for in templates.
+    static let optional: Set<String> = [
+        "Health", "Healthcheck", "ExposedPorts", "OnBuild", "StopTimeout", "StopSignal", "Shell", "Domainname",
+        "SizeRw", "SizeRootFs", "MacAddress", "ArgsEscaped", "NetworkDisabled", "Annotations", "StorageOpt", "Sysctls",
+        "Tmpfs", "Mounts", "Labels", "Volumes", "Variant", "Comment", "Parent", "Author", "Platform", "Name",
+        "ImageManifestDescriptor", "Propagation", "Driver", "GwPriority",
+    ]
+
+    /// Names in Go that differ from those in the document.
+    static let alias = ["ID": "Id", "OS": "Os", "CPUShares": "CpuShares", "NanoCPUs": "NanoCpus", "DNS": "Dns"]
+}
