@@ -140,6 +140,21 @@ int linux_set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inhe
     return answer(syscall(SYS_capset, &header, data));
 }
 
+uint64_t linux_permitted_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    struct __user_cap_data_struct data[2] = {{0}, {0}};
+    if (syscall(SYS_capget, &header, data) < 0)
+        return 0;
+    return (uint64_t)data[1].permitted << 32 | data[0].permitted;
+}
+
+int linux_current_directory(char *path, size_t length)
+{
+    long result = syscall(SYS_getcwd, path, length);
+    return result < 0 ? -errno : 0;
+}
+
 int linux_clear_ambient(void)
 {
     return answer(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));

@@ -48,6 +48,8 @@ extern const uint64_t linux_RESOLVE_IN_ROOT, linux_RESOLVE_BENEATH, linux_RESOLV
 extern const unsigned linux_OPEN_TREE_CLONE, linux_AT_RECURSIVE, linux_AT_EMPTY_PATH, linux_MOVE_MOUNT_F_EMPTY_PATH,
     linux_MOVE_MOUNT_T_EMPTY_PATH;
 extern const uint64_t linux_MS_PRIVATE, linux_MS_SLAVE, linux_MS_SHARED, linux_MS_UNBINDABLE;
+/// O_PATH of open(2).
+extern const int linux_O_PATH;
 extern const int64_t linux_PROC_SUPER_MAGIC, linux_SYSFS_MAGIC, linux_DEVPTS_SUPER_MAGIC, linux_CGROUP2_SUPER_MAGIC,
     linux_CGROUP_SUPER_MAGIC;
 

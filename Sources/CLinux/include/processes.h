@@ -33,6 +33,10 @@ int linux_set_name(const char *name);
 int linux_drop_bounding(int capability);
 /// capset(2) of the calling thread, version 3.
 int linux_set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inheritable);
+/// The permitted capabilities of the calling thread (capget(2)).
+uint64_t linux_permitted_capabilities(void);
+/// The raw getcwd(2): a directory outside the root reads `(unreachable)…`, which the C library hides. 0 or -errno.
+int linux_current_directory(char *path, size_t length);
 /// prctl(2) PR_CAP_AMBIENT: clear all, raise one.
 int linux_clear_ambient(void);
 int linux_raise_ambient(int capability);

@@ -1,0 +1,132 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+
+/// Turns the calling process, which is in the container's namespaces and root already, into what a ``ProcessSpec``
+/// describes, and executes it. The same way for a first process and for an exec.
+struct Confinement {
+    let process: ProcessSpec
+
+
+    /// Returns only by throwing.
+    func execute() throws(LaunchFailure) -> Never {
+        let user = try resolveUser()
+        var env = process.env
+        if !env.contains(where: { $0.hasPrefix("HOME=") }) { env.append("HOME=\(user.home)") }
+        for limit in process.rlimits {
+            let result = linux_set_limit(limit.resource, limit.soft, limit.hard)
+            // Raising needs CAP_SYS_RESOURCE, which the daemon may lack; the limit then stays as it is.
+            if result < 0 && result != -EPERM { try step("set limit \(limit.resource)", result) }
+        }
+        let isInside = try enterDirectory(mayRetry: user.uid != 0)
+        takeOutput(user.uid)
+        try become(user)
+        if !isInside { _ = try enterDirectory(mayRetry: false) }
+        let program = try CommandSearch.find(process.args.first ?? "", env: env)
+        umask(mode_t(process.umask & 0o777))
+        try confine()
+        try run(program, env)
+    }
+
+    private func resolveUser() throws(LaunchFailure) -> UserDatabase.User {
+        let slash = Descriptor(
+            owning: try libraryStep("open the root", open("/", linux_O_PATH | O_DIRECTORY | O_CLOEXEC)))
+        let database = UserDatabase(root: ContainerRoot(descriptor: slash.raw))
+        switch process.user {
+        case .ids(let uid, let gid, let groups):
+            let needsHome = !process.env.contains { $0.hasPrefix("HOME=") }
+            return UserDatabase.User(
+                uid: uid, gid: gid, groups: groups, home: needsHome ? try database.home(of: uid) : "/")
+        case .name(let name): return try database.user(name, additional: process.additionalGroups)
+        }
+    }
+
+    /// Makes and enters the working directory; false when the user may be able to enter it and root is not.
+    private func enterDirectory(mayRetry: Bool) throws(LaunchFailure) -> Bool {
+        let cwd = process.cwd.isEmpty ? "/" : process.cwd
+        guard cwd.utf8.first == 0x2f else { throw LaunchFailure("cwd \(cwd): not an absolute path") }
+        if chdir(cwd) < 0 {
+            var error = errno
+            if error == ENOENT {
+                var path = ""
+                for part in ContainerRoot.components(cwd) {
+                    path += "/" + part
+                    if mkdir(path, 0o755) < 0 && errno != EEXIST { break }
+                }
+                error = chdir(cwd) < 0 ? errno : 0
+            }
+            if error == EACCES && mayRetry { return false }
+            if error != 0 {
+                let code: Int32 = error == EACCES ? 126 : 127
+                throw LaunchFailure(
+                    exitCode: code, "chdir to cwd (\"\(cwd)\") set in config.json failed: \(SystemError("", code: error).reason)")
+            }
+        }
+        // A directory of the host reached through a leaked descriptor has no path from our root (CVE-2024-21626).
+        var path = [CChar](repeating: 0, count: 4097)
+        let result = linux_current_directory(&path, path.count)
+        guard result == 0, path[0] == 0x2f else {
+            throw LaunchFailure("cwd \(cwd): not inside the container's root")
+        }
+        return true
+    }
+
+    /// Programs reopen /dev/stdout: the pipes and the terminal belong to the user.
+    private func takeOutput(_ uid: UInt32) {
+        for number: Int32 in 0...2 {
+            var status = stat()
+            guard uid != 0, fstat(number, &status) == 0 else { continue }
+            let type = status.st_mode & S_IFMT
+            let isNull = type == S_IFCHR && status.st_rdev == DeviceNodes.number(1, 3)
+            if !isNull, type == S_IFIFO || type == S_IFCHR || type == S_IFSOCK { _ = fchown(number, uid, gid_t.max) }
+        }
+    }
+
+    private func become(_ user: UserDatabase.User) throws(LaunchFailure) {
+        for capability in 0..<64 where process.capabilities.bounding & (1 << UInt64(capability)) == 0 {
+            let result = linux_drop_bounding(Int32(capability))
+            if result == -EINVAL { break }
+            try step("drop capability \(capability)", result)
+        }
+        try libraryStep("set groups", setgroups(user.groups.count, user.groups))
+        try libraryStep("set group \(user.gid)", setgid(user.gid))
+        try step("keep capabilities", linux_keep_capabilities(1))
+        try libraryStep("set user \(user.uid)", setuid(user.uid))
+        try step("keep capabilities", linux_keep_capabilities(0))
+    }
+
+    private func confine() throws(LaunchFailure) {
+        let held = linux_permitted_capabilities()
+        let sets = process.capabilities
+        if process.noNewPrivileges { try step("set no_new_privs", linux_no_new_privileges()) }
+        if !process.seccomp.isEmpty {
+            // Without no_new_privs loading needs CAP_SYS_ADMIN, which changing the user took from the effective set.
+            try step("take capabilities", linux_set_capabilities(held, held, 0))
+            let count = process.seccomp.count / 8
+            let result = process.seccomp.withUnsafeBytes { linux_load_filter($0.baseAddress, count, 0) }
+            try step("load the seccomp filter", result)
+        }
+        // The daemon may lack a capability that `--privileged` asks for.
+        let permitted = sets.permitted & held
+        try step("clear ambient capabilities", linux_clear_ambient())
+        try step(
+            "set capabilities",
+            linux_set_capabilities(sets.effective & permitted, permitted, sets.inheritable & permitted))
+        for capability in 0..<64 where sets.ambient & permitted & (1 << UInt64(capability)) != 0 {
+            try step("raise ambient capability \(capability)", linux_raise_ambient(Int32(capability)))
+        }
+    }
+
+    private func run(_ program: String, _ env: [String]) throws(LaunchFailure) -> Never {
+        let error = replaceProcess(program, process.args, env)
+        throw CommandSearch.executionFailure(program, error)
+    }
+}
+
+/// execve(2); returns errno when it failed.
+func replaceProcess(_ program: String, _ arguments: [String], _ environment: [String]) -> Int32 {
+    let argv = arguments.map { strdup($0) } + [nil]
+    let envp = environment.map { strdup($0) } + [nil]
+    _ = execve(program, argv, envp)
+    return errno
+}

@@ -1,0 +1,234 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+
+/// A process that was cloned: the parent's view.
+package struct ClonedProcess: Sendable {
+    package let pid: Int32
+    /// The caller closes it.
+    package let pidfd: Int32
+}
+
+/// Starts the first process of a container. Only for a process with a single thread.
+package enum ContainerStart {
+    /// Clones the child, which sets everything up and executes; returns in the parent at once.
+    ///
+    /// `root` is a mount's descriptor. `status` is the child's end of the status socket. Descriptors of the parent
+    /// stay the parent's.
+    package static func clone(
+        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32
+    ) throws(LaunchFailure) -> ClonedProcess {
+        guard spec.namespaces.mount == .new else {
+            throw LaunchFailure("a container needs a mount namespace of its own")
+        }
+        guard spec.namespaces.user == .host, spec.namespaces.time == .host else {
+            throw LaunchFailure("user and time namespaces are not supported yet")
+        }
+        var flags = linux_CLONE_NEWNS
+        if spec.namespaces.pid == .new { flags |= linux_CLONE_NEWPID }
+        if spec.namespaces.ipc == .new { flags |= linux_CLONE_NEWIPC }
+        if spec.namespaces.uts == .new { flags |= linux_CLONE_NEWUTS }
+        if spec.namespaces.network == .new && !spec.networkComes { flags |= linux_CLONE_NEWNET }
+        if case .path(let path) = spec.namespaces.pid { try join(path, linux_CLONE_NEWPID) }
+        var cgroup: Int32 = -1
+        if let unified = spec.cgroups.first(where: { $0.controller.isEmpty }) {
+            cgroup = try libraryStep(
+                "open cgroup \(unified.path)", open(unified.path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
+        }
+        defer { if cgroup >= 0 { close(cgroup) } }
+        var pidfd: Int32 = -1
+        let pid = try step("clone the container's process", linux_clone(flags, &pidfd, cgroup))
+        guard pid == 0 else { return ClonedProcess(pid: pid, pidfd: pidfd) }
+        do throws(LaunchFailure) {
+            try setUp(spec, root: root, streams: streams, status: status)
+        } catch {
+            StatusMessage.failure(error).send(on: status)
+        }
+        _exit(Int32(255))
+    }
+
+    static func join(_ path: String, _ kind: UInt64) throws(LaunchFailure) {
+        let handle = open(path, O_RDONLY | O_CLOEXEC)
+        let file = Descriptor(owning: try libraryStep("open namespace \(path)", handle))
+        try step("join namespace \(path)", linux_setns(file.raw, Int32(truncatingIfNeeded: kind)))
+    }
+
+    static func joinCgroups(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
+        for join in cgroups where !join.controller.isEmpty {
+            // `tasks` and `0`: moving itself, a single-threaded process does not wait for RCU as `cgroup.procs` makes it.
+            let file = Descriptor(
+                owning: try libraryStep("open cgroup \(join.path)", open(join.path + "/tasks", O_WRONLY | O_CLOEXEC)))
+            let written = write(file.raw, "0", 1)
+            try libraryStep("join cgroup \(join.path)", Int32(written))
+        }
+    }
+
+    private static func setUp(
+        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32
+    ) throws(LaunchFailure) -> Never {
+        // Nobody in the container may open this process's executable or descriptors (CVE-2019-5736).
+        try step("become undumpable", linux_set_dumpable(0))
+        linux_reset_signals()
+        umask(0)
+        _ = setsid()
+        if let score = spec.process.oomScoreAdj { try setScore(score) }
+        try joinCgroups(spec.cgroups)
+        if case .path(let path) = spec.namespaces.ipc { try join(path, linux_CLONE_NEWIPC) }
+        if case .path(let path) = spec.namespaces.uts { try join(path, linux_CLONE_NEWUTS) }
+        if case .path(let path) = spec.namespaces.cgroup { try join(path, linux_CLONE_NEWCGROUP) }
+        // Now that the cgroups are joined they are what the namespace shows as the root.
+        if spec.namespaces.cgroup == .new {
+            try step("unshare the cgroup namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWCGROUP)))
+        }
+        let null = try makeMounts(spec, root: root, status: status)
+        if !spec.process.tty { try streams.install(null: null) }
+        if !spec.hostname.isEmpty, spec.namespaces.uts == .new {
+            try libraryStep("set host name", sethostname(spec.hostname, spec.hostname.utf8.count))
+        }
+        if !spec.domainname.isEmpty, spec.namespaces.uts == .new {
+            try libraryStep("set domain name", setdomainname(spec.domainname, spec.domainname.utf8.count))
+        }
+        // From here on only the standard streams and the status socket are open (CVE-2024-21626).
+        try keepOnly(status)
+        try Confinement(process: spec.process).execute()
+    }
+
+    /// Closes everything but 0 to 2 and the status socket, which becomes descriptor 3 and closes on exec.
+    static func keepOnly(_ status: Int32) throws(LaunchFailure) {
+        if status != 3 { try libraryStep("move the status socket", dup2(status, 3)) }
+        try libraryStep("close the status socket on exec", fcntl(3, F_SETFD, FD_CLOEXEC))
+        try step("close descriptors", linux_close_from(4))
+    }
+
+    private static func setScore(_ score: Int32) throws(LaunchFailure) {
+        let handle = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)
+        let file = Descriptor(owning: try libraryStep("set oom_score_adj", handle))
+        do {
+            try file.writeEverything(Array(String(score).utf8))
+        } catch {
+            // Lowering needs CAP_SYS_RESOURCE, which the daemon may lack.
+            if error.code != EACCES { throw LaunchFailure("set oom_score_adj: \(error.reason)") }
+        }
+    }
+
+    private static func makeMounts(
+        _ spec: LaunchSpec, root: Int32, status: Int32
+    ) throws(LaunchFailure) -> Int32 {
+        // Nothing mounted here may reach the host; what the host mounts later may still come in for slave volumes.
+        try step(
+            "make the mounts private",
+            linux_mount_setattr(AT_FDCWD, "/", linux_AT_RECURSIVE, 0, 0, linux_MS_SLAVE))
+        let null = try libraryStep("open /dev/null", open("/dev/null", O_RDWR | O_CLOEXEC))
+        var information = stat()
+        guard fstat(null, &information) == 0, information.st_mode & S_IFMT == S_IFCHR,
+            information.st_rdev == DeviceNodes.number(1, 3)
+        else { throw LaunchFailure("/dev/null of the host is not the null device") }
+        try step(
+            "attach the root", linux_move_mount(root, "", AT_FDCWD, "/", linux_MOVE_MOUNT_F_EMPTY_PATH))
+        let tree = RootFilesystem(spec: spec, root: ContainerRoot(descriptor: root), null: null)
+        for mount in spec.mounts where !RootFilesystem.isBeneathSys(mount.destination) { try tree.make(mount) }
+        for device in spec.devices { try DeviceNodes.make(device, in: tree.root) }
+        if spec.process.tty { try installTerminal(tree, status) }
+        try enterNetwork(spec, status)
+        for mount in spec.mounts where RootFilesystem.isBeneathSys(mount.destination) { try tree.make(mount) }
+        try setParameters(spec)
+        for path in spec.readonlyPaths { try tree.makeReadonly(path) }
+        for path in spec.maskedPaths { try tree.mask(path) }
+        try tree.enter(root)
+        return null
+    }
+
+    private static func installTerminal(_ tree: RootFilesystem, _ status: Int32) throws(LaunchFailure) {
+        let number = try Terminal.install(root: tree.root, process: tree.spec.process, status: status)
+        let side = Descriptor(
+            owning: try step("find the terminal", tree.root.find("dev/pts/\(number)", linux_O_PATH | O_NOFOLLOW)))
+        guard linux_filesystem_magic(side.raw) == linux_DEVPTS_SUPER_MAGIC else {
+            throw LaunchFailure("find the terminal: /dev/pts is not a devpts file system")
+        }
+        let console = try tree.root.place("/dev/console", .file, strict: true)
+        let copy = try MountBuilder.bind("", at: side.raw, flags: [.nonRecursive], propagation: .private)
+        try MountBuilder.attach(copy, on: console, "/dev/console")
+    }
+
+    private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {
+        let kind = Int32(truncatingIfNeeded: linux_CLONE_NEWNET)
+        if spec.networkComes {
+            var byte: UInt8 = 0
+            var handle: Int32 = -1
+            var count = 1
+            let received = linux_receive_message(status, &byte, 1, &handle, &count, 0)
+            guard received > 0, count == 1 else { throw LaunchFailure("the daemon went away before the network was made") }
+            try step("join the network namespace", linux_setns(handle, kind))
+            close(handle)
+        } else if case .path(let path) = spec.namespaces.network {
+            try join(path, linux_CLONE_NEWNET)
+        } else if spec.namespaces.network == .new {
+            try step("bring the loopback link up", linux_loopback_up())
+        }
+    }
+
+    private static func setParameters(_ spec: LaunchSpec) throws(LaunchFailure) {
+        guard !spec.sysctls.isEmpty else { return }
+        for (name, value) in spec.sysctls {
+            try Sysctls.check(name, value, spec.namespaces, networkComes: spec.networkComes)
+        }
+        let proc = try MountBuilder.make("proc", flags: [.noSuid, .noExec, .noDev])
+        for (name, value) in spec.sysctls { try Sysctls.write(name, value, proc: proc.raw) }
+    }
+}
+
+/// Starts another process in a running container. Only for a process with a single thread.
+package enum ContainerJoin {
+    /// Makes every later clone of the caller land in the process namespace of `pidfd`; once per monitor.
+    package static func enterProcesses(of pidfd: Int32) throws(LaunchFailure) {
+        try step(
+            "join the container's process namespace",
+            linux_setns(pidfd, Int32(truncatingIfNeeded: linux_CLONE_NEWPID)))
+    }
+
+    /// Clones the child, which joins the namespaces of `target` (a pidfd of the first process) and executes.
+    package static func clone(
+        _ process: ProcessSpec, target: Int32, cgroups: [CgroupJoin], streams: ChildStreams, status: Int32
+    ) throws(LaunchFailure) -> ClonedProcess {
+        var cgroup: Int32 = -1
+        if let unified = cgroups.first(where: { $0.controller.isEmpty }) {
+            cgroup = try libraryStep(
+                "open cgroup \(unified.path)", open(unified.path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
+        }
+        defer { if cgroup >= 0 { close(cgroup) } }
+        var pidfd: Int32 = -1
+        let pid = try step("clone the process", linux_clone(0, &pidfd, cgroup))
+        guard pid == 0 else { return ClonedProcess(pid: pid, pidfd: pidfd) }
+        do throws(LaunchFailure) {
+            try setUp(process, target: target, cgroups: cgroups, streams: streams, status: status)
+        } catch {
+            StatusMessage.failure(error).send(on: status)
+        }
+        _exit(Int32(255))
+    }
+
+    private static func setUp(
+        _ process: ProcessSpec, target: Int32, cgroups: [CgroupJoin], streams: ChildStreams, status: Int32
+    ) throws(LaunchFailure) -> Never {
+        // Before the container can see this process (CVE-2019-5736).
+        try step("become undumpable", linux_set_dumpable(0))
+        linux_reset_signals()
+        umask(0)
+        _ = setsid()
+        try ContainerStart.joinCgroups(cgroups)
+        let null = try libraryStep("open /dev/null", open("/dev/null", O_RDWR | O_CLOEXEC))
+        let kinds =
+            linux_CLONE_NEWNS | linux_CLONE_NEWNET | linux_CLONE_NEWIPC | linux_CLONE_NEWUTS | linux_CLONE_NEWCGROUP
+        try step("join the container", linux_setns(target, Int32(truncatingIfNeeded: kinds)))
+        if process.tty {
+            let slash = Descriptor(
+                owning: try libraryStep("open the root", open("/", linux_O_PATH | O_DIRECTORY | O_CLOEXEC)))
+            _ = try Terminal.install(
+                root: ContainerRoot(descriptor: slash.raw), process: process, status: status)
+        } else {
+            try streams.install(null: null)
+        }
+        try ContainerStart.keepOnly(status)
+        try Confinement(process: process).execute()
+    }
+}

@@ -1,0 +1,163 @@
+/// Where a namespace of the container comes from.
+package enum NamespaceChoice: Equatable, Sendable {
+    case host
+    case new
+    /// A namespace file: /proc/PID/ns/net, or a bind mount of one.
+    case path(String)
+}
+
+/// The namespaces of a container; Docker's defaults.
+package struct NamespaceChoices: Equatable, Sendable {
+    package var mount = NamespaceChoice.new
+    package var pid = NamespaceChoice.new
+    package var network = NamespaceChoice.new
+    package var ipc = NamespaceChoice.new
+    package var uts = NamespaceChoice.new
+    package var cgroup = NamespaceChoice.new
+    package var user = NamespaceChoice.host
+    package var time = NamespaceChoice.host
+
+    package init() {}
+}
+
+/// A cgroup that the container's processes join themselves.
+package struct CgroupJoin: Equatable, Sendable {
+    /// The name of its hierarchy's folder under /sys/fs/cgroup: `memory`, `cpu,cpuacct`; empty for cgroup2.
+    package var controller: String
+    /// The directory on the host.
+    package var path: String
+
+    package init(controller: String, path: String) {
+        self.controller = controller
+        self.path = path
+    }
+}
+
+/// Everything the monitor needs to start a container's first process. Travels in a sealed memfd.
+package struct LaunchSpec: Equatable, Sendable {
+    package var process = ProcessSpec()
+    package var hostname = ""
+    package var domainname = ""
+    package var namespaces = NamespaceChoices()
+    /// In order; those beneath /sys are made last, when the network namespace is there.
+    package var mounts: [MountSpec] = []
+    /// The root when no descriptor of a mount comes with the launch.
+    package var rootfsPath = ""
+    package var readonlyRootfs = false
+    package var rootfsPropagation = MountPropagation.rprivate
+    package var maskedPaths: [String] = []
+    package var readonlyPaths: [String] = []
+    package var devices: [DeviceSpec] = []
+    /// Name (with dots) and value.
+    package var sysctls: [(name: String, value: String)] = []
+    package var cgroups: [CgroupJoin] = []
+    /// The network namespace arrives later, in a `network` message.
+    package var networkComes = false
+
+    package init() {}
+
+    /// Paths that Docker hides.
+    package static let dockerMaskedPaths = [
+        "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+        "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
+        "/sys/devices/virtual/powercap",
+    ]
+
+    /// Paths that Docker makes read-only.
+    package static let dockerReadonlyPaths = [
+        "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+    ]
+
+    package static func == (left: LaunchSpec, right: LaunchSpec) -> Bool { left.encoded() == right.encoded() }
+}
+
+extension LaunchSpec {
+    private static let version: UInt32 = 1
+
+    private static func put(_ choice: NamespaceChoice, _ writer: inout BinaryWriter) {
+        switch choice {
+        case .host: writer.put(UInt8(0))
+        case .new: writer.put(UInt8(1))
+        case .path(let path):
+            writer.put(UInt8(2))
+            writer.put(path)
+        }
+    }
+
+    private static func choice(_ reader: inout BinaryReader) throws(LaunchFailure) -> NamespaceChoice {
+        switch try reader.integer(UInt8.self) {
+        case 0: return .host
+        case 1: return .new
+        case 2: return .path(try reader.string())
+        default: throw LaunchFailure("the message has an unknown kind of namespace")
+        }
+    }
+
+    /// The flat form, for a memfd.
+    package func encoded() -> [UInt8] {
+        var writer = BinaryWriter()
+        writer.put(Self.version)
+        process.encode(to: &writer)
+        writer.put(hostname)
+        writer.put(domainname)
+        for choice in [
+            namespaces.mount, namespaces.pid, namespaces.network, namespaces.ipc, namespaces.uts, namespaces.cgroup,
+            namespaces.user, namespaces.time,
+        ] {
+            Self.put(choice, &writer)
+        }
+        writer.put(each: mounts) { $1.encode(to: &$0) }
+        writer.put(rootfsPath)
+        writer.put(readonlyRootfs)
+        writer.put(rootfsPropagation.rawValue)
+        writer.put(maskedPaths)
+        writer.put(readonlyPaths)
+        writer.put(each: devices) { $1.encode(to: &$0) }
+        writer.put(each: sysctls) {
+            $0.put($1.name)
+            $0.put($1.value)
+        }
+        writer.put(each: cgroups) {
+            $0.put($1.controller)
+            $0.put($1.path)
+        }
+        writer.put(networkComes)
+        return writer.bytes
+    }
+
+    package init(decoding bytes: [UInt8]) throws(LaunchFailure) {
+        var reader = BinaryReader(bytes)
+        guard try reader.integer(UInt32.self) == Self.version else {
+            throw LaunchFailure("the launch message is of another version; restart the daemon after an upgrade")
+        }
+        process = try ProcessSpec(from: &reader)
+        hostname = try reader.string()
+        domainname = try reader.string()
+        namespaces.mount = try Self.choice(&reader)
+        namespaces.pid = try Self.choice(&reader)
+        namespaces.network = try Self.choice(&reader)
+        namespaces.ipc = try Self.choice(&reader)
+        namespaces.uts = try Self.choice(&reader)
+        namespaces.cgroup = try Self.choice(&reader)
+        namespaces.user = try Self.choice(&reader)
+        namespaces.time = try Self.choice(&reader)
+        mounts = try reader.list { part throws(LaunchFailure) in try MountSpec(from: &part) }
+        rootfsPath = try reader.string()
+        readonlyRootfs = try reader.bool()
+        guard let propagation = MountPropagation(rawValue: try reader.integer()) else {
+            throw LaunchFailure("the message has an unknown mount propagation")
+        }
+        rootfsPropagation = propagation
+        maskedPaths = try reader.strings()
+        readonlyPaths = try reader.strings()
+        devices = try reader.list { part throws(LaunchFailure) in try DeviceSpec(from: &part) }
+        sysctls = try reader.list { part throws(LaunchFailure) in
+            (name: try part.string(), value: try part.string())
+        }
+        cgroups = try reader.list { part throws(LaunchFailure) in
+            CgroupJoin(controller: try part.string(), path: try part.string())
+        }
+        networkComes = try reader.bool()
+        guard reader.isAtEnd else { throw LaunchFailure("the launch message has bytes after its end") }
+    }
+}

@@ -1,0 +1,41 @@
+internal import CLinux
+internal import Glibc
+
+
+/// The socket between the monitor and a process it is starting: failures and the terminal come up, the network
+/// namespace goes down. It closes by itself when the program is executed: end of file is success.
+package enum StatusMessage: Equatable, Sendable {
+    case failure(LaunchFailure)
+    /// The terminal's controlling side came with it.
+    case terminal
+
+    package func encoded() -> [UInt8] {
+        var writer = BinaryWriter()
+        switch self {
+        case .failure(let failure):
+            writer.put(UInt8(1))
+            writer.put(failure.exitCode)
+            writer.put(String(decoding: failure.message.utf8.prefix(4096), as: UTF8.self))
+        case .terminal: writer.put(UInt8(2))
+        }
+        return writer.bytes
+    }
+
+    package init(decoding bytes: [UInt8]) throws(LaunchFailure) {
+        var reader = BinaryReader(bytes)
+        switch try reader.integer(UInt8.self) {
+        case 1: self = .failure(LaunchFailure(exitCode: try reader.integer(), try reader.string()))
+        case 2: self = .terminal
+        default: throw LaunchFailure("the starting process sent an unknown message")
+        }
+    }
+
+    /// Sends it, with a descriptor when there is one; a lost monitor is not reported to anybody.
+    package func send(on socket: Int32, descriptor: Int32? = nil) {
+        let descriptors = descriptor.map { [$0] } ?? []
+        let bytes = encoded()
+        _ = bytes.withUnsafeBytes {
+            linux_send_message(socket, $0.baseAddress, $0.count, descriptors, descriptors.count, 0)
+        }
+    }
+}
