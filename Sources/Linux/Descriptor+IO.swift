@@ -81,4 +81,7 @@ package struct LocalSocketPair: ~Copyable {
         first = Descriptor(owning: pair[0])
         second = Descriptor(owning: pair[1])
     }
+
+    /// The first end; the second is closed.
+    package consuming func takeFirst() -> Descriptor { first }
 }

@@ -7,7 +7,6 @@ internal import Linux
 struct Confinement {
     let process: ProcessSpec
 
-
     /// Returns only by throwing.
     func execute() throws(LaunchFailure) -> Never {
         let user = try resolveUser()
@@ -59,7 +58,8 @@ struct Confinement {
             if error != 0 {
                 let code: Int32 = error == EACCES ? 126 : 127
                 throw LaunchFailure(
-                    exitCode: code, "chdir to cwd (\"\(cwd)\") set in config.json failed: \(SystemError("", code: error).reason)")
+                    exitCode: code,
+                    "chdir to cwd (\"\(cwd)\") set in config.json failed: \(SystemError("", code: error).reason)")
             }
         }
         // A directory of the host reached through a leaked descriptor has no path from our root (CVE-2024-21626).

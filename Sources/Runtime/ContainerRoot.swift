@@ -55,7 +55,8 @@ struct ContainerRoot {
             let directory = Descriptor(
                 owning: try step("open /\(parent)", find(parent, linux_O_PATH | O_DIRECTORY, resolve: resolve)))
             if isLast && kind == .file {
-                let made = openat(directory.raw, String(part), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o644)
+                let made = openat(
+                    directory.raw, String(part), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o644)
                 if made >= 0 {
                     close(made)
                 } else if errno != EEXIST {

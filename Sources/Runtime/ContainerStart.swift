@@ -157,7 +157,9 @@ package enum ContainerStart {
             var handle: Int32 = -1
             var count = 1
             let received = linux_receive_message(status, &byte, 1, &handle, &count, 0)
-            guard received > 0, count == 1 else { throw LaunchFailure("the daemon went away before the network was made") }
+            guard received > 0, count == 1 else {
+                throw LaunchFailure("the daemon went away before the network was made")
+            }
             try step("join the network namespace", linux_setns(handle, kind))
             close(handle)
         } else if case .path(let path) = spec.namespaces.network {

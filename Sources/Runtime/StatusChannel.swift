@@ -1,7 +1,6 @@
 internal import CLinux
 internal import Glibc
 
-
 /// The socket between the monitor and a process it is starting: failures and the terminal come up, the network
 /// namespace goes down. It closes by itself when the program is executed: end of file is success.
 package enum StatusMessage: Equatable, Sendable {

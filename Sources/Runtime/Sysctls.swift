@@ -17,7 +17,9 @@ enum Sysctls {
             (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x41 && byte <= 0x5a)
                 || byte == 0x2e || byte == 0x5f || byte == 0x2d
         }
-        guard plain, !name.contains("..") else { throw LaunchFailure("sysctl \(name): not a name of a kernel parameter") }
+        guard plain, !name.contains("..") else {
+            throw LaunchFailure("sysctl \(name): not a name of a kernel parameter")
+        }
         guard !value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x2b || $0 == 0x7f }) else {
             throw LaunchFailure("sysctl \(name): the value has a character that is refused")
         }

@@ -15,5 +15,6 @@
 #include "mounts.h"
 #include "processes.h"
 #include "terminals.h"
+#include "waiting.h"
 
 #endif

@@ -1,0 +1,457 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+internal import Runtime
+
+/// What stands beside one container: a single thread around poll(2).
+///
+/// It outlives the daemon. It reports the exit first, and only then lets go of the root mount, whose unmounting may
+/// have to write a lot to disk.
+package final class MonitorLoop {
+    private let runDirectory: String
+    private var control: Int32
+    private var listener: Int32 = -1
+    private var outbox: [[UInt8]] = []
+    private let first = Session(id: "")
+    private var execs: [Session] = []
+    private var spec: LaunchSpec?
+    private var root: Int32 = -1
+    private var network: Int32 = -1
+    private var held: [Int32] = []
+    private var log: Int32 = -1
+    private var joinedProcesses = false
+    private var isReported = false
+    private var hasStarted = false
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Session.chunk + 8, alignment: 16)
+
+    /// `control` is the daemon's socket; `runDirectory` takes the small files.
+    package init(control: Int32, runDirectory: String) {
+        self.control = control
+        self.runDirectory = runDirectory
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Runs until the container has ended and everything it wrote is delivered.
+    package func run() {
+        _ = linux_set_dumpable(0)
+        signal(SIGPIPE, SIG_IGN)
+        listen()
+        while step() {}
+        if listener >= 0 {
+            close(listener)
+            RunFiles.remove(RunFiles.socket, in: runDirectory)
+        }
+    }
+
+    // MARK: - Waiting
+
+    private enum Token {
+        case control, listener, status(Session), process(Session), source(Session, Int32), input(Session)
+        case peer(Session, Peer)
+    }
+
+    private var sessions: [Session] { [first] + execs }
+
+    /// One round; false when there is nothing left to do.
+    private func step() -> Bool {
+        if isReported && execs.isEmpty && first.peers.isEmpty && outbox.isEmpty { return false }
+        // Nothing was launched and nobody is left who could do it.
+        if control < 0 && spec == nil && !isReported { return false }
+        var polls: [pollfd] = []
+        var tokens: [Token] = []
+        func watch(_ descriptor: Int32, _ events: Int32, _ token: Token) {
+            polls.append(pollfd(fd: descriptor, events: Int16(events), revents: 0))
+            tokens.append(token)
+        }
+        if control >= 0 { watch(control, outbox.isEmpty ? POLLIN : POLLIN | POLLOUT, .control) }
+        if listener >= 0 { watch(listener, POLLIN, .listener) }
+        for session in sessions {
+            if session.status >= 0 { watch(session.status, POLLIN, .status(session)) }
+            if session.pidfd >= 0 && !session.isFinished { watch(session.pidfd, POLLIN, .process(session)) }
+            if !session.isHeldBack {
+                for source in session.sources { watch(source.descriptor, POLLIN, .source(session, source.descriptor)) }
+            }
+            if session.hasWaitingInput && session.input >= 0 { watch(session.input, POLLOUT, .input(session)) }
+            for peer in session.peers {
+                var events: Int32 = peer.hasWaiting ? POLLOUT : 0
+                let takesInput = peer.wantsInput && !peer.inputEnded && !session.hasWaitingInput
+                if takesInput && session.pidfd >= 0 { events |= POLLIN }
+                // A client that is only being held back would make poll return at once when it hangs up.
+                if events != 0 || session.pidfd >= 0 { watch(peer.descriptor, events, .peer(session, peer)) }
+            }
+        }
+        let count = poll(&polls, nfds_t(polls.count), -1)
+        if count <= 0 { return count < 0 && errno == EINTR }
+        for (index, item) in polls.enumerated() where item.revents != 0 { handle(tokens[index], Int32(item.revents)) }
+        return true
+    }
+
+    private func handle(_ token: Token, _ events: Int32) {
+        switch token {
+        case .control:
+            if events & POLLOUT != 0 { flushOutbox() }
+            if events & ~POLLOUT != 0, control >= 0 { readControl() }
+        case .listener: acceptDaemon()
+        case .status(let session): readStatus(session)
+        case .process(let session): endSession(session)
+        case .source(let session, let descriptor):
+            if let index = session.sources.firstIndex(where: { $0.descriptor == descriptor }) {
+                _ = session.readOutput(index, buffer)
+            }
+        case .input(let session): session.flushInput()
+        case .peer(let session, let peer): servePeer(session, peer, events)
+        }
+    }
+
+    private func servePeer(_ session: Session, _ peer: Peer, _ events: Int32) {
+        if events & POLLOUT != 0 { peer.flush() }
+        if events & POLLIN != 0 && peer.wantsInput && !peer.inputEnded {
+            session.readInput(peer, buffer)
+        } else if events & (POLLHUP | POLLERR) != 0 {
+            peer.drop()
+        }
+        session.dropDead()
+        session.closeFinishedPeers()
+        if session.isFinished && session.peers.isEmpty && session !== first { execs.removeAll { $0 === session } }
+    }
+
+    // MARK: - The daemon
+
+    private func listen() {
+        let handle = socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard handle >= 0 else { return }
+        RunFiles.remove(RunFiles.socket, in: runDirectory)
+        guard MonitorSocket.withAddress(in: runDirectory, { bind(handle, $0, $1) }) == 0,
+            Glibc.listen(handle, 4) == 0
+        else {
+            close(handle)
+            return
+        }
+        listener = handle
+    }
+
+    private func acceptDaemon() {
+        var length: socklen_t = 0
+        let handle = accept(listener, nil, &length)
+        guard handle >= 0 else { return }
+        _ = fcntl(handle, F_SETFD, FD_CLOEXEC)
+        if control >= 0 { close(control) }
+        outbox = []
+        control = handle
+        send(
+            .adopted(
+                first.pid > 0
+                    ? MonitorState(pid: first.pid, startTime: first.startTime, monitorPid: getpid()) : nil))
+    }
+
+    private func loseDaemon() {
+        if control >= 0 { close(control) }
+        control = -1
+        outbox = []
+        // A child that still waits for its network will never get it.
+        if let spec, spec.networkComes, network < 0, first.status >= 0 {
+            _ = linux_pidfd_send_signal(first.pidfd, SIGKILL)
+        }
+    }
+
+    private func send(_ event: MonitorEvent) {
+        guard control >= 0 else { return }
+        outbox.append(event.encoded())
+        flushOutbox()
+    }
+
+    private func flushOutbox() {
+        while let message = outbox.first {
+            let result = message.withUnsafeBytes {
+                linux_send_message(control, $0.baseAddress, $0.count, nil, 0, Int32(MSG_DONTWAIT))
+            }
+            if result == -Int(EAGAIN) { return }
+            outbox.removeFirst()
+            if result < 0 { return loseDaemon() }
+        }
+    }
+
+    private func readControl() {
+        var descriptors = [Int32](repeating: -1, count: 253)
+        var count = descriptors.count
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let received = linux_receive_message(
+            control, &bytes, bytes.count, &descriptors, &count, Int32(MSG_DONTWAIT))
+        if received == -Int(EAGAIN) || received == -Int(EINTR) { return }
+        guard received > 0 else { return loseDaemon() }
+        var given = Array(descriptors[..<count])
+        if let request = try? ControlRequest(decoding: Array(bytes[..<received])) { obey(request, &given) }
+        for descriptor in given { close(descriptor) }
+    }
+
+    /// Descriptors that are kept are taken out of `given`.
+    private func obey(_ request: ControlRequest, _ given: inout [Int32]) {
+        func take() -> Int32 { given.isEmpty ? -1 : given.removeFirst() }
+        switch request {
+        case .launch(let hasRoot, let hasLog):
+            let memory = Descriptor(owning: take())
+            let mount = hasRoot ? take() : -1
+            if hasLog { log = take() }
+            launch(memory, mount)
+        case .network:
+            network = take()
+            held += given
+            given = []
+            forwardNetwork()
+        case .hold:
+            held += given
+            given = []
+        case .attach(let input, let output, let error):
+            let stream = take()
+            guard stream >= 0 else { return }
+            if first.isFinished {
+                close(stream)
+            } else {
+                first.peers.append(Peer(descriptor: stream, input: input, output: output, error: error))
+            }
+        case .exec(let id):
+            let memory = Descriptor(owning: take())
+            exec(id, memory, stream: take())
+        case .signal(let number, let exec):
+            guard let session = session(exec), session.pidfd >= 0, !session.isFinished else { return }
+            _ = linux_pidfd_send_signal(session.pidfd, number)
+        case .resize(let columns, let rows, let exec):
+            guard let session = session(exec), session.isTerminal, session.input >= 0 else { return }
+            _ = linux_terminal_resize(session.input, columns, rows)
+        case .closeInput(let exec): session(exec)?.endInput()
+        case .log:
+            let file = take()
+            guard file >= 0 else { return }
+            if log >= 0 { close(log) }
+            log = file
+            first.log?.descriptor = file
+        }
+    }
+
+    private func session(_ id: String) -> Session? { id.isEmpty ? first : execs.first { $0.id == id } }
+
+    // MARK: - Starting
+
+    private func launch(_ memory: borrowing Descriptor, _ mount: Int32) {
+        guard spec == nil else {
+            if mount >= 0 { close(mount) }
+            return
+        }
+        root = mount
+        do throws(LaunchFailure) {
+            let wanted = try read(memory) { bytes throws(LaunchFailure) in try LaunchSpec(decoding: bytes) }
+            spec = wanted
+            if root < 0 { root = try RootMount.open(wanted.rootfsPath) }
+            if log >= 0 { first.log = LogWriter(descriptor: log) }
+            let mount = root
+            try start(first, wanted.process) { streams, status throws(LaunchFailure) in
+                try ContainerStart.clone(wanted, root: mount, streams: streams, status: status)
+            }
+            first.startTime = RunFiles.startTime(of: first.pid)
+            forwardNetwork()
+            MonitorState(pid: first.pid, startTime: first.startTime, monitorPid: getpid())
+                .write(runDirectory: runDirectory)
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func read<Spec>(
+        _ memory: borrowing Descriptor, _ decode: ([UInt8]) throws(LaunchFailure) -> Spec
+    ) throws(LaunchFailure) -> Spec {
+        let bytes: [UInt8]
+        do {
+            bytes = try SealedMemory.read(memory)
+        } catch {
+            throw LaunchFailure("read the launch message: \(error.reason)")
+        }
+        return try decode(bytes)
+    }
+
+    private func forwardNetwork() {
+        guard network >= 0, first.status >= 0 else { return }
+        var byte: UInt8 = 1
+        var descriptor = network
+        _ = linux_send_message(first.status, &byte, 1, &descriptor, 1, 0)
+        // The processes in it keep the namespace; the daemon holds it while the container is being started.
+        close(network)
+        network = -1
+        spec?.networkComes = false
+    }
+
+    /// Makes the streams and the status socket, clones, and keeps this side's ends.
+    private func start(
+        _ session: Session, _ process: ProcessSpec,
+        _ clone: (ChildStreams, Int32) throws(LaunchFailure) -> ClonedProcess
+    ) throws(LaunchFailure) {
+        session.isTerminal = process.tty
+        session.inputOnce = process.stdinOnce
+        var streams = ChildStreams()
+        var theirs: [Int32] = []
+        defer { for handle in theirs { close(handle) } }
+        if !process.tty {
+            let takesOutput = session === first || !session.peers.isEmpty
+            if process.openStdin {
+                let ends = try pipeEnds()
+                (streams.input, session.input) = (ends.0, ends.1)
+                theirs.append(ends.0)
+                unblock(ends.1)
+            }
+            if takesOutput {
+                for stream in 1...2 {
+                    let ends = try pipeEnds()
+                    unblock(ends.0)
+                    session.sources.append(Session.Source(descriptor: ends.0, stream: stream))
+                    theirs.append(ends.1)
+                    if stream == 1 { streams.output = ends.1 } else { streams.error = ends.1 }
+                }
+            }
+        }
+        var pair: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0 else {
+            throw LaunchFailure("make the status socket: \(SystemError("", code: errno).reason)")
+        }
+        session.status = pair[0]
+        theirs.append(pair[1])
+        let child = try clone(streams, pair[1])
+        session.pid = child.pid
+        session.pidfd = child.pidfd
+    }
+
+    private func pipeEnds() throws(LaunchFailure) -> (Int32, Int32) {
+        var ends: [Int32] = [-1, -1]
+        guard linux_pipe(&ends) == 0 else {
+            throw LaunchFailure("make a pipe: \(SystemError("", code: errno).reason)")
+        }
+        return (ends[0], ends[1])
+    }
+
+    private func unblock(_ descriptor: Int32) {
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+    }
+
+    private func exec(_ id: String, _ memory: borrowing Descriptor, stream: Int32) {
+        let session = Session(id: id)
+        if stream >= 0 {
+            session.peers.append(Peer(descriptor: stream, input: true, output: true, error: true))
+        }
+        do throws(LaunchFailure) {
+            let wanted = try read(memory) { bytes throws(LaunchFailure) in try ProcessSpec(decoding: bytes) }
+            guard hasStarted, !first.isFinished, let spec else {
+                throw LaunchFailure("the container is not running")
+            }
+            if !joinedProcesses {
+                try ContainerJoin.enterProcesses(of: first.pidfd)
+                joinedProcesses = true
+            }
+            let target = first.pidfd
+            let cgroups = spec.cgroups
+            try start(session, wanted) { streams, status throws(LaunchFailure) in
+                try ContainerJoin.clone(wanted, target: target, cgroups: cgroups, streams: streams, status: status)
+            }
+            execs.append(session)
+        } catch {
+            session.isFinished = true
+            session.closeFinishedPeers()
+            send(.execFailed(id: id, error))
+        }
+    }
+
+    /// A failure, the terminal, or the end of file that says the program was executed.
+    private func readStatus(_ session: Session) {
+        var bytes = [UInt8](repeating: 0, count: 8192)
+        var descriptors: [Int32] = [-1]
+        var count = 1
+        let received = linux_receive_message(
+            session.status, &bytes, bytes.count, &descriptors, &count, Int32(MSG_DONTWAIT))
+        if received == -Int(EAGAIN) || received == -Int(EINTR) { return }
+        if received > 0, let message = try? StatusMessage(decoding: Array(bytes[..<received])) {
+            switch message {
+            case .failure(let failure): session.failure = failure
+            case .terminal:
+                guard count == 1 else { return }
+                unblock(descriptors[0])
+                session.input = descriptors[0]
+                session.sources = [Session.Source(descriptor: descriptors[0], stream: 1)]
+            }
+            return
+        }
+        close(session.status)
+        session.status = -1
+        if session.failure != nil { return }
+        // Killed before it came so far: the process's end tells.
+        var value = pollfd(fd: session.pidfd, events: Int16(POLLIN), revents: 0)
+        if poll(&value, 1, 0) == 1, !wasExecuted(session) {
+            session.failure = LaunchFailure("the container's process was killed while it was being set up")
+            return
+        }
+        if session === first {
+            hasStarted = true
+            send(.started(pid: session.pid, startTime: session.startTime))
+        } else {
+            send(.execStarted(id: session.id, pid: session.pid))
+        }
+    }
+
+    /// Tells a program that ended at once from a set-up that was killed: only the latter dies of SIGKILL undumpable.
+    private func wasExecuted(_ session: Session) -> Bool {
+        var value: Int32 = 0
+        let result = linux_peek(session.pidfd, &value)
+        return !(result == 2 && value == SIGKILL && session === first && spec?.networkComes == true)
+    }
+
+    // MARK: - Ending
+
+    private func endSession(_ session: Session) {
+        // What the child said before it ended comes first.
+        while session.status >= 0 { readStatus(session) }
+        guard let result = session.reap() else { return }
+        session.finish(buffer)
+        if session === first {
+            endContainer(result)
+        } else {
+            if let failure = session.failure {
+                send(.execFailed(id: session.id, failure))
+            } else {
+                send(.execExited(id: session.id, code: result.code))
+            }
+            session.closeFinishedPeers()
+            if session.peers.isEmpty { execs.removeAll { $0 === session } }
+        }
+    }
+
+    private func endContainer(_ result: (code: Int32, signal: Int32)) {
+        isReported = true
+        if let failure = first.failure {
+            RunFiles.remove(RunFiles.state, in: runDirectory)
+            send(.failed(failure))
+        } else {
+            let exit = MonitorExit(
+                code: result.code, signal: result.signal, oomKilled: MemoryEvents.wasKilled(spec?.cgroups ?? []),
+                finishedAt: Timestamp.now())
+            send(.exited(exit))
+            first.closeFinishedPeers()
+            exit.write(runDirectory: runDirectory)
+        }
+        first.closeFinishedPeers()
+        // Execs in a shared process namespace outlive the first process; they are the container's all the same.
+        for session in execs where !session.isFinished { _ = linux_pidfd_send_signal(session.pidfd, SIGKILL) }
+        for descriptor in held { close(descriptor) }
+        held = []
+        if log >= 0 { close(log) }
+        log = -1
+        first.log = nil
+        if root >= 0 { close(root) }
+        root = -1
+    }
+
+    private func fail(_ failure: LaunchFailure) {
+        isReported = true
+        first.isFinished = true
+        send(.failed(failure))
+        first.closeFinishedPeers()
+        if root >= 0 { close(root) }
+        root = -1
+    }
+}

@@ -1,0 +1,19 @@
+internal import CLinux
+internal import Glibc
+
+/// The `gantry-monitor` face of the runtime's executable.
+package enum MonitorProgram {
+    /// Serves the socket on descriptor 3 until its container has ended. `arguments` are the run directory alone.
+    package static func run(_ arguments: [String]) -> Int32 {
+        guard let directory = arguments.first, fcntl(3, F_GETFD) >= 0 else {
+            let text = Array("gantry-monitor is started by gantryd, never by hand\n".utf8)
+            _ = write(2, text, text.count)
+            return 64
+        }
+        _ = fcntl(3, F_SETFD, FD_CLOEXEC)
+        _ = linux_close_from(4)
+        umask(0o077)
+        MonitorLoop(control: 3, runDirectory: directory).run()
+        return 0
+    }
+}

@@ -1,0 +1,73 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+
+/// Starts monitors. The executable is run from a read-only detached mount of itself, so that no container can
+/// overwrite it through /proc/PID/exe (CVE-2019-5736).
+package struct MonitorSpawner: Sendable {
+    private let executable: SharedDescriptor
+
+    /// `executable` is the path of `gantry-runtime`. Without the right to mount, the file itself is used; the monitor
+    /// and its children are undumpable in any case.
+    package init(executable: String) throws(MonitorError) {
+        do {
+            let mount = linux_open_tree(AT_FDCWD, executable, linux_OPEN_TREE_CLONE)
+            if mount >= 0 {
+                let copy = Descriptor(owning: mount)
+                let result = linux_mount_setattr(copy.raw, "", linux_AT_EMPTY_PATH, linux_MOUNT_ATTR_RDONLY, 0, 0)
+                if result == 0 {
+                    self.executable = SharedDescriptor(try Self.aboveStreams(copy))
+                    return
+                }
+            }
+            let file = try Descriptor.open(executable, linux_O_PATH)
+            self.executable = SharedDescriptor(try Self.aboveStreams(file))
+        } catch {
+            throw MonitorError("start", error)
+        }
+    }
+
+    /// The socket takes descriptor 3 in the new process before the file is executed.
+    private static func aboveStreams(_ file: borrowing Descriptor) throws(SystemError) -> Descriptor {
+        let number = file.raw
+        return Descriptor(owning: try retrying("fcntl") { fcntl(number, F_DUPFD_CLOEXEC, 10) })
+    }
+
+    /// Starts a monitor for the container whose small files are in `runDirectory` (made by the caller, mode 0700).
+    /// Returns at once; the monitor boots meanwhile.
+    package func spawn(runDirectory: String) throws(MonitorError) -> MonitorLink {
+        let pair: LocalSocketPair
+        do {
+            pair = try LocalSocketPair(Int32(SOCK_SEQPACKET.rawValue))
+        } catch {
+            throw MonitorError("start", error)
+        }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
+        posix_spawn_file_actions_adddup2(&actions, 0, 1)
+        posix_spawn_file_actions_adddup2(&actions, pair.second.raw, 3)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        // POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID
+        posix_spawnattr_setflags(&attributes, 0x04 | 0x08 | 0x80)
+        let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("gantry-monitor"), strdup(runDirectory), nil]
+        defer { for argument in arguments { free(argument) } }
+        let environment: [UnsafeMutablePointer<CChar>?] = [nil]
+        var pid: pid_t = 0
+        let result = posix_spawn(
+            &pid, "/proc/self/fd/\(executable.raw)", &actions, &attributes, arguments, environment)
+        guard result == 0 else {
+            throw MonitorError("start", SystemError("posix_spawn", "gantry-runtime", code: result))
+        }
+        let process = linux_pidfd_open(pid)
+        return MonitorLink(pair.takeFirst(), process: process >= 0 ? Descriptor(owning: process) : nil)
+    }
+}

@@ -1,0 +1,12 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+
+/// The mount of a container's root, made before its mount namespace exists.
+package enum RootMount {
+    /// A detached copy of what is at `path` of the host, private. The caller closes it, and holds the file system until then.
+    package static func open(_ path: String) throws(LaunchFailure) -> Int32 {
+        guard !path.isEmpty else { throw LaunchFailure("the launch has no root file system") }
+        return try MountBuilder.bind(path, flags: [], propagation: .rprivate).release()
+    }
+}
