@@ -125,7 +125,7 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        room("HTTP", nio),
+        room("HTTP", ["Linux"] + nio),
 
         // Floor 6
         room(
@@ -151,5 +151,6 @@ let package = Package(
 
         // Tests
         tests("JSONTests", ["JSON"]),
+        tests("HTTPTests", ["HTTP", "Linux"] + nio),
     ]
 )

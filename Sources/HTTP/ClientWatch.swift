@@ -1,0 +1,36 @@
+internal import NIOCore
+
+/// Tells the connection when its client is gone.
+///
+/// On a unix socket a client's half-close can be told from its going away, so only the latter counts. On TCP both
+/// look the same until something is written; there the end of input counts, except on hijacked connections, where
+/// it is the end of standard input.
+final class ClientWatch: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let control: ConnectionControl
+
+    init(_ control: ConnectionControl) {
+        self.control = control
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent, !control.isLocal {
+            switch control.currentPhase {
+            case .handling, .streaming: control.abandon()
+            case .waiting, .hijacked, .lingering: break
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        control.abandon()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        control.abandon()
+        context.fireErrorCaught(error)
+    }
+}

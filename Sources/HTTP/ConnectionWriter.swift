@@ -1,0 +1,46 @@
+internal import NIOCore
+internal import Synchronization
+
+/// The way out of one connection. Writers wait for the kernel every `barrier` bytes, so a slow client holds up
+/// its producer instead of filling memory.
+final class ConnectionWriter: Sendable {
+    private let channel: any Channel
+    private let barrier: Int
+    private let pending = Atomic(0)
+
+    init(_ channel: any Channel, barrier: Int) {
+        self.channel = channel
+        self.barrier = barrier
+    }
+
+    func write(_ buffer: ByteBuffer) async throws {
+        guard channel.isActive else { throw HTTPError.clientGone }
+        let total = pending.wrappingAdd(buffer.readableBytes, ordering: .relaxed).newValue
+        if total < barrier {
+            channel.writeAndFlush(buffer, promise: nil)
+        } else {
+            pending.store(0, ordering: .relaxed)
+            try await settled(channel.writeAndFlush(buffer))
+        }
+    }
+
+    /// Waits until everything written so far is with the kernel.
+    func flush() async throws {
+        pending.store(0, ordering: .relaxed)
+        try await settled(channel.writeAndFlush(ByteBuffer()))
+    }
+
+    /// Ends our direction. Flushes first: after the client's end, NIO would drop what is still pending.
+    func finish() async throws {
+        try await flush()
+        try await settled(channel.close(mode: .output))
+    }
+
+    private func settled(_ future: EventLoopFuture<Void>) async throws {
+        do {
+            try await future.get()
+        } catch {
+            throw HTTPError.clientGone
+        }
+    }
+}

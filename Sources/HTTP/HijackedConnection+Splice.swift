@@ -1,0 +1,92 @@
+package import Linux
+internal import NIOCore
+internal import NIOPosix
+
+extension HijackedConnection {
+    /// How a splice came to its end.
+    package enum SpliceEnd: Sendable, Equatable {
+        /// The local stream ended.
+        case finished
+        /// The client typed the detach keys.
+        case detached
+        /// The client closed the connection.
+        case clientGone
+    }
+
+    /// Copies between the client and a connected local stream socket until the local side ends: half-closes are
+    /// passed on in both directions, and a slow reader on one side holds up the other side's writer.
+    ///
+    /// - Parameters:
+    ///   - descriptor: a connected SOCK_STREAM socket, taken over and closed. Whoever holds its other end must read
+    ///     what comes until the end even when nobody wants it any more: a failed write closes both directions.
+    ///   - detachKeys: when the client's bytes contain this sequence, the splice ends; the keys are not passed on.
+    ///   - forwardsInput: false throws the client's bytes away and leaves the local side's input open.
+    package func splice(
+        with descriptor: consuming Descriptor, detachKeys: DetachKeys? = nil, forwardsInput: Bool = true
+    ) async throws -> SpliceEnd {
+        let local = try await Self.channel(owning: descriptor.release(), on: connection.control.channel.eventLoop)
+        let localWriter = ConnectionWriter(local.channel, barrier: connection.limits.flushBarrier)
+        let end = try await local.executeThenClose { inbound, _ in
+            try await withThrowingTaskGroup(of: SpliceEnd?.self) { group in
+                group.addTask {
+                    try await self.copyInput(to: forwardsInput ? localWriter : nil, detachKeys: detachKeys)
+                        ? .detached : nil
+                }
+                group.addTask {
+                    do {
+                        for try await piece in inbound { try await self.write(piece) }
+                    } catch is IOError {
+                        // The local side broke off: what came before is all there is.
+                    }
+                    return .finished
+                }
+                defer { group.cancelAll() }
+                while let end = try await group.next() {
+                    if let end { return end }
+                }
+                return .finished
+            }
+        }
+        return end != .detached && isClosed ? .clientGone : end
+    }
+
+    /// True when the detach keys ended it.
+    private func copyInput(to local: ConnectionWriter?, detachKeys: DetachKeys?) async throws -> Bool {
+        var filter = detachKeys.map(DetachFilter.init)
+        var sink = local
+        while let piece = try await read() {
+            var piece = piece
+            var detached = false
+            if filter != nil, let passed = filter?.feed(piece) {
+                piece = passed.bytes
+                detached = passed.detached
+            }
+            do {
+                if piece.readableBytes > 0 { try await sink?.write(piece) }
+            } catch {
+                // Nobody takes input any more; go on reading, so that the client is not held up and can detach.
+                sink = nil
+            }
+            if detached { return true }
+        }
+        try? await sink?.finish()
+        return false
+    }
+
+    private static func channel(
+        owning descriptor: Int32, on loop: any EventLoop
+    ) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
+        try await ClientBootstrap(group: loop)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .withConnectedSocket(descriptor) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                        wrappingChannelSynchronously: channel,
+                        configuration: .init(
+                            backPressureStrategy: .init(lowWatermark: 1, highWatermark: 4),
+                            isOutboundHalfClosureEnabled: true))
+                }
+            }
+    }
+}
