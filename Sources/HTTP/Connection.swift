@@ -70,7 +70,8 @@ final class Connection: Sendable {
             return false
         }
         control.wait(limits.headTime)
-        guard try await body.drain(limit: limits.drain) else {
+        // The answer has gone: a body that turns out to be broken only ends the connection.
+        guard (try? await body.drain(limit: limits.drain)) == true else {
             try await linger()
             return false
         }

@@ -38,10 +38,10 @@ final class ConnectionControl: Sendable {
         closing.store(true, ordering: .relaxed)
     }
 
-    /// The task that serves this connection, to be cancelled when the client is gone.
+    /// The task that serves this connection, to be cancelled when the client is gone. Called on the event loop, before
+    /// the channel can tell that it is.
     func attach(_ serving: Task<Void, Never>) {
         task.withLock { $0 = serving }
-        if !channel.isActive { serving.cancel() }
     }
 
     /// The client is gone: whatever works for it may stop.

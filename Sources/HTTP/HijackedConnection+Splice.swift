@@ -26,7 +26,20 @@ extension HijackedConnection {
     ) async throws -> SpliceEnd {
         let local = try await Self.channel(owning: descriptor.release(), on: connection.control.channel.eventLoop)
         let localWriter = ConnectionWriter(local.channel, barrier: connection.limits.flushBarrier)
-        let end = try await local.executeThenClose { inbound, _ in
+        let end: SpliceEnd
+        do {
+            end = try await copy(local, localWriter, detachKeys: detachKeys, forwardsInput: forwardsInput)
+        } catch  where isClosed {
+            return .clientGone
+        }
+        return end != .detached && isClosed ? .clientGone : end
+    }
+
+    private func copy(
+        _ local: NIOAsyncChannel<ByteBuffer, ByteBuffer>, _ localWriter: ConnectionWriter, detachKeys: DetachKeys?,
+        forwardsInput: Bool
+    ) async throws -> SpliceEnd {
+        try await local.executeThenClose { inbound, _ in
             try await withThrowingTaskGroup(of: SpliceEnd?.self) { group in
                 group.addTask {
                     try await self.copyInput(to: forwardsInput ? localWriter : nil, detachKeys: detachKeys)
@@ -47,7 +60,6 @@ extension HijackedConnection {
                 return .finished
             }
         }
-        return end != .detached && isClosed ? .clientGone : end
     }
 
     /// True when the detach keys ended it.

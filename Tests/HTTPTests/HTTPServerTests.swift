@@ -198,7 +198,7 @@ extension String {
                 var time = timeval(tv_sec: 0, tv_usec: 300_000)
                 setsockopt(client.number, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
                 let bytes = [UInt8](repeating: 0x78, count: 20_000_000)
-                var taken = send(client.number, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+                var taken = send(client.number, bytes, bytes.count, Int32(MSG_NOSIGNAL))
                 #expect(taken < 3 << 20)
                 time.tv_sec = 10
                 setsockopt(client.number, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
