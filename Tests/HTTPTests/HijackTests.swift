@@ -80,7 +80,7 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
                 socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &pair)
             }
             let far = SharedDescriptor(Descriptor(owning: pair[1]))
-            PeerThread { peer(far.raw) }.start()
+            PeerThread { withExtendedLifetime(far) { peer(far.raw) } }.start()
             let near = Descriptor(owning: pair[0])
             ended(try await connection.splice(with: near, detachKeys: detachKeys))
         }
