@@ -12,6 +12,7 @@
 #include "background.h"
 #include "filters.h"
 #include "messages.h"
+#include "netns.h"
 #include "mounts.h"
 #include "processes.h"
 #include "terminals.h"

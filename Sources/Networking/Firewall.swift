@@ -1,0 +1,84 @@
+internal import CNFTables
+internal import Netlink
+
+/// The daemon's own nftables table, changed in-process through libnftables(3): one transaction per call.
+///
+/// Not for two threads at once; its owner sees to that.
+final class Firewall {
+    private let context: OpaquePointer
+    let table: String
+
+    init(table: String) throws(NetworkError) {
+        guard let context = nft_ctx_new(UInt32(NFT_CTX_DEFAULT)) else {
+            throw .system("libnftables cannot be started")
+        }
+        self.context = context
+        self.table = table
+        nft_ctx_buffer_output(context)
+        nft_ctx_buffer_error(context)
+    }
+
+    deinit {
+        nft_ctx_free(context)
+    }
+
+    private func run(_ commands: String) throws(NetworkError) {
+        guard nft_run_cmd_from_buffer(context, commands) == 0 else {
+            let text = nft_ctx_get_error_buffer(context).map { String(cString: $0) } ?? ""
+            throw .system("the firewall refused a change: \(text.split(separator: "\n").first ?? "no reason given")")
+        }
+    }
+
+    /// Makes the table from nothing, whatever was in it.
+    func install(bridge: String, network: IPv4Network, icc: Bool, masquerade: Bool) throws(NetworkError) {
+        var commands = """
+            add table ip \(table)
+            delete table ip \(table)
+            add table ip \(table)
+            add map ip \(table) published { type inet_proto . inet_service : ipv4_addr . inet_service; }
+            add map ip \(table) published_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
+            add chain ip \(table) publish
+            add rule ip \(table) publish dnat ip to ip daddr . meta l4proto . th dport map @published_at
+            add rule ip \(table) publish dnat ip to meta l4proto . th dport map @published
+            add chain ip \(table) prerouting { type nat hook prerouting priority dstnat; policy accept; }
+            add rule ip \(table) prerouting fib daddr type local jump publish
+            add chain ip \(table) output { type nat hook output priority -100; policy accept; }
+            add rule ip \(table) output fib daddr type local jump publish
+            add chain ip \(table) postrouting { type nat hook postrouting priority srcnat; policy accept; }
+            add rule ip \(table) postrouting oifname "\(bridge)" ct status dnat ip saddr { 127.0.0.0/8, \(network) } masquerade
+            add chain ip \(table) guard { type filter hook prerouting priority raw; policy accept; }
+            add rule ip \(table) guard iifname != "lo" ip daddr 127.0.0.0/8 drop
+            add chain ip \(table) forward { type filter hook forward priority filter; policy accept; }
+            add rule ip \(table) forward oifname "\(bridge)" ct state established,related accept
+            add rule ip \(table) forward oifname "\(bridge)" ct status dnat accept
+            add rule ip \(table) forward iifname != "\(bridge)" oifname "\(bridge)" drop
+
+            """
+        if masquerade {
+            commands += "add rule ip \(table) postrouting oifname != \"\(bridge)\" ip saddr \(network) masquerade\n"
+        }
+        if !icc {
+            commands += "add rule ip \(table) forward iifname \"\(bridge)\" oifname \"\(bridge)\" drop\n"
+        }
+        try run(commands)
+    }
+
+    func publish(_ ports: [PublishedEndpointPort], to address: String) throws(NetworkError) {
+        if ports.isEmpty { return }
+        try run(ports.map { "add element ip \(table) \(Self.element($0, address))\n" }.joined())
+    }
+
+    func withdraw(_ ports: [PublishedEndpointPort], from address: String) throws(NetworkError) {
+        if ports.isEmpty { return }
+        try run(ports.map { "delete element ip \(table) \(Self.element($0, address))\n" }.joined())
+    }
+
+    func remove() throws(NetworkError) {
+        try run("add table ip \(table)\ndelete table ip \(table)\n")
+    }
+
+    private static func element(_ port: PublishedEndpointPort, _ address: String) -> String {
+        let target = "\(port.transport.rawValue) . \(port.hostPort) : \(address) . \(port.containerPort)"
+        return port.hostIP == "0.0.0.0" ? "published { \(target) }" : "published_at { \(port.hostIP) . \(target) }"
+    }
+}

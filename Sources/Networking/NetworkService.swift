@@ -1,0 +1,270 @@
+internal import Glibc
+package import Linux
+internal import Netlink
+
+/// A network as `network ls` shows it.
+package struct NetworkInformation: Sendable {
+    package let id: String
+    package let name: String
+    /// `bridge`, `host` or `null`.
+    package let driver: String
+    package let subnet: String?
+    package let gateway: String?
+    package let options: [String: String]
+    package let endpoints: [Endpoint]
+}
+
+/// The networks of this daemon. Its calls run on a queue of its own, one at a time: system calls may block there, and neither
+/// libnftables nor a netlink socket may be used by two threads.
+package actor NetworkService {
+    private let configuration: NetworkConfiguration
+    nonisolated private let queue = SerialQueue(label: "gantry.network")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+
+    private var bridge: Bridge?
+    private var endpoints: [String: Endpoint] = [:]
+
+    /// What exists once the bridge does.
+    private struct Bridge {
+        let name: String
+        let index: Int32
+        let gateway: IPv4Address
+        let routes: RouteSocket
+        let firewall: Firewall?
+        var pool: AddressPool
+        let isOurs: Bool
+    }
+
+    package init(configuration: NetworkConfiguration) {
+        self.configuration = configuration
+    }
+
+    // MARK: The bridge
+
+    /// Makes the bridge and the firewall's table, or finds the bridge as an earlier daemon left it.
+    package func start() throws(NetworkError) {
+        guard bridge == nil, configuration.userBridge != "none" else { return }
+        let name = configuration.userBridge ?? configuration.bridgeName
+        do {
+            let routes = try RouteSocket()
+            let existing = try routes.link(named: name)
+            let (address, length) = try bridgeAddress(routes, existing)
+            let network = IPv4Network(containing: address, prefixLength: length)
+            if existing == nil {
+                guard configuration.userBridge == nil else {
+                    throw NetworkError.invalid("bridge \(name) does not exist")
+                }
+                try routes.createBridge(
+                    name, hardwareAddress: HardwareAddress(for: address), mtu: UInt32(configuration.mtu))
+            }
+            guard let link = try existing ?? routes.link(named: name) else {
+                throw NetworkError.system("bridge \(name) is gone again")
+            }
+            if configuration.userBridge == nil {
+                try routes.addAddress(address, prefixLength: length, to: name, index: link.index)
+                try routes.setUp(name, index: link.index)
+            }
+            try switchOn(name)
+            let firewall = configuration.firewall ? try Firewall(table: "gantry_" + configuration.instance) : nil
+            try firewall?.install(
+                bridge: name, network: network, icc: configuration.icc, masquerade: configuration.ipMasquerade)
+            let range = try configuration.fixedCIDR.map { text throws(NetworkError) in
+                guard let range = IPv4Network(text), network.contains(range) else {
+                    throw .invalid("fixed-cidr \(text) is not within the bridge's network \(network)")
+                }
+                return range
+            }
+            let gateway = configuration.defaultGateway.flatMap { IPv4Address($0) } ?? address
+            bridge = Bridge(
+                name: name, index: link.index, gateway: gateway, routes: routes, firewall: firewall,
+                pool: AddressPool(network: network, range: range ?? network, reserved: [address, gateway]),
+                isOurs: configuration.userBridge == nil)
+        } catch let error as NetworkError {
+            throw error
+        } catch let error as NetlinkError {
+            throw NetworkError(error)
+        } catch {
+            throw .system("\(error)")
+        }
+    }
+
+    /// The bridge's address: configured, or what it has, or the first of a network that nobody on this host uses.
+    private func bridgeAddress(_ routes: RouteSocket, _ existing: Link?) throws -> (IPv4Address, Int) {
+        if let bip = configuration.bip {
+            guard let (address, length) = IPv4Network.split(bip) else {
+                throw NetworkError.invalid(
+                    "invalid bip \(bip): an address with its prefix length, such as 10.88.0.1/24")
+            }
+            return (address, length)
+        }
+        if let existing, let found = try routes.addresses().first(where: { $0.index == existing.index }) {
+            return (found.address, found.prefixLength)
+        }
+        let taken = try routes.routes().map(\.destination).filter { $0.prefixLength > 0 }
+        for text in AddressPool.defaults {
+            guard let network = IPv4Network(text), !taken.contains(where: { $0.overlaps(network) }) else { continue }
+            return (IPv4Address(network.base.value + 1), network.prefixLength)
+        }
+        throw NetworkError.system(
+            "every default address pool overlaps with a network of this host; choose one with \"bip\": \"ADDRESS/LENGTH\" "
+                + "in the configuration file")
+    }
+
+    private func switchOn(_ name: String) throws(NetworkError) {
+        if configuration.ipForward { try Self.set("/proc/sys/net/ipv4/ip_forward") }
+        // Lets 127.0.0.1:PORT be answered by a container; the table's guard keeps others from using it.
+        if configuration.firewall { try Self.set("/proc/sys/net/ipv4/conf/\(name)/route_localnet") }
+    }
+
+    private static func set(_ path: String) throws(NetworkError) {
+        do {
+            let file = try Descriptor.open(path, O_RDWR)
+            if try file.readAll(limit: 64).first == UInt8(ascii: "1") { return }
+            var byte = UInt8(ascii: "1")
+            guard pwrite(file.raw, &byte, 1, 0) == 1 else { throw SystemError("write", path, code: errno) }
+        } catch let error as SystemError {
+            throw NetworkError(error)
+        } catch {
+            throw .system("\(error)")
+        }
+    }
+
+    /// Removes bridge and table when no container uses them.
+    package func stop() {
+        guard let bridge, endpoints.isEmpty else { return }
+        self.bridge = nil
+        try? bridge.firewall?.remove()
+        if bridge.isOurs { try? bridge.routes.delete(bridge.name, index: bridge.index) }
+    }
+
+    // MARK: Endpoints
+
+    /// A namespace with an address in the bridge network and its ports published; nothing remains of a failure.
+    package func attach(_ request: EndpointRequest) throws(NetworkError) -> Attachment {
+        if bridge == nil { try start() }
+        guard request.networkName == "bridge", var bridge else { throw .noSuchNetwork(request.networkName) }
+        var held: [SharedDescriptor] = []
+        var ports: [PublishedEndpointPort] = []
+        for port in request.ports {
+            let address = port.hostIP ?? configuration.defaultBindAddress
+            let (number, socket) = try reserve(port, address)
+            held.append(socket)
+            ports.append(
+                PublishedEndpointPort(
+                    containerPort: port.containerPort, transport: port.transport, hostIP: address, hostPort: number))
+        }
+        guard let address = bridge.pool.take() else { throw .poolExhausted(bridge.pool.network.description) }
+        self.bridge?.pool = bridge.pool
+        do {
+            let mac = HardwareAddress(request.macAddress) ?? HardwareAddress(for: address)
+            let opened = try NetworkNamespace.open()
+            try bridge.routes.createPeers(
+                .init(name: Self.linkName(request.containerID)), master: bridge.index,
+                far: .init(name: "eth0", hardwareAddress: mac), namespace: opened.namespace.raw,
+                mtu: UInt32(configuration.mtu))
+            guard let inside = try opened.routes.link(named: "eth0") else {
+                throw NetworkError.system("the container's link is gone again")
+            }
+            try opened.routes.addAddress(
+                address, prefixLength: bridge.pool.network.prefixLength, to: "eth0", index: inside.index)
+            try opened.routes.addDefaultRoute(through: bridge.gateway, index: inside.index)
+            try bridge.firewall?.publish(ports, to: address.description)
+            let endpoint = Endpoint(
+                id: Self.identifier(request.containerID + address.description), networkID: id(of: "bridge"),
+                networkName: "bridge", containerID: request.containerID, ipAddress: address.description,
+                prefixLength: bridge.pool.network.prefixLength, gateway: bridge.gateway.description,
+                macAddress: mac.description, ports: ports)
+            endpoints[request.containerID] = endpoint
+            return Attachment(namespace: SharedDescriptor(opened.consumeNamespace()), endpoint: endpoint, held: held)
+        } catch {
+            self.bridge?.pool.release(address)
+            if let error = error as? NetworkError { throw error }
+            if let error = error as? NetlinkError { throw NetworkError(error) }
+            throw .system("\(error)")
+        }
+    }
+
+    /// Knows this daemon's own containers by name of the port's owner.
+    private func reserve(
+        _ port: PortRequest, _ address: String
+    ) throws(NetworkError) -> (port: UInt16, socket: SharedDescriptor) {
+        do {
+            return try PortReservation.take(port, address: address)
+        } catch NetworkError.portTaken(let address, let number, let transport, let holder, let nextFree) {
+            let owner = endpoints.values.first { endpoint in
+                endpoint.ports.contains { $0.hostPort == number && $0.transport.rawValue == transport }
+            }
+            throw .portTaken(
+                address: address, port: number, transport: transport,
+                holder: owner.map { "container \($0.containerID.prefix(12))" } ?? holder, nextFree: nextFree)
+        }
+    }
+
+    /// Gives back address and ports. May be called twice.
+    package func detach(containerID: String) {
+        guard let endpoint = endpoints.removeValue(forKey: containerID) else { return }
+        try? bridge?.firewall?.withdraw(endpoint.ports, from: endpoint.ipAddress)
+        if let address = IPv4Address(endpoint.ipAddress) { bridge?.pool.release(address) }
+    }
+
+    /// After a daemon's restart: these live on with what they have.
+    package func adopt(_ live: [Endpoint]) throws(NetworkError) {
+        for endpoint in live {
+            endpoints[endpoint.containerID] = endpoint
+            if let address = IPv4Address(endpoint.ipAddress) { bridge?.pool.claim(address) }
+            try bridge?.firewall?.publish(endpoint.ports, to: endpoint.ipAddress)
+        }
+    }
+
+    /// A namespace with nothing but its loopback.
+    package nonisolated func isolatedNamespace() throws(NetworkError) -> SharedDescriptor {
+        do {
+            return SharedDescriptor(try NetworkNamespace.create())
+        } catch {
+            throw NetworkError(error)
+        }
+    }
+
+    // MARK: Information
+
+    package func networks() -> [NetworkInformation] {
+        var rows: [NetworkInformation] = []
+        if configuration.userBridge != "none" {
+            rows.append(
+                NetworkInformation(
+                    id: id(of: "bridge"), name: "bridge", driver: "bridge", subnet: bridge?.pool.network.description,
+                    gateway: bridge?.gateway.description,
+                    options: [
+                        "com.docker.network.bridge.default_bridge": "true",
+                        "com.docker.network.bridge.enable_icc": String(configuration.icc),
+                        "com.docker.network.bridge.enable_ip_masquerade": String(configuration.ipMasquerade),
+                        "com.docker.network.bridge.host_binding_ipv4": configuration.defaultBindAddress,
+                        "com.docker.network.bridge.name": configuration.userBridge ?? configuration.bridgeName,
+                        "com.docker.network.driver.mtu": String(configuration.mtu),
+                    ], endpoints: Array(endpoints.values)))
+        }
+        for (name, driver) in [("host", "host"), ("none", "null")] {
+            rows.append(
+                NetworkInformation(
+                    id: id(of: name), name: name, driver: driver, subnet: nil, gateway: nil, options: [:],
+                    endpoints: []))
+        }
+        return rows
+    }
+
+    private nonisolated func id(of name: String) -> String {
+        Self.identifier(configuration.instance + "/" + name)
+    }
+
+    private static func linkName(_ container: String) -> String { "gv" + container.prefix(12) }
+
+    /// 64 hexadecimal digits that depend on `text` only (FNV-1a, four times with different seeds).
+    private static func identifier(_ text: String) -> String {
+        (0..<4).map { seed in
+            var hash: UInt64 = 0xcbf2_9ce4_8422_2325 &+ UInt64(seed) &* 0x9e37_79b9_7f4a_7c15
+            for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+            let digits = String(hash, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}

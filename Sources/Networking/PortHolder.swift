@@ -1,0 +1,55 @@
+internal import Glibc
+internal import Linux
+
+/// Who has a port of the host.
+enum PortHolder {
+    /// `nginx (pid 812)`, or what can be said when the process is out of sight.
+    static func describe(_ port: UInt16, _ transport: Transport) -> String {
+        let files = transport == .udp ? ["/proc/net/udp", "/proc/net/udp6"] : ["/proc/net/tcp", "/proc/net/tcp6"]
+        let inodes = Set(files.flatMap { Self.inodes(of: port, in: $0, listeners: transport == .tcp) })
+        if inodes.isEmpty { return "another process" }
+        for pid in numbers(in: "/proc") where ownsOne(of: inodes, pid) {
+            let name = String(decoding: read("/proc/\(pid)/comm"), as: UTF8.self).filter { $0 != "\n" }
+            return name.hasPrefix("gantry-m") ? "another container" : "\(name) (pid \(pid))"
+        }
+        return "another process"
+    }
+
+    private static func read(_ path: String) -> [UInt8] {
+        (try? Descriptor.open(path, O_RDONLY).readAll(limit: 16 << 20)) ?? []
+    }
+
+    /// The inodes of sockets bound to the port (proc_net_tcp: local address, state, inode).
+    private static func inodes(of port: UInt16, in file: String, listeners: Bool) -> [String] {
+        String(decoding: read(file), as: UTF8.self).split(separator: "\n").dropFirst().compactMap { line in
+            let fields = line.split(separator: " ")
+            guard fields.count > 9, let local = fields[1].split(separator: ":").last, UInt16(local, radix: 16) == port,
+                !listeners || fields[3] == "0A"
+            else { return nil }
+            return String(fields[9])
+        }
+    }
+
+    private static func numbers(in path: String) -> [Int32] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var found: [Int32] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let number = Int32(name) { found.append(number) }
+        }
+        return found
+    }
+
+    private static func ownsOne(of inodes: Set<String>, _ pid: Int32) -> Bool {
+        var buffer = [CChar](repeating: 0, count: 64)
+        return numbers(in: "/proc/\(pid)/fd").contains { number in
+            let count = readlink("/proc/\(pid)/fd/\(number)", &buffer, buffer.count)
+            guard count > 9 else { return false }
+            let target = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            return target.hasPrefix("socket:[") && inodes.contains(String(target.dropFirst(8).dropLast()))
+        }
+    }
+}
