@@ -1,4 +1,4 @@
-package import JSON
+internal import JSON
 
 /// The media types Gantry reads and writes.
 package enum MediaType {
