@@ -93,7 +93,7 @@ extension ImageService {
             let writer = try blobs.writer(packed?.digest.algorithm ?? .sha256)
             let unpacked = try layers.unpack(PipeSource(pipe), expected: expected, keepingIn: writer)
             self.pin([unpacked.layer, unpacked.blob])
-            do {
+            do throws(StoreError) {
                 try writer.finish(expected: packed?.digest)
             } catch {
                 self.unpin([unpacked.layer, unpacked.blob])

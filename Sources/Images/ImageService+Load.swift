@@ -84,10 +84,6 @@ extension ImageService {
                     try layers.unpack(FileSource(try blobs.file(packed.digest)), expected: layer)
                 }
             } catch {
-                        throw .store(error)
-                    }
-                }
-            } catch {
                 throw ImageError(error)
             }
         }

@@ -149,7 +149,7 @@ package final class ImageService: Sendable {
     func register(_ image: ImageRecord, names: [Reference]) throws(ImageError) {
         let now = Timestamp.now()
         try table.withLock { table throws(ImageError) in
-            do {
+            do throws(StoreError) {
                 try database.write { database in
                     try database.execute(
                         sql: """
@@ -195,7 +195,9 @@ package final class ImageService: Sendable {
                     ).json)
             }
         }
-        let index: JSON = ["schemaVersion": .number("2"), "mediaType": .string(MediaType.index), "manifests": .array(entries)]
+        let index: JSON = [
+            "schemaVersion": .number("2"), "mediaType": .string(MediaType.index), "manifests": .array(entries),
+        ]
         // Losing it costs nothing: it is written again at the next start.
         try? blobs.replace("index.json", with: index.serialized())
     }
