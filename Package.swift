@@ -107,6 +107,7 @@ let package = Package(
             [
                 "Store", "OCI", "JSON", "Linux",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio),
 
         // Floor 5

@@ -11,6 +11,7 @@
 #include "console.h"
 #include "background.h"
 #include "filters.h"
+#include "filesystem.h"
 #include "messages.h"
 #include "netns.h"
 #include "mounts.h"

@@ -1,0 +1,121 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static long answer(long result)
+{
+    return result < 0 ? -errno : result;
+}
+
+_Static_assert(O_PATH == 010000000, "O_PATH");
+
+long linux_fs_sync(int file)
+{
+    return answer(syncfs(file));
+}
+
+long linux_fs_open_in_root(int root, const char *path, int flags, mode_t mode)
+{
+    struct open_how how;
+    memset(&how, 0, sizeof(how));
+    how.flags = (uint64_t)(flags | O_CLOEXEC);
+    how.mode = (flags & (O_CREAT | O_TMPFILE)) ? mode : 0;
+    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    return answer(syscall(SYS_openat2, root, path, &how, sizeof(how)));
+}
+
+long linux_fs_make_node(int directory, const char *name, mode_t mode, unsigned int major, unsigned int minor)
+{
+    return answer(mknodat(directory, name, mode, makedev(major, minor)));
+}
+
+long linux_fs_set_attribute(int file, const char *name, const void *value, size_t length)
+{
+    return answer(fsetxattr(file, name, value, length, 0));
+}
+
+long linux_fs_set_attribute_at(int directory, const char *name, const char *attribute, const void *value, size_t length)
+{
+    char path[4096];
+    int written = snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", directory, name);
+    if (written < 0 || (size_t)written >= sizeof(path))
+        return -ENAMETOOLONG;
+    return answer(lsetxattr(path, attribute, value, length, 0));
+}
+
+long linux_fs_get_attribute(int file, const char *name, void *value, size_t length)
+{
+    return answer(fgetxattr(file, name, value, length));
+}
+
+long linux_fs_set_times_at(int directory, const char *name, int64_t seconds, long nanoseconds)
+{
+    struct timespec times[2] = {{seconds, nanoseconds}, {seconds, nanoseconds}};
+    return answer(utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW));
+}
+
+long linux_fs_set_times(int file, int64_t seconds, long nanoseconds)
+{
+    struct timespec times[2] = {{seconds, nanoseconds}, {seconds, nanoseconds}};
+    return answer(futimens(file, times));
+}
+
+// The numbers of the new mount API, the same on every architecture; older C libraries lack the functions.
+enum {
+    NUMBER_OPEN_TREE = 428,
+    NUMBER_FSOPEN = 430,
+    NUMBER_FSCONFIG = 431,
+    NUMBER_FSMOUNT = 432,
+    CONFIG_SET_FLAG = 0,
+    CONFIG_SET_STRING = 1,
+    CONFIG_CREATE = 6,
+    CONTEXT_CLOSE_ON_EXEC = 1,
+    ATTRIBUTE_READ_ONLY = 1,
+    TREE_CLONE = 1,
+};
+
+long linux_fs_context_open(const char *type)
+{
+    return answer(syscall(NUMBER_FSOPEN, type, CONTEXT_CLOSE_ON_EXEC));
+}
+
+long linux_fs_context_set(int context, const char *key, const char *value)
+{
+    return answer(syscall(NUMBER_FSCONFIG, context, value ? CONFIG_SET_STRING : CONFIG_SET_FLAG, key, value, 0));
+}
+
+long linux_fs_context_create(int context)
+{
+    return answer(syscall(NUMBER_FSCONFIG, context, CONFIG_CREATE, NULL, NULL, 0));
+}
+
+long linux_fs_context_mount(int context, int read_only)
+{
+    return answer(syscall(NUMBER_FSMOUNT, context, CONTEXT_CLOSE_ON_EXEC, read_only ? ATTRIBUTE_READ_ONLY : 0));
+}
+
+long linux_fs_overlay_mount(const char *target, const char *options, int read_only)
+{
+    return answer(mount("overlay", target, "overlay", read_only ? MS_RDONLY : 0, options));
+}
+
+long linux_fs_clone_mount(const char *target)
+{
+    return answer(syscall(NUMBER_OPEN_TREE, AT_FDCWD, target, TREE_CLONE | O_CLOEXEC));
+}
+
+long linux_fs_detach_mount(const char *target)
+{
+    return answer(umount2(target, MNT_DETACH));
+}

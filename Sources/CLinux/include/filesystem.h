@@ -1,0 +1,58 @@
+#ifndef GANTRY_CLINUX_FILESYSTEM_H
+#define GANTRY_CLINUX_FILESYSTEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// O_PATH, the same on every architecture; fcntl.h hides it from Swift.
+static const int linux_fs_path_only = 010000000;
+
+/// syncfs(2).
+long linux_fs_sync(int file);
+
+// Files and overlay mounts by descriptor. Each returns its result, or -errno.
+
+/// openat2(2), Linux 5.6, with O_CLOEXEC; `path` never leaves `root` (RESOLVE_IN_ROOT) and no magic link is followed.
+long linux_fs_open_in_root(int root, const char *path, int flags, mode_t mode);
+
+/// mknodat(2) with a device number in two parts.
+long linux_fs_make_node(int directory, const char *name, mode_t mode, unsigned int major, unsigned int minor);
+
+/// fsetxattr(2).
+long linux_fs_set_attribute(int file, const char *name, const void *value, size_t length);
+
+/// lsetxattr(2) on the entry `name` of `directory`, not followed.
+long linux_fs_set_attribute_at(int directory, const char *name, const char *attribute, const void *value, size_t length);
+
+/// fgetxattr(2).
+long linux_fs_get_attribute(int file, const char *name, void *value, size_t length);
+
+/// utimensat(2) without following links: modification time, and the same for access.
+long linux_fs_set_times_at(int directory, const char *name, int64_t seconds, long nanoseconds);
+
+/// futimens(3).
+long linux_fs_set_times(int file, int64_t seconds, long nanoseconds);
+
+/// fsopen(2) with FSOPEN_CLOEXEC.
+long linux_fs_context_open(const char *type);
+
+/// fsconfig(2) with FSCONFIG_SET_STRING, or FSCONFIG_SET_FLAG when `value` is NULL.
+long linux_fs_context_set(int context, const char *key, const char *value);
+
+/// fsconfig(2) with FSCONFIG_CMD_CREATE.
+long linux_fs_context_create(int context);
+
+/// fsmount(2) with FSMOUNT_CLOEXEC: a detached mount. `read_only` sets MOUNT_ATTR_RDONLY.
+long linux_fs_context_mount(int context, int read_only);
+
+/// mount(2) of an overlay with an option string, for kernels before 6.7.
+long linux_fs_overlay_mount(const char *target, const char *options, int read_only);
+
+/// open_tree(2) with OPEN_TREE_CLONE and OPEN_TREE_CLOEXEC.
+long linux_fs_clone_mount(const char *target);
+
+/// umount2(2) with MNT_DETACH.
+long linux_fs_detach_mount(const char *target);
+
+#endif

@@ -1,0 +1,161 @@
+internal import JSON
+package import OCI
+
+extension ImageConfiguration.Config {
+    /// Applies one Dockerfile line, as `docker import --change` and `docker commit --change` take them.
+    package mutating func apply(change: String) throws(ImageError) {
+        let line = change.trimmed
+        let word = String(line.prefix { !$0.isWhitespace })
+        let rest = String(line.dropFirst(word.count)).trimmed
+        guard !word.isEmpty else { return }
+        if rest.isEmpty { throw .invalidArgument("\(word.uppercased()) requires at least one argument") }
+        switch word.uppercased() {
+        case "CMD":
+            cmd = Self.command(rest)
+            argsEscaped = false
+        case "ENTRYPOINT": entrypoint = Self.command(rest)
+        case "ENV":
+            for (key, value) in try Self.pairs(rest, of: "ENV") { setEnvironment(key, value) }
+        case "LABEL":
+            for (key, value) in try Self.pairs(rest, of: "LABEL") { labels[key] = value }
+        case "EXPOSE":
+            for port in Self.words(rest) {
+                exposedPorts = Set(exposedPorts + [try Self.port(port)]).sorted()
+            }
+        case "VOLUME":
+            for volume in Self.list(rest) ?? Self.words(rest) { volumes = Set(volumes + [volume]).sorted() }
+        case "USER": user = rest
+        case "WORKDIR": workingDir = Self.path(rest, from: workingDir)
+        case "STOPSIGNAL": stopSignal = rest
+        case "ONBUILD": onBuild.append(rest)
+        case "HEALTHCHECK": healthcheck = try Self.healthcheck(rest)
+        default: throw .invalidArgument("\(word) is not a valid change command")
+        }
+    }
+
+    private mutating func setEnvironment(_ key: String, _ value: String) {
+        let entry = "\(key)=\(value)"
+        if let index = env.firstIndex(where: { $0.hasPrefix(key + "=") || $0 == key }) {
+            env[index] = entry
+        } else {
+            env.append(entry)
+        }
+    }
+
+    /// A JSON list is taken as it is, anything else is a line for the shell.
+    private static func command(_ text: String) -> [String] { list(text) ?? ["/bin/sh", "-c", text] }
+
+    private static func list(_ text: String) -> [String]? {
+        guard text.hasPrefix("["), let json = try? JSON.parse(text), let values = json.arrayValue else { return nil }
+        let texts = values.compactMap(\.stringValue)
+        return texts.count == values.count ? texts : nil
+    }
+
+    /// `a=b c="d e"`, or the old form `a b c`, which is one pair.
+    private static func pairs(_ text: String, of command: String) throws(ImageError) -> [(String, String)] {
+        let words = words(text)
+        guard let first = words.first else { return [] }
+        guard first.contains("=") else {
+            let value = String(text.dropFirst(first.count)).trimmed
+            guard !value.isEmpty else { throw .invalidArgument("\(command) must have two arguments") }
+            return [(first, value)]
+        }
+        var pairs: [(String, String)] = []
+        for word in words {
+            guard let equals = word.firstIndex(of: "="), equals != word.startIndex else {
+                throw .invalidArgument(
+                    "Syntax error - can't find = in \"\(word)\". Must be of the form: name=value")
+            }
+            pairs.append((String(word[..<equals]), String(word[word.index(after: equals)...])))
+        }
+        return pairs
+    }
+
+    /// Words as a shell splits them: single and double quotes, and backslashes outside of single ones.
+    static func words(_ text: String) -> [String] {
+        var words: [String] = []
+        var word: String?
+        var quote: Character?
+        var isEscaped = false
+        for character in text {
+            if isEscaped {
+                word = (word ?? "") + String(character)
+                isEscaped = false
+            } else if character == "\\", quote != "'" {
+                isEscaped = true
+            } else if let open = quote {
+                if character == open { quote = nil } else { word = (word ?? "") + String(character) }
+            } else if character == "'" || character == "\"" {
+                quote = character
+                word = word ?? ""
+            } else if character.isWhitespace {
+                if let done = word { words.append(done) }
+                word = nil
+            } else {
+                word = (word ?? "") + String(character)
+            }
+        }
+        if let word { words.append(word) }
+        return words
+    }
+
+    /// `80` is `80/tcp`.
+    private static func port(_ text: String) throws(ImageError) -> String {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        let bounds = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
+        let network = parts.count > 1 ? parts[1].lowercased() : "tcp"
+        guard parts.count <= 2, (1...2).contains(bounds.count), !bounds.contains(nil),
+            ["tcp", "udp", "sctp"].contains(network)
+        else { throw .invalidArgument("invalid containerPort: \(text)") }
+        return "\(parts[0])/\(network)"
+    }
+
+    private static func path(_ path: String, from base: String) -> String {
+        let whole = path.hasPrefix("/") ? path : base + "/" + path
+        var components: [Substring] = []
+        for component in whole.split(separator: "/") where component != "." {
+            if component == ".." { _ = components.popLast() } else { components.append(component) }
+        }
+        return "/" + components.joined(separator: "/")
+    }
+
+    private static func healthcheck(_ text: String) throws(ImageError) -> ImageConfiguration.Healthcheck {
+        var check = ImageConfiguration.Healthcheck()
+        var rest = text
+        while rest.hasPrefix("--") {
+            let flag = String(rest.prefix { !$0.isWhitespace })
+            rest = String(rest.dropFirst(flag.count)).trimmed
+            let parts = flag.dropFirst(2).split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { throw .invalidArgument("invalid HEALTHCHECK flag \(flag)") }
+            if parts[0] == "retries", let count = Int64(parts[1]), count >= 0 {
+                check.retries = count
+                continue
+            }
+            guard let time = GoDuration.nanoseconds(parts[1]), time >= 0 else {
+                throw .invalidArgument("invalid duration in \(flag)")
+            }
+            switch parts[0] {
+            case "interval": check.interval = time
+            case "timeout": check.timeout = time
+            case "start-period": check.startPeriod = time
+            case "start-interval": check.startInterval = time
+            default: throw .invalidArgument("Unknown flag: \(parts[0])")
+            }
+        }
+        let kind = String(rest.prefix { !$0.isWhitespace }).uppercased()
+        let line = String(rest.dropFirst(kind.count)).trimmed
+        switch kind {
+        case "NONE": check.test = ["NONE"]
+        case "CMD" where !line.isEmpty: check.test = list(line).map { ["CMD"] + $0 } ?? ["CMD-SHELL", line]
+        default: throw .invalidArgument("Unknown type \"\(kind)\" in HEALTHCHECK (try CMD)")
+        }
+        return check
+    }
+}
+
+extension String {
+    /// Without white space at both ends.
+    var trimmed: String {
+        String(drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
+    }
+}

@@ -1,0 +1,165 @@
+internal import JSON
+internal import Layers
+package import OCI
+internal import Store
+internal import Synchronization
+
+extension ImageService {
+    /// Makes an image of one layer from a tar archive, plain or packed.
+    ///
+    /// - Parameters:
+    ///   - bytes: the archive as it arrives; the next chunk is asked for only when there is room for it.
+    ///   - reference: its name; none makes a dangling image.
+    ///   - message: its comment, as in `Imported from -`.
+    ///   - changes: Dockerfile lines for its configuration: `CMD ["sh"]`.
+    package func `import`<Bytes: AsyncSequence & Sendable>(
+        bytes: Bytes, reference: Reference?, message: String, changes: [String], platform: Platform? = nil
+    ) async throws(ImageError) -> ImageID where Bytes.Element == [UInt8] {
+        if reference?.digest != nil {
+            throw .invalidArgument("cannot import digest reference")
+        }
+        var config = ImageConfiguration.Config()
+        for change in changes { try config.apply(change: change) }
+        let (layer, blob) = try await unpack(bytes)
+        defer { unpin([layer.layer, blob.digest]) }
+
+        let platform = platform ?? .host
+        let created = Timestamp.now()
+        var history = ImageConfiguration.History()
+        history.created = created
+        history.comment = message
+        let document: [(String, JSON)] = [
+            ("architecture", .string(platform.architecture)),
+            ("comment", .string(message)),
+            ("config", config.json),
+            ("created", .string(created.description)),
+            ("history", [history.json]),
+            ("os", .string(platform.os)),
+            ("rootfs", ["type": "layers", "diff_ids": [.string(layer.layer.description)]]),
+        ]
+        var object = JSONObject(document)
+        if !platform.variant.isEmpty { object["variant"] = .string(platform.variant) }
+        let image = try store(JSON.object(object).serialized(), [layer.layer], [blob])
+        let name = reference?.withDefaultTag
+        try register(image, names: name.map { [$0] } ?? [])
+        onEvent(ImageEvent(action: .import, id: image.id.description, name: name?.familiar ?? image.id.description))
+        syncInBackground([layer.layer])
+        return image.id
+    }
+
+    /// The archive becomes a layer and a packed blob, both pinned.
+    private func unpack<Bytes: AsyncSequence & Sendable>(
+        _ bytes: Bytes
+    ) async throws(ImageError) -> (LayerStore.Unpacked, ContentDescriptor) where Bytes.Element == [UInt8] {
+        let pipe = BytePipe()
+        let pump = Task { () -> ImageError? in
+            do {
+                for try await chunk in bytes where await !pipe.send(chunk) { break }
+                pipe.finish(complete: !Task.isCancelled)
+                return Task.isCancelled ? .cancelled : nil
+            } catch {
+                pipe.finish(complete: false)
+                return (error as? ImageError) ?? (error is CancellationError ? .cancelled : .system("\(error)"))
+            }
+        }
+        let result: Result<(LayerStore.Unpacked, ContentDescriptor), LayerError>
+        result = await withTaskCancellationHandler {
+            do throws(LayerError) {
+                return .success(try await self.unpack(from: pipe, expected: nil))
+            } catch {
+                return .failure(error)
+            }
+        } onCancel: {
+            pump.cancel()
+            pipe.finish(complete: false)
+        }
+        if case .failure(.interrupted) = result {
+            throw await pump.value ?? .corrupt("archive ended too early")
+        }
+        if case .failure = result { pump.cancel() }
+        do throws(LayerError) {
+            return try result.get()
+        } catch {
+            throw ImageError(error)
+        }
+    }
+
+    /// On a thread of its own: from the pipe to a layer and a published blob, both pinned.
+    func unpack(
+        from pipe: BytePipe, expected: LayerID?, blob packed: ContentDescriptor? = nil
+    ) async throws(LayerError) -> (LayerStore.Unpacked, ContentDescriptor) {
+        let (blobs, layers) = (blobs, layers)
+        return try await onThread { () throws(LayerError) in
+            let writer = try blobs.writer(packed?.digest.algorithm ?? .sha256)
+            let unpacked = try layers.unpack(PipeSource(pipe), expected: expected, keepingIn: writer)
+            self.pin([unpacked.layer, unpacked.blob])
+            do throws(StoreError) {
+                try writer.finish(expected: packed?.digest)
+            } catch {
+                self.unpin([unpacked.layer, unpacked.blob])
+                self.discard(unpacked.layer)
+                throw .store(error)
+            }
+            let type: String
+            switch unpacked.compression {
+            case .gzip: type = MediaType.layerGzip
+            case .zstd: type = MediaType.layerZstd
+            case .none, .xz, .bzip2: type = MediaType.layer
+            }
+            return (unpacked, ContentDescriptor(mediaType: type, digest: unpacked.blob, size: unpacked.blobSize))
+        }
+    }
+
+    /// Writes configuration and manifest; the image does not exist yet.
+    private func store(
+        _ configuration: [UInt8], _ layers: [LayerID], _ packed: [ContentDescriptor]
+    ) throws(ImageError) -> ImageRecord {
+        do {
+            let id = try blobs.put(configuration)
+            let manifest = Manifest.encoded(
+                configuration: ContentDescriptor(
+                    mediaType: MediaType.configuration, digest: id, size: Int64(configuration.count)),
+                layers: packed)
+            let digest = try blobs.put(manifest)
+            let parsed = try ImageConfiguration(parsing: configuration)
+            return Self.record(parsed, id: id, manifest: digest, parent: nil, tagged: nil, self.layers)
+        } catch let error as StoreError {
+            throw ImageError(error)
+        } catch {
+            throw .corrupt("\(error)")
+        }
+    }
+
+    /// Makes layers durable without anybody waiting.
+    func syncInBackground(_ layers: [LayerID]) {
+        let store = self.layers
+        Task {
+            // If it fails the layers stay unmarked, and are unpacked again should the machine go down.
+            try? await onThread { () throws(LayerError) in try store.sync(layers) }
+        }
+    }
+
+    // MARK: Leases
+
+    /// Keeps content that no image names yet from being swept.
+    func pin(_ digests: [Digest]) {
+        table.withLock { table in
+            for digest in digests { table.pinned[digest, default: 0] += 1 }
+        }
+    }
+
+    func unpin(_ digests: [Digest]) {
+        table.withLock { table in
+            for digest in digests {
+                let count = (table.pinned[digest] ?? 1) - 1
+                table.pinned[digest] = count > 0 ? count : nil
+            }
+        }
+    }
+
+    /// Removes a layer that turned out not to be wanted, unless somebody else wants it.
+    func discard(_ layer: LayerID) {
+        let isUsed = table.withLock { $0.isUsed(layer: layer) } || heldLayers().contains(layer)
+        if !isUsed { try? layers.remove(layer) }
+    }
+}

@@ -1,0 +1,164 @@
+internal import GRDB
+internal import Layers
+internal import Linux
+internal import OCI
+internal import Store
+internal import Synchronization
+
+extension ImageService {
+    /// A manifest or configuration larger than this is not read.
+    static let documentLimit = 4 << 20
+
+    /// Reads the table from the database and the documents from the store.
+    static func load(
+        _ database: StateDatabase, _ blobs: BlobStore, _ layers: LayerStore
+    ) async throws(ImageError) -> ImageTable {
+        let (images, names): ([[String?]], [(String, String)])
+        do {
+            (images, names) = try database.read { database in
+                (
+                    try Row.fetchAll(database, sql: "SELECT id, manifest, parent, tagged FROM image").map { row in
+                        [row["id"], row["manifest"], row["parent"], row["tagged"]]
+                    },
+                    try Row.fetchAll(database, sql: "SELECT name, image FROM imageName").map { row in
+                        (row["name"], row["image"])
+                    }
+                )
+            }
+        } catch {
+            throw ImageError(error)
+        }
+        var table = ImageTable()
+        for row in images {
+            guard let id = row[0].flatMap({ try? Digest($0) }), let manifest = row[1].flatMap({ try? Digest($0) })
+            else { continue }
+            let parent = row[2].flatMap { try? Digest($0) }
+            let tagged = row[3].flatMap { try? Timestamp($0) }
+            do {
+                table.add(
+                    try await load(id, manifest: manifest, parent: parent, tagged: tagged, blobs, layers))
+            } catch {
+                // Its content is gone or damaged: the image is, too. A pull brings it back.
+                _ = try? await database.write { database in
+                    try database.execute(sql: "DELETE FROM image WHERE id = ?", arguments: [id.description])
+                }
+            }
+        }
+        for (name, image) in names {
+            guard let id = try? Digest(image), table.images[id] != nil, let reference = try? Reference(name) else {
+                continue
+            }
+            table.set(reference, to: id)
+        }
+        return table
+    }
+
+    private static func load(
+        _ id: ImageID, manifest: Digest, parent: ImageID?, tagged: Timestamp?, _ blobs: BlobStore, _ layers: LayerStore
+    ) async throws(ImageError) -> ImageRecord {
+        let configuration: ImageConfiguration
+        do {
+            configuration = try ImageConfiguration(parsing: try blobs.read(id, limit: documentLimit))
+        } catch let error as StoreError {
+            throw ImageError(error)
+        } catch {
+            throw .corrupt("\(error)")
+        }
+        if !configuration.diffIDs.allSatisfy(layers.contains) {
+            try await restore(configuration, manifest, blobs, layers)
+        }
+        return record(configuration, id: id, manifest: manifest, parent: parent, tagged: tagged, layers)
+    }
+
+    /// Unpacks again what is kept only packed.
+    private static func restore(
+        _ configuration: ImageConfiguration, _ manifest: Digest, _ blobs: BlobStore, _ layers: LayerStore
+    ) async throws(ImageError) {
+        guard let bytes = try? blobs.read(manifest, limit: documentLimit),
+            case .manifest(let document)? = try? ImageDocument(parsing: bytes),
+            document.layers.count == configuration.diffIDs.count
+        else { throw .corrupt("manifest \(manifest) is damaged") }
+        for (layer, packed) in zip(configuration.diffIDs, document.layers) where !layers.contains(layer) {
+            do throws(LayerError) {
+                _ = try await onThread { () throws(LayerError) in
+                    try layers.unpack(FileSource(try blobs.file(packed.digest)), expected: layer)
+                }
+            } catch {
+                throw ImageError(error)
+            }
+        }
+        try? layers.sync(configuration.diffIDs)
+    }
+
+    static func record(
+        _ configuration: ImageConfiguration, id: ImageID, manifest: Digest, parent: ImageID?, tagged: Timestamp?,
+        _ layers: LayerStore
+    ) -> ImageRecord {
+        ImageRecord(
+            id: id, manifest: manifest, parent: parent, repoTags: [], repoDigests: [], configuration: configuration,
+            layers: configuration.diffIDs, size: configuration.diffIDs.reduce(0) { $0 + (layers.size($1) ?? 0) },
+            lastTagTime: tagged)
+    }
+
+    /// Removes layers and blobs that nothing needs any more: no image, no container, no pull under way.
+    package func sweep() {
+        let held = heldLayers()
+        for layer in layers.layers() {
+            let isUsed = held.contains(layer) || table.withLock { $0.isUsed(layer: layer) }
+            if !isUsed { try? layers.remove(layer) }
+        }
+        let needed = neededBlobs()
+        for blob in blobs.digests() where !needed.contains(blob) {
+            let isPinned = table.withLock { $0.pinned[blob] != nil }
+            if !isPinned { try? blobs.remove(blob) }
+        }
+    }
+
+    /// The layers below containers, whose image may be gone.
+    func heldLayers() -> Set<LayerID> {
+        var held: Set<LayerID> = []
+        for id in snapshots.list() { held.formUnion((try? snapshots.layers(id: id)) ?? []) }
+        return held
+    }
+
+    /// Configurations, manifests and packed layers of all images.
+    func neededBlobs() -> Set<Digest> {
+        var needed: Set<Digest> = []
+        for image in table.withLock({ Array($0.images.values) }) {
+            needed.insert(image.id)
+            needed.formUnion(blobsOf(image))
+        }
+        return needed
+    }
+
+    /// The manifest of an image and what it names.
+    func blobsOf(_ image: ImageRecord) -> [Digest] {
+        var found = [image.manifest]
+        if let bytes = try? blobs.read(image.manifest, limit: Self.documentLimit),
+            case .manifest(let manifest)? = try? ImageDocument(parsing: bytes)
+        {
+            found += manifest.layers.map(\.digest)
+            found.append(manifest.configuration.digest)
+        }
+        return found
+    }
+}
+
+extension BlobStore {
+    /// Like ``open(_:)``, for those who speak of layers.
+    func file(_ digest: Digest) throws(LayerError) -> Descriptor {
+        do {
+            return try open(digest)
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    func writer(_ algorithm: Digest.Algorithm) throws(LayerError) -> BlobWriter {
+        do {
+            return try ingest(algorithm)
+        } catch {
+            throw .store(error)
+        }
+    }
+}

@@ -1,0 +1,195 @@
+internal import GRDB
+internal import Layers
+internal import OCI
+internal import Store
+internal import Synchronization
+
+extension ImageService {
+    /// Takes away a name, and the image with its last one, by Docker's rules.
+    ///
+    /// - Parameters:
+    ///   - name: a name takes away that name; an id takes away all names if they are of one repository.
+    ///   - force: also when a stopped container was made from it, and from several repositories.
+    ///   - noPrune: keep parents without a name.
+    ///   - inUse: the containers made from an image.
+    package func remove(
+        _ name: String, force: Bool = false, noPrune: Bool = false, inUse: @escaping (ImageID) -> [ContainerUse]
+    ) throws(ImageError) -> [ImageDeletion] {
+        let held = heldLayers()
+        var outcome = RemovalOutcome()
+        // Even if a later step is refused, what was untagged before stays untagged and is told.
+        let failure = table.withLock { table -> ImageError? in
+            do throws(ImageError) {
+                var removal = Removal(
+                    table: table, database: database, force: force, prune: !noPrune, inUse: inUse, service: self)
+                defer { table = removal.table }
+                defer { outcome = removal.outcome }
+                try removal.remove(name)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        discard(outcome.images, held)
+        if !outcome.events.isEmpty { publishIndex() }
+        for event in outcome.events { onEvent(event) }
+        if let failure { throw failure }
+        return outcome.records
+    }
+
+    /// Removes the content of images that are gone, as far as nothing else needs it.
+    private func discard(_ images: [ImageRecord], _ held: Set<LayerID>) {
+        if images.isEmpty { return }
+        let needed = neededBlobs()
+        for image in images {
+            let blobs = Set([image.id] + blobsOf(image)).subtracting(needed)
+            for blob in blobs where table.withLock({ $0.pinned[blob] == nil }) { try? self.blobs.remove(blob) }
+            for layer in Set(image.layers) where !held.contains(layer) {
+                if table.withLock({ !$0.isUsed(layer: layer) }) { try? layers.remove(layer) }
+            }
+        }
+    }
+}
+
+/// What a removal did.
+struct RemovalOutcome {
+    var records: [ImageDeletion] = []
+    var events: [ImageEvent] = []
+    /// Those that no longer exist.
+    var images: [ImageRecord] = []
+}
+
+/// Docker's order of removing names and images (daemon/images/image_delete.go): which names go, what stands against it.
+private struct Removal {
+    var table: ImageTable
+    let database: StateDatabase
+    let force: Bool
+    let prune: Bool
+    let inUse: (ImageID) -> [ContainerUse]
+    let service: ImageService
+    var outcome = RemovalOutcome()
+
+    mutating func remove(_ text: String) throws(ImageError) {
+        let (id, name) = try table.resolve(text)
+        let references = table.references(of: id)
+        var isNameGone = false
+        if let name {
+            if !force, Self.isSingle(references), let container = inUse(id).first {
+                throw .conflict(
+                    "conflict: unable to remove repository reference \"\(text)\" (must force) - container "
+                        + "\(container.id.prefix(12)) is using its referenced image \(id.short)")
+            }
+            try untag(name, id)
+            var left = table.references(of: id)
+            if name.digest == nil, !left.contains(where: { $0.digest == nil && $0.name == name.name }) {
+                // With the last tag of a repository go its digests.
+                for digest in left where digest.name == name.name { try untag(digest, id) }
+                left.removeAll { $0.name == name.name }
+            }
+            if !left.isEmpty { return }
+            isNameGone = true
+        } else if Self.isSingle(references) {
+            if let conflict = conflict(id, isForced: force, countsNames: false) { throw conflict.error(id) }
+            for reference in references { try untag(reference, id) }
+        }
+        try delete(id, quiet: isNameGone)
+    }
+
+    private mutating func delete(_ id: ImageID, quiet: Bool) throws(ImageError) {
+        guard let image = table.record(id) else { return }
+        if let conflict = conflict(id, isForced: force, countsNames: true) {
+            if quiet, !(image.repoTags.isEmpty && image.repoDigests.isEmpty) || conflict.isUse { return }
+            throw conflict.error(id)
+        }
+        for reference in table.references(of: id) { try untag(reference, id) }
+        do {
+            try database.write { database in
+                try database.execute(sql: "DELETE FROM image WHERE id = ?", arguments: [id.description])
+            }
+        } catch {
+            throw ImageError(error)
+        }
+        table.remove(id)
+        outcome.images.append(image)
+        outcome.records.append(.deleted(id.description))
+        outcome.events.append(ImageEvent(action: .delete, id: id.description, name: id.description))
+        let others = Set(table.images.values.flatMap { ChainID.all($0.layers) })
+        for chain in ChainID.all(image.layers).reversed() where !others.contains(chain) {
+            outcome.records.append(.deleted(chain.description))
+        }
+        if prune, let parent = image.parent, let above = table.record(parent), above.isDangling,
+            above.repoDigests.isEmpty
+        {
+            try delete(parent, quiet: true)
+        }
+    }
+
+    private mutating func untag(_ name: Reference, _ id: ImageID) throws(ImageError) {
+        do {
+            try database.write { database in
+                try database.execute(sql: "DELETE FROM imageName WHERE name = ?", arguments: [name.description])
+            }
+        } catch {
+            throw ImageError(error)
+        }
+        table.unset(name)
+        outcome.records.append(.untagged(name.familiar))
+        outcome.events.append(ImageEvent(action: .untag, id: id.description, name: id.description))
+    }
+
+    private struct Conflict {
+        let isHard: Bool
+        let isUse: Bool
+        let reason: String
+
+        func error(_ id: ImageID) -> ImageError {
+            let way = isHard ? "cannot be forced" : "must be forced"
+            return .conflict("conflict: unable to delete \(id.short) (\(way)) - \(reason)")
+        }
+    }
+
+    private func conflict(_ id: ImageID, isForced: Bool, countsNames: Bool) -> Conflict? {
+        if table.images.values.contains(where: { $0.parent == id }) {
+            return Conflict(isHard: true, isUse: false, reason: "image has dependent child images")
+        }
+        let uses = inUse(id)
+        if let use = uses.first(where: \.running) {
+            return Conflict(
+                isHard: true, isUse: true, reason: "image is being used by running container \(use.id.prefix(12))")
+        }
+        if isForced { return nil }
+        if countsNames, !table.references(of: id).isEmpty {
+            return Conflict(isHard: false, isUse: false, reason: "image is referenced in multiple repositories")
+        }
+        if let use = uses.first {
+            return Conflict(
+                isHard: false, isUse: true, reason: "image is being used by stopped container \(use.id.prefix(12))")
+        }
+        return nil
+    }
+
+    /// At most one tag, and digests of its repository only.
+    private static func isSingle(_ references: [Reference]) -> Bool {
+        if references.count <= 1 { return true }
+        let tags = references.filter { $0.digest == nil }
+        let repositories = Set(references.filter { $0.digest != nil }.map(\.name))
+        guard tags.count <= 1, let single = tags.first ?? references.first else { return false }
+        return repositories == [single.name]
+    }
+}
+
+/// Names of stacks of layers (OCI image-spec, config.md, "Layer ChainID").
+enum ChainID {
+    /// For every layer the name of it with all below.
+    static func all(_ layers: [LayerID]) -> [Digest] {
+        var chains: [Digest] = []
+        for layer in layers {
+            if let below = chains.last {
+                chains.append(ContentHash.digest(of: Array("\(below) \(layer)".utf8)))
+            } else {
+                chains.append(layer)
+            }
+        }
+        return chains
+    }
+}

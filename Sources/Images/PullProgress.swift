@@ -1,0 +1,17 @@
+/// A line of progress, as in Docker's stream of JSON messages.
+package struct PullProgress: Sendable, Equatable {
+    /// The layer's short digest, the tag in the first line, empty in the last ones.
+    package let id: String
+    /// `Pulling fs layer`, `Downloading`, …
+    package let status: String
+    /// Bytes so far and in all; 0 and 0 where there is nothing to count.
+    package let current: Int64
+    package let total: Int64
+
+    package init(id: String = "", status: String, current: Int64 = 0, total: Int64 = 0) {
+        self.id = id
+        self.status = status
+        self.current = current
+        self.total = total
+    }
+}

@@ -1,0 +1,54 @@
+/// The name of an archive entry, cleaned as text: bytes, because file names are not always UTF-8.
+struct EntryPath {
+    /// Without empty and `.` components; `..` has taken away what was before it.
+    private(set) var components: [[UInt8]]
+
+    /// Nil for a name that leads above the root (CVE-2025-47290 and its kin) or holds what no file name can.
+    init?(_ name: UnsafePointer<CChar>) {
+        components = []
+        var component: [UInt8] = []
+        var cursor = name
+        while true {
+            let byte = UInt8(bitPattern: cursor.pointee)
+            if byte == 0x2f || byte == 0 {
+                if component == [0x2e, 0x2e] {
+                    if components.isEmpty { return nil }
+                    components.removeLast()
+                } else if !component.isEmpty, component != [0x2e] {
+                    if component.count > 255 { return nil }
+                    components.append(component)
+                }
+                component.removeAll(keepingCapacity: true)
+                if byte == 0 { break }
+            } else {
+                component.append(byte)
+            }
+            cursor += 1
+        }
+    }
+
+    /// The root itself.
+    var isRoot: Bool { components.isEmpty }
+
+    /// For C; the empty path is `.`.
+    static func joined(_ components: some Collection<[UInt8]>) -> [CChar] {
+        if components.isEmpty { return [0x2e, 0] }
+        var path: [CChar] = []
+        for component in components {
+            if !path.isEmpty { path.append(0x2f) }
+            for byte in component { path.append(CChar(bitPattern: byte)) }
+        }
+        path.append(0)
+        return path
+    }
+
+    var parent: [CChar] { Self.joined(components.dropLast()) }
+
+    var leaf: [CChar] { Self.joined(components.suffix(1)) }
+
+    var path: [CChar] { Self.joined(components) }
+
+    static func text(_ path: [CChar]) -> String {
+        String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,228 @@
+internal import CArchive
+internal import CLinux
+internal import Glibc
+internal import Linux
+package import OCI
+package import Store
+internal import Synchronization
+
+/// A layer is named by the digest of its plain archive (the configuration's `diff_ids`).
+package typealias LayerID = Digest
+
+/// The unpacked layers, each a directory that never changes.
+package final class LayerStore: Sendable {
+    /// The directory `layers` of the data root.
+    package let root: String
+    private let counter = Atomic<UInt64>(0)
+
+    /// What became of an archive.
+    package struct Unpacked: Sendable {
+        /// Of the plain bytes.
+        package let layer: LayerID
+        /// Of the bytes as they came.
+        package let blob: Digest
+        /// As they came, in bytes.
+        package let blobSize: Int64
+        package let compression: Compression
+        /// Sum of file sizes, in bytes.
+        package let size: Int64
+    }
+
+    /// Opens or makes the store; what is incomplete, or was not on the disk before the machine went down, is removed.
+    package init(root: String) throws(LayerError) {
+        self.root = root
+        do throws(SystemError) {
+            if mkdir(root, 0o710) != 0, errno != EEXIST { throw SystemError("mkdir", root, code: errno) }
+            try retrying("chmod", root) { chmod(root, 0o710) }
+            if mkdir(root + "/empty", 0o755) != 0, errno != EEXIST {
+                throw SystemError("mkdir", root + "/empty", code: errno)
+            }
+            let boot = try Self.boot()
+            var unsynced: [String] = []
+            for name in DirectoryTree.names(in: root) where name != "empty" {
+                if access("\(root)/\(name)/synced", F_OK) == 0 { continue }
+                if name.utf8.count == 64, (try? Self.info("\(root)/\(name)"))?.boot == boot {
+                    unsynced.append(name)
+                } else {
+                    try DirectoryTree.remove("\(root)/\(name)")
+                }
+            }
+            if !unsynced.isEmpty { try Self.sync(root, unsynced) }
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    /// The directory with the files of a layer.
+    package func path(_ layer: LayerID) -> String { "\(root)/\(layer.hex)/fs" }
+
+    package func contains(_ layer: LayerID) -> Bool { access("\(root)/\(layer.hex)/info", F_OK) == 0 }
+
+    /// Sum of file sizes, or nil when the layer is not there.
+    package func size(_ layer: LayerID) -> Int64? {
+        (try? Self.info("\(root)/\(layer.hex)"))?.size
+    }
+
+    /// Every layer that is there.
+    package func layers() -> [LayerID] {
+        DirectoryTree.names(in: root).compactMap { try? Digest("sha256:\($0)") }.filter(contains)
+    }
+
+    /// Unpacks an archive, packed in any way that ``Compression`` knows, in one pass on this thread.
+    ///
+    /// - Parameters:
+    ///   - expected: the layer's digest, if it is known.
+    ///   - blob: where the packed bytes are kept; finished by the caller once it has seen the result.
+    /// - Throws: on the first error; nothing of the layer is left then.
+    package func unpack(
+        _ source: any ByteSource, expected: LayerID?, keepingIn blob: BlobWriter? = nil
+    ) throws(LayerError) -> Unpacked {
+        let temporary = "\(root)/new-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue)"
+        do throws(LayerError) {
+            let unpacked = try unpack(source, expected, blob, temporary)
+            return unpacked
+        } catch {
+            try? DirectoryTree.remove(temporary)
+            throw error
+        }
+    }
+
+    private func unpack(
+        _ source: any ByteSource, _ expected: LayerID?, _ blob: BlobWriter?, _ temporary: String
+    ) throws(LayerError) -> Unpacked {
+        let (compression, inflater) = try inflater(for: source, keepingIn: blob)
+        let input = ArchiveInput(inflater)
+        let placement: Placement
+        do throws(SystemError) {
+            try retrying("mkdir", temporary) { mkdir(temporary, 0o700) }
+            try retrying("mkdir", temporary) { mkdir(temporary + "/fs", 0o755) }
+            try retrying("chmod", temporary) { chmod(temporary + "/fs", 0o755) }
+            placement = Placement(root: try Descriptor.open(temporary + "/fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+        } catch {
+            throw .system(error)
+        }
+        try Self.read(input, into: placement)
+        try input.drain()
+        try placement.finish()
+        let layer = input.digest.digest
+        if let expected, expected != layer { throw .mismatch(expected: expected, actual: layer) }
+        try publish(temporary, as: layer, size: placement.size)
+        return Unpacked(
+            layer: layer, blob: blob?.digest ?? layer, blobSize: blob?.size ?? input.size, compression: compression,
+            size: placement.size)
+    }
+
+    private static func read(_ input: ArchiveInput, into placement: Placement) throws(LayerError) {
+        // Names in pax headers are UTF-8; libarchive converts them to what the thread speaks.
+        let locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
+        let previous = locale.map { uselocale($0) }
+        defer {
+            if let locale {
+                if let previous { _ = uselocale(previous) }
+                freelocale(locale)
+            }
+        }
+        guard let archive = archive_read_new() else { throw .corrupt("no memory for an archive") }
+        defer { archive_read_free(archive) }
+        archive_read_support_format_tar(archive)
+        archive_read_support_format_empty(archive)
+        try withExtendedLifetime(input) { () throws(LayerError) in
+            if input.open(archive) != ARCHIVE_OK {
+                throw input.failure ?? .corrupt(Placement.reason(archive))
+            }
+            while true {
+                var entry: OpaquePointer?
+                let result = archive_read_next_header(archive, &entry)
+                if result == ARCHIVE_EOF { return }
+                if let failure = input.failure { throw failure }
+                guard result == ARCHIVE_OK || result == ARCHIVE_WARN, let entry else {
+                    throw .corrupt(Placement.reason(archive))
+                }
+                do throws(LayerError) {
+                    try placement.place(entry, from: archive)
+                } catch {
+                    // A truncated stream shows up as an unreadable entry first.
+                    throw input.failure ?? error
+                }
+            }
+        }
+    }
+
+    private func publish(_ temporary: String, as layer: LayerID, size: Int64) throws(LayerError) {
+        do throws(SystemError) {
+            let info = try Descriptor.open(temporary + "/info", O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            try info.writeAll(Array("\(size)\n\(try Self.boot())\n".utf8))
+            if rename(temporary, "\(root)/\(layer.hex)") != 0 {
+                // Somebody else was faster with the same layer.
+                guard errno == EEXIST || errno == ENOTEMPTY, contains(layer) else {
+                    throw SystemError("rename", "\(root)/\(layer.hex)", code: errno)
+                }
+                try DirectoryTree.remove(temporary)
+            }
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    /// Blocks until the layers are on the disk, and notes it. Until then they count only as long as the machine is up.
+    package func sync(_ layers: [LayerID]) throws(LayerError) {
+        do throws(SystemError) {
+            try Self.sync(root, layers.map(\.hex))
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    /// May be called twice. The caller knows that nothing uses the layer.
+    package func remove(_ layer: LayerID) throws(LayerError) {
+        let gone = "\(root)/old-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue)"
+        do throws(SystemError) {
+            if rename("\(root)/\(layer.hex)", gone) != 0 {
+                if errno == ENOENT { return }
+                throw SystemError("rename", "\(root)/\(layer.hex)", code: errno)
+            }
+            try DirectoryTree.remove(gone)
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    private static func sync(_ root: String, _ names: [String]) throws(SystemError) {
+        let directory = try Descriptor.open(root, O_RDONLY | O_DIRECTORY)
+        let number = directory.raw
+        try checking("syncfs", root) { linux_fs_sync(number) }
+        for name in names {
+            _ = try Descriptor.open("\(root)/\(name)/synced", O_WRONLY | O_CREAT, mode: 0o600)
+        }
+    }
+
+    private static func boot() throws(SystemError) -> String {
+        let file = try Descriptor.open("/proc/sys/kernel/random/boot_id", O_RDONLY)
+        return String(decoding: try file.readAll(limit: 100).prefix { $0 != 10 }, as: UTF8.self)
+    }
+
+    private static func info(_ directory: String) throws(SystemError) -> (size: Int64, boot: String) {
+        let file = try Descriptor.open(directory + "/info", O_RDONLY | O_NOFOLLOW)
+        let lines = String(decoding: try file.readAll(limit: 200), as: UTF8.self).split(separator: "\n")
+        guard lines.count == 2, let size = Int64(lines[0]) else {
+            throw SystemError("read", directory + "/info", code: EINVAL)
+        }
+        return (size, String(lines[1]))
+    }
+}
+
+extension DirectoryTree {
+    /// The entries of a directory; none when it cannot be read.
+    package static func names(in path: String) -> [String] {
+        guard let stream = opendir(path) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+}

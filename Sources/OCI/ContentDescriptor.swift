@@ -1,0 +1,76 @@
+package import JSON
+
+/// A pointer to content by digest (OCI image-spec, descriptor.md).
+package struct ContentDescriptor: Hashable, Sendable {
+    package let mediaType: String
+    package let digest: Digest
+    /// In bytes, not negative.
+    package let size: Int64
+    package let platform: Platform?
+    package let annotations: [String: String]
+
+    package init(
+        mediaType: String, digest: Digest, size: Int64, platform: Platform? = nil, annotations: [String: String] = [:]
+    ) {
+        self.mediaType = mediaType
+        self.digest = digest
+        self.size = size
+        self.platform = platform
+        self.annotations = annotations
+    }
+
+    init(_ json: JSON, in document: String) throws(OCIError) {
+        guard let digest = json["digest"]?.stringValue else {
+            throw .invalidDocument(document, reason: "descriptor without digest")
+        }
+        guard let size = json["size"]?.intValue, size >= 0 else {
+            throw .invalidDocument(document, reason: "descriptor without size")
+        }
+        var platform: Platform?
+        if let object = json["platform"], let os = object["os"]?.stringValue,
+            let architecture = object["architecture"]?.stringValue
+        {
+            platform = Platform(os: os, architecture: architecture, variant: object["variant"]?.stringValue ?? "")
+        }
+        self.init(
+            mediaType: json["mediaType"]?.stringValue ?? "", digest: try Digest(digest), size: size,
+            platform: platform, annotations: json.stringMap("annotations"))
+    }
+
+    /// As written into a manifest or index.
+    package var json: JSON {
+        var object = JSONObject()
+        object["mediaType"] = .string(mediaType)
+        object["digest"] = .string(digest.description)
+        object["size"] = .number(String(size))
+        if !annotations.isEmpty {
+            object["annotations"] = .object(
+                JSONObject(annotations.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
+        }
+        if let platform {
+            var shape = JSONObject()
+            shape["architecture"] = .string(platform.architecture)
+            shape["os"] = .string(platform.os)
+            if !platform.variant.isEmpty { shape["variant"] = .string(platform.variant) }
+            object["platform"] = .object(shape)
+        }
+        return .object(object)
+    }
+}
+
+extension JSON {
+    /// The strings of an object member; anything else in it is left out.
+    func stringMap(_ key: String) -> [String: String] {
+        var map: [String: String] = [:]
+        guard let object = self[key]?.objectValue else { return map }
+        for (key, value) in object {
+            if let text = value.stringValue { map[key] = text }
+        }
+        return map
+    }
+
+    /// The strings of an array member, nil when it is missing or null.
+    func strings(_ key: String) -> [String]? {
+        self[key]?.arrayValue.map { $0.compactMap(\.stringValue) }
+    }
+}

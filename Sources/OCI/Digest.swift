@@ -1,0 +1,52 @@
+/// The name of content: algorithm and hash, as in `sha256:4355a46b…` (OCI image-spec, descriptor.md).
+///
+/// Every value is valid: an algorithm of exactly one length, lower-case hexadecimal digits only. So a digest can be
+/// used in a path or an address as it is (CVE-2024-3727).
+package struct Digest: Hashable, Sendable, CustomStringConvertible {
+    package enum Algorithm: String, Sendable, CaseIterable {
+        case sha256
+        case sha512
+
+        /// The number of hexadecimal digits.
+        package var length: Int { self == .sha256 ? 64 : 128 }
+    }
+
+    package let algorithm: Algorithm
+    /// Lower-case hexadecimal digits, 64 or 128.
+    package let hex: String
+
+    package init(_ text: String) throws(OCIError) {
+        for algorithm in Algorithm.allCases where text.utf8.starts(with: (algorithm.rawValue + ":").utf8) {
+            let hex = text.dropFirst(algorithm.rawValue.utf8.count + 1)
+            guard Self.isHex(hex.utf8), hex.utf8.count == algorithm.length else { break }
+            self.algorithm = algorithm
+            self.hex = String(hex)
+            return
+        }
+        throw .invalidDigest(text)
+    }
+
+    /// From the bytes of a hash: 32 for `sha256`, 64 for `sha512`.
+    package init(_ algorithm: Algorithm, hash: some Sequence<UInt8>) {
+        var digits: [UInt8] = []
+        digits.reserveCapacity(algorithm.length)
+        for byte in hash {
+            digits.append(Self.alphabet[Int(byte >> 4)])
+            digits.append(Self.alphabet[Int(byte & 15)])
+        }
+        precondition(digits.count == algorithm.length)
+        self.algorithm = algorithm
+        hex = String(decoding: digits, as: UTF8.self)
+    }
+
+    package var description: String { "\(algorithm.rawValue):\(hex)" }
+
+    /// The first twelve digits, as people see them.
+    package var short: String { String(hex.prefix(12)) }
+
+    private static let alphabet = Array("0123456789abcdef".utf8)
+
+    static func isHex(_ digits: some Sequence<UInt8>) -> Bool {
+        digits.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+    }
+}

@@ -1,0 +1,95 @@
+// The grammar of distribution/reference, by hand: it runs on untrusted text and on every request.
+extension Reference {
+    static let defaultDomain = "docker.io"
+
+    /// The first part is a registry only if it cannot be the first word of a repository.
+    static func split(_ text: String) -> (domain: String, remainder: String) {
+        guard let slash = text.firstIndex(of: "/") else { return (defaultDomain, text) }
+        let first = String(text[..<slash])
+        let isDomain =
+            first == "localhost" || first.contains(".") || first.contains(":") || first.contains(where: \.isUppercase)
+        return isDomain ? (first, String(text[text.index(after: slash)...])) : (defaultDomain, text)
+    }
+
+    /// A host name, IPv4 address or bracketed IPv6 address, with an optional port.
+    static func isDomain(_ text: String) -> Bool {
+        var host = Substring(text)
+        if text.hasPrefix("[") {
+            guard let bracket = text.firstIndex(of: "]") else { return false }
+            let address = text[text.index(after: text.startIndex)..<bracket]
+            let rest = text[text.index(after: bracket)...]
+            return !address.isEmpty && address.utf8.allSatisfy { isHexDigit($0) || $0 == 58 }
+                && (rest.isEmpty || (rest.hasPrefix(":") && isNumber(rest.dropFirst())))
+        }
+        if let colon = text.firstIndex(of: ":") {
+            guard isNumber(text[text.index(after: colon)...]) else { return false }
+            host = text[..<colon]
+        }
+        return host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+            guard let first = label.utf8.first, let last = label.utf8.last else { return false }
+            return isAlphanumeric(first) && isAlphanumeric(last)
+                && label.utf8.allSatisfy { isAlphanumeric($0) || $0 == 45 }
+        }
+    }
+
+    /// Words of `[a-z0-9]+` joined by `.`, `_`, `__` or any number of `-`; such components joined by `/`.
+    static func isPath(_ text: String) -> Bool {
+        text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { component in
+            var separator: [UInt8] = []
+            var afterWord = false
+            for byte in component.utf8 {
+                if isLowercaseOrDigit(byte) {
+                    let isJoined =
+                        separator.isEmpty || separator == [46] || separator == [95] || separator == [95, 95]
+                        || separator.allSatisfy { $0 == 45 }
+                    guard isJoined else { return false }
+                    separator = []
+                    afterWord = true
+                } else if afterWord, byte == 46 || byte == 95 || byte == 45 {
+                    separator.append(byte)
+                } else {
+                    return false
+                }
+            }
+            return afterWord && separator.isEmpty
+        }
+    }
+
+    /// `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`
+    static func isTag(_ text: String) -> Bool {
+        guard let first = text.utf8.first, isAlphanumeric(first) || first == 95 else { return false }
+        return text.utf8.count <= 128
+            && text.utf8.allSatisfy { isAlphanumeric($0) || $0 == 95 || $0 == 46 || $0 == 45 }
+    }
+
+    /// Docker tells a malformed digest from one that has the form but not the length or the algorithm.
+    static func reason(forDigest text: String) -> String {
+        guard let colon = text.firstIndex(of: ":") else { return "invalid reference format" }
+        let algorithm = text[..<colon]
+        let digits = text[text.index(after: colon)...]
+        guard let first = algorithm.utf8.first, isLetter(first), digits.utf8.count >= 32,
+            digits.utf8.allSatisfy(isHexDigit),
+            algorithm.utf8.allSatisfy({ isAlphanumeric($0) || [45, 95, 43, 46].contains($0) })
+        else { return "invalid reference format" }
+        guard let known = Digest.Algorithm(rawValue: String(algorithm)) else { return "unsupported digest algorithm" }
+        return digits.utf8.count == known.length ? "invalid checksum digest format" : "invalid checksum digest length"
+    }
+
+    private static func isNumber(_ text: Substring) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy { (48...57).contains($0) }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool { (97...122).contains(byte | 32) && byte < 128 }
+
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        (48...57).contains(byte) || (97...102).contains(byte) || (65...70).contains(byte)
+    }
+
+    private static func isLowercaseOrDigit(_ byte: UInt8) -> Bool {
+        (48...57).contains(byte) || (97...122).contains(byte)
+    }
+
+    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+        isLowercaseOrDigit(byte) || (65...90).contains(byte)
+    }
+}

@@ -1,0 +1,117 @@
+internal import AsyncHTTPClient
+internal import Glibc
+internal import JSON
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+/// What came back, the body still to be read.
+struct Answer: Sendable {
+    private let response: HTTPClientResponse
+    private let address: Address
+
+    init(_ response: HTTPClientResponse, from address: Address) {
+        self.response = response
+        self.address = address
+    }
+
+    var status: Int { Int(response.status.code) }
+
+    func header(_ name: String) -> String? { response.headers.first(name: name) }
+
+    func headers(named name: String) -> [String] { response.headers[name] }
+
+    /// The whole body, at most `limit` bytes of it.
+    func collect(limit: Int) async throws(RegistryError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        try await forEach { (piece: [UInt8]) async throws(RegistryError) in
+            bytes += piece
+            if bytes.count > limit { throw .invalid("answer of \(address.authority) is larger than \(limit) bytes") }
+            return true
+        }
+        return bytes
+    }
+
+    /// The body piece by piece until `body` returns false.
+    func forEach(
+        _ body: (_ piece: [UInt8]) async throws(RegistryError) -> Bool
+    ) async throws(RegistryError) {
+        var iterator = response.body.makeAsyncIterator()
+        while true {
+            let piece: ByteBuffer?
+            do {
+                piece = try await iterator.next()
+            } catch {
+                let failure = Self.failure(error, at: address)
+                // Whatever breaks a body that had begun can be tried again.
+                if case .cancelled = failure { throw failure }
+                throw .broken("\(failure)")
+            }
+            guard let piece else { return }
+            if piece.readableBytes > 0, !(try await body(Array(piece.readableBytesView))) { return }
+        }
+    }
+
+    /// Reads what is left, so that the connection can be used again.
+    func discard() async {
+        _ = try? await collect(limit: 1 << 16)
+    }
+
+    /// The error in the body, as a value.
+    func refusal() async -> RegistryError {
+        let bytes = (try? await collect(limit: 1 << 16)) ?? []
+        let json = try? JSON.parse(bytes)
+        let first = json?["errors"]?.arrayValue?.first
+        let code = first?["code"]?.stringValue ?? ""
+        let message = first?["message"]?.stringValue ?? json?["details"]?.stringValue ?? ""
+        switch status {
+        case 401: return .unauthorized(message: message.isEmpty ? "authentication required" : message)
+        case 429:
+            return .tooManyRequests(
+                message: message.isEmpty ? "too many requests to \(address.authority)" : message,
+                retryAfter: header("Retry-After").flatMap { Int($0) })
+        default: return .refused(status: status, code: code, message: message)
+        }
+    }
+
+    /// Why there was no answer, in Docker's words where the kernel refused.
+    static func failure(_ error: any Error, at address: Address) -> RegistryError {
+        if let error = error as? RegistryError { return error }
+        if error is CancellationError { return .cancelled }
+        let asked = "Get \"\(address.scheme)://\(address.authority)/v2/\""
+        if let error = error as? NIOConnectionError {
+            if let first = error.connectionErrors.first?.error {
+                let target = "\(error.host.contains(":") ? "[\(error.host)]" : error.host):\(error.port)"
+                return .unreachable("\(asked): dial tcp \(target): \(reason(first))")
+            }
+            return .unreachable("\(asked): dial tcp: lookup \(error.host): no such host")
+        }
+        if let error = error as? HTTPClientError {
+            switch error {
+            case .cancelled: return .cancelled
+            case .connectTimeout:
+                return .unreachable("\(asked): net/http: request canceled while waiting for connection: time-out")
+            case .readTimeout: return .broken("\(asked): no data for a minute")
+            case .remoteConnectionClosed: return .broken("\(asked): EOF")
+            default: return .broken("\(asked): \(error.shortDescription)")
+            }
+        }
+        if error is IOError { return .broken("\(asked): \(reason(error))") }
+        return .unreachable("\(asked): \(error)")
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError else {
+            if error is ChannelError { return "i/o timeout" }
+            return "\(error)"
+        }
+        switch error.errnoCode {
+        case ECONNREFUSED: return "connect: connection refused"
+        case EHOSTUNREACH: return "connect: no route to host"
+        case ENETUNREACH: return "connect: network is unreachable"
+        case ETIMEDOUT: return "connect: connection timed out"
+        case ECONNRESET: return "connection reset by peer"
+        default: return "\(error)"
+        }
+    }
+}

@@ -1,0 +1,139 @@
+internal import Glibc
+package import Linux
+package import OCI
+internal import Synchronization
+
+/// Content by digest: an OCI image layout (image-spec, image-layout.md) with a place for what is still arriving.
+package final class BlobStore: Sendable {
+    /// The directory with `oci-layout`.
+    package let root: String
+    private let counter = Atomic<UInt64>(0)
+
+    /// Opens or makes the store. What an earlier process left half-written is removed.
+    package init(root: String) throws(StoreError) {
+        self.root = root
+        try Self.makeDirectory(root, mode: 0o710)
+        for part in ["blobs", "blobs/sha256", "blobs/sha512", "ingest"] {
+            try Self.makeDirectory(root + "/" + part, mode: 0o700)
+        }
+        for name in Self.names(in: root + "/ingest") { unlink(root + "/ingest/" + name) }
+        if access(root + "/oci-layout", F_OK) != 0 {
+            try replace("oci-layout", with: Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
+        }
+        if access(root + "/index.json", F_OK) != 0 {
+            try replace("index.json", with: Array(#"{"schemaVersion":2,"manifests":[]}"#.utf8))
+        }
+    }
+
+    /// The path of a blob, whether it is there or not.
+    package func path(_ digest: Digest) -> String { "\(root)/blobs/\(digest.algorithm.rawValue)/\(digest.hex)" }
+
+    /// In bytes, or nil when it is not there.
+    package func size(_ digest: Digest) -> Int64? {
+        var status = stat()
+        guard stat(path(digest), &status) == 0 else { return nil }
+        return Int64(status.st_size)
+    }
+
+    package func contains(_ digest: Digest) -> Bool { size(digest) != nil }
+
+    /// For reading from the start. The content is not verified again.
+    package func open(_ digest: Digest) throws(StoreError) -> Descriptor {
+        do throws(SystemError) {
+            return try Descriptor.open(path(digest), O_RDONLY | O_NOFOLLOW)
+        } catch {
+            throw error.code == ENOENT ? .missing(digest) : .system(error)
+        }
+    }
+
+    /// A document of at most `limit` bytes, verified.
+    package func read(_ digest: Digest, limit: Int) throws(StoreError) -> [UInt8] {
+        let file = try open(digest)
+        let bytes: [UInt8]
+        do throws(SystemError) {
+            bytes = try file.readAll(limit: limit)
+        } catch {
+            throw error.code == EFBIG ? .tooLarge(digest, limit: limit) : .system(error)
+        }
+        let actual = ContentHash.digest(of: bytes, digest.algorithm)
+        guard actual == digest else { throw .mismatch(expected: digest, actual: actual) }
+        return bytes
+    }
+
+    /// Stores `bytes` and names them.
+    @discardableResult
+    package func put(_ bytes: [UInt8]) throws(StoreError) -> Digest {
+        let digest = ContentHash.digest(of: bytes)
+        if contains(digest) { return digest }
+        let blob = try ingest()
+        try blob.write(bytes)
+        return try blob.finish(expected: digest).digest
+    }
+
+    /// Starts a new blob.
+    package func ingest(_ algorithm: Digest.Algorithm = .sha256) throws(StoreError) -> BlobWriter {
+        let number = counter.add(1, ordering: .relaxed).newValue
+        return try BlobWriter(store: self, path: "\(root)/ingest/\(getpid())-\(number)", algorithm: algorithm)
+    }
+
+    /// May be called twice.
+    package func remove(_ digest: Digest) throws(StoreError) {
+        if unlink(path(digest)) != 0, errno != ENOENT {
+            throw .system(SystemError("unlink", path(digest), code: errno))
+        }
+    }
+
+    /// Every blob that is there.
+    package func digests() -> [Digest] {
+        Digest.Algorithm.allCases.flatMap { algorithm in
+            Self.names(in: "\(root)/blobs/\(algorithm.rawValue)").compactMap {
+                try? Digest("\(algorithm.rawValue):\($0)")
+            }
+        }
+    }
+
+    /// Replaces `oci-layout` or `index.json` as a whole.
+    package func replace(_ name: String, with bytes: [UInt8]) throws(StoreError) {
+        let temporary = "\(root)/ingest/\(name).\(counter.add(1, ordering: .relaxed).newValue)"
+        do throws(SystemError) {
+            let file = try Descriptor.open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
+            try file.writeAll(bytes)
+            try retrying("rename", name) { rename(temporary, root + "/" + name) }
+        } catch {
+            unlink(temporary)
+            throw .system(error)
+        }
+    }
+
+    static func makeDirectory(_ path: String, mode: mode_t) throws(StoreError) {
+        do throws(SystemError) {
+            if mkdir(path, mode) != 0, errno != EEXIST { throw SystemError("mkdir", path, code: errno) }
+            // Not what the umask or an older version left (CVE-2021-41091, CVE-2024-25621).
+            try retrying("chmod", path) { chmod(path, mode) }
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    private static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+}
+
+extension Descriptor {
+    /// write(2) until every byte is written.
+    package borrowing func writeAll(_ bytes: [UInt8]) throws(SystemError) {
+        try bytes.withUnsafeBufferPointer { (buffer) throws(SystemError) in
+            try writeAll(UnsafeRawBufferPointer(buffer))
+        }
+    }
+}

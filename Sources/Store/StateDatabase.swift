@@ -1,0 +1,82 @@
+package import GRDB
+internal import Glibc
+
+/// Tables of one room: `name` is unique in the whole product and never changes, nor does what it does.
+package struct Migration: Sendable {
+    package let name: String
+    package let apply: @Sendable (Database) throws -> Void
+
+    package init(_ name: String, apply: @escaping @Sendable (Database) throws -> Void) {
+        self.name = name
+        self.apply = apply
+    }
+}
+
+/// The one SQLite database of the daemon: one connection, write-ahead log, a small cache.
+///
+/// `synchronous=NORMAL`: a transaction survives the daemon at once and a power failure after the next checkpoint; the
+/// file is never inconsistent. Calls block their thread for as long as SQLite works, usually well under a millisecond;
+/// the asynchronous forms do not.
+package final class StateDatabase: Sendable {
+    private let queue: DatabaseQueue
+
+    /// Opens or makes the file and brings it up to date.
+    package init(path: String, migrations: [Migration]) throws(StoreError) {
+        var configuration = Configuration()
+        configuration.journalMode = .wal
+        configuration.busyMode = .timeout(5)
+        configuration.foreignKeysEnabled = true
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA synchronous = NORMAL")
+            try database.execute(sql: "PRAGMA cache_size = -512")
+            try database.execute(sql: "PRAGMA journal_size_limit = 1048576")
+        }
+        do {
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+            var migrator = DatabaseMigrator()
+            for migration in migrations { migrator.registerMigration(migration.name, migrate: migration.apply) }
+            try migrator.migrate(queue)
+            chmod(path, 0o600)
+        } catch {
+            throw .database("\(path): \(error)")
+        }
+    }
+
+    package func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+        do {
+            return try queue.read(body)
+        } catch {
+            throw Self.wrapped(error)
+        }
+    }
+
+    /// One transaction: all or nothing.
+    @discardableResult
+    package func write<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+        do {
+            return try queue.write(body)
+        } catch {
+            throw Self.wrapped(error)
+        }
+    }
+
+    /// One transaction on SQLite's own thread; the caller's thread is free meanwhile.
+    @discardableResult
+    package func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        do {
+            return try await queue.write(body)
+        } catch {
+            throw Self.wrapped(error)
+        }
+    }
+
+    private static func wrapped(_ error: any Error) -> StoreError {
+        if let error = error as? StoreError { return error }
+        if let error = error as? DatabaseError {
+            return .database(error.message ?? "error \(error.resultCode.rawValue)")
+        }
+        return .database("\(error)")
+    }
+}
