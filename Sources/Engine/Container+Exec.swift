@@ -64,14 +64,13 @@ extension Container {
     private func send(
         _ pair: consuming LocalSocketPair, _ exec: String, _ spec: ExecSpec, _ link: MonitorLink
     ) throws(EngineError) -> Descriptor {
-        let ours = pair.first
-        let theirs = pair.second
-        do {
-            try link.exec(id: exec, spec, stream: theirs)
-        } catch {
-            throw EngineError(wrapping: error)
+        try pair.keepFirst { theirs throws(EngineError) in
+            do {
+                try link.exec(id: exec, spec, stream: theirs)
+            } catch {
+                throw EngineError(wrapping: error)
+            }
         }
-        return ours
     }
 
     private func awaitExec(_ exec: String) async throws(EngineError) {
@@ -99,7 +98,7 @@ extension Container {
         spec.capabilities = CapabilitySets(mask)
         spec.noNewPrivileges = plan.noNewPrivileges
         if !plan.isUnconfined, !request.Privileged {
-            spec.seccomp = try attempt { try environment.filters.filter(capabilities: mask) }
+            spec.seccomp = try attempt { try environment.filters.filter(for: .dockerDefault, capabilities: mask) }
         }
         spec.tty = request.Tty
         let size = start.ConsoleSize ?? request.ConsoleSize ?? []

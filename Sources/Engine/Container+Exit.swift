@@ -1,3 +1,7 @@
+internal import Networking
+internal import Runtime
+internal import Logging
+internal import Layers
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
@@ -86,10 +90,8 @@ extension Container {
     /// What a run holds beyond its record: address, cgroup, run directory. May be called twice.
     func releaseParts() async {
         await environment.networks.detach(containerID: id)
-        do {
-            try Cgroup(environment.hierarchy, path: cgroupPath).remove()
-        } catch {
-            environment.log.warning("container \(record.shortID): \(error)")
+        if !Cgroup(cgroupPath, in: environment.hierarchy).remove() {
+            environment.log.warning("container \(record.shortID): its cgroup \(cgroupPath) cannot be removed yet")
         }
         removeTree(runDirectory)
     }
@@ -114,8 +116,8 @@ extension Container {
         // A monitor that ended without a word was killed, and its container with it.
         finishStart(.failed(.init("the container's monitor ended unexpectedly")))
         if record.state.Running {
-            Cgroup(environment.hierarchy, path: cgroupPath).kill()
-            let exit = MonitorLink.readExit(runDirectory: runDirectory)
+            Cgroup(cgroupPath, in: environment.hierarchy).kill()
+            let exit = MonitorExit.readExit(runDirectory: runDirectory)
             ended(
                 code: exit?.code ?? 137, oomKilled: exit?.oomKilled ?? false, at: exit?.finishedAt ?? Clock.text())
         }

@@ -1,3 +1,4 @@
+internal import Logging
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
@@ -65,7 +66,7 @@ extension Container {
     func pause() throws(EngineError) {
         guard record.state.Running else { throw .notRunning(id) }
         if record.state.Paused { throw .conflict("container \(id) is already paused") }
-        try attempt { try Cgroup(environment.hierarchy, path: cgroupPath).freeze() }
+        try attempt { try Cgroup(cgroupPath, in: environment.hierarchy).freeze() }
         update { record in
             record.state.Paused = true
             record.state.Status = "paused"
@@ -82,7 +83,7 @@ extension Container {
 
     private func thaw() {
         do {
-            try Cgroup(environment.hierarchy, path: cgroupPath).thaw()
+            try Cgroup(cgroupPath, in: environment.hierarchy).thaw()
         } catch {
             environment.log.error("container \(record.shortID): \(error)")
         }
@@ -127,7 +128,7 @@ extension Container {
         if let policy = request.RestartPolicy, !policy.Name.isEmpty { host.RestartPolicy = policy }
         if record.state.Running {
             try attempt {
-                try Cgroup(environment.hierarchy, path: cgroupPath).apply(CgroupLimits(host))
+                try Cgroup(cgroupPath, in: environment.hierarchy).apply(CgroupLimits(host))
             }
         }
         let changed = host

@@ -1,6 +1,7 @@
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
+internal import Layers
 internal import Linux
 internal import Monitor
 internal import Networking
@@ -73,9 +74,11 @@ extension Container {
         }
         let seccomp =
             try plan.isUnconfined
-            ? [] : attempt { try environment.filters.filter(capabilities: try plan.capabilities()) }
+            ? []
+            : attempt { try environment.filters.filter(for: .dockerDefault, capabilities: try plan.capabilities()) }
         let cgroup = try attempt { try makeCgroup(record) }
-        let spec = try plan.spec(seccomp: seccomp, cgroups: cgroup.joins, joined: network)
+        let spec = try plan.spec(
+            seccomp: seccomp, cgroups: CgroupJoin.all(cgroup), joined: network)
         let log = try attempt { () throws -> SharedDescriptor? in
             guard record.host.LogConfig.`Type` != "none" else { return nil }
             return SharedDescriptor(
@@ -91,8 +94,8 @@ extension Container {
 
     private func connectNetwork(_ record: ContainerRecord, _ link: MonitorLink) async throws(EngineError) {
         if record.networkMode == "none" {
-            let namespace = try await attemptAsync { try await self.environment.networks.isolatedNamespace() }
-            try attempt { try link.network(namespace: namespace, held: []) }
+            let namespace = try attempt { try environment.networks.isolatedNamespace() }
+            try attempt { try link.network(namespace: namespace.descriptor, held: []) }
             return
         }
         let request = EndpointRequest(
@@ -103,7 +106,7 @@ extension Container {
         update(durably: false) { $0.endpoint = attachment.endpoint }
         try attempt {
             try writeHosts()
-            try link.network(namespace: attachment.namespace, held: attachment.held.map(\.raw))
+            try link.network(namespace: attachment.namespace.descriptor, held: attachment.held.map(\.raw))
         }
     }
 
@@ -127,8 +130,7 @@ extension Container {
     }
 
     private func makeCgroup(_ record: ContainerRecord) throws -> Cgroup {
-        try Cgroup.create(
-            environment.hierarchy, path: cgroupPath, limits: CgroupLimits(record.host))
+        try Cgroup.create(cgroupPath, limits: CgroupLimits(record.host), in: environment.hierarchy)
     }
 
     nonisolated var cgroupPath: String {

@@ -18,19 +18,20 @@ extension Container {
     private func hand(
         _ pair: consuming LocalSocketPair, _ options: AttachOptions, _ isTerminal: Bool
     ) throws(EngineError) -> AttachedStream {
-        let ours = pair.first
-        let theirs = pair.second
-        let stdin = options.stdin && record.config.OpenStdin
-        if record.state.Running, let link {
+        var options = options
+        options.stdin = options.stdin && record.config.OpenStdin
+        let isLive = record.state.Running
+        let ours = try pair.keepFirst { theirs throws(EngineError) in
+            guard isLive, let link else {
+                early.append(EarlyAttachment(stream: SharedDescriptor(theirs), options: options))
+                return
+            }
             do {
-                try link.attach(stream: theirs, stdin: stdin, stdout: options.stdout, stderr: options.stderr)
+                try link.attach(
+                    stream: theirs, stdin: options.stdin, stdout: options.stdout, stderr: options.stderr)
             } catch {
                 throw EngineError(wrapping: error)
             }
-        } else {
-            var options = options
-            options.stdin = stdin
-            early.append(EarlyAttachment(stream: SharedDescriptor(theirs), options: options))
         }
         return AttachedStream(descriptor: ours, isTerminal: isTerminal)
     }

@@ -123,6 +123,8 @@ struct EngineEnvironment: Sendable {
     let filters: SeccompCache
     let log: Logger
     let shutdown: ShutdownFlag
+    /// RFC 3339.
+    let startedAt = Clock.text()
 
     var isShuttingDown: Bool { shutdown.isRaised }
 }

@@ -1,3 +1,4 @@
+internal import Layers
 internal import Cgroups
 package import DockerAPI
 internal import Glibc
@@ -12,7 +13,7 @@ extension Engine {
         let id = makeIdentifier()
         let image: ImageRecord
         do {
-            image = try await environment.images.resolve(request.config.Image)
+            image = try environment.images.resolve(request.config.Image)
         } catch {
             throw .image(error)
         }
@@ -170,7 +171,7 @@ extension Engine {
         }
         if host.ShmSize == 0 { host.ShmSize = configuration.sharedMemorySize }
         if host.IpcMode.isEmpty { host.IpcMode = "private" }
-        if host.CgroupnsMode.isEmpty { host.CgroupnsMode = environment.hierarchy.isUnified ? "private" : "host" }
+        if host.CgroupnsMode.isEmpty { host.CgroupnsMode = (environment.hierarchy.mode == .v2) ? "private" : "host" }
         if host.RestartPolicy.Name.isEmpty { host.RestartPolicy.Name = "no" }
         guard ["no", "always", "unless-stopped", "on-failure"].contains(host.RestartPolicy.Name) else {
             throw .invalid(

@@ -1,3 +1,4 @@
+internal import Images
 package import DockerAPI
 internal import Cgroups
 internal import Glibc
@@ -17,7 +18,7 @@ extension Engine {
     package func info() async -> JSON {
         let configuration = environment.configuration
         let states = environment.index.all.map(\.record.state)
-        let images = (try? await environment.images.list(all: true, filters: [:]).count) ?? 0
+        let images = (try? environment.images.list(all: true, filters: [:]).count) ?? 0
         let time = Clock.text()
         var info = JSONObject()
         info["ID"] = .string(Host.machine)
@@ -46,7 +47,7 @@ extension Engine {
         info["SystemTime"] = .string(time)
         info["LoggingDriver"] = .string(configuration.logDriver)
         info["CgroupDriver"] = "cgroupfs"
-        info["CgroupVersion"] = environment.hierarchy.isUnified ? "2" : "1"
+        info["CgroupVersion"] = (environment.hierarchy.mode == .v2) ? "2" : "1"
         info["NEventsListener"] = JSON(environment.journal.listenerCount)
         info["KernelVersion"] = .string(Host.kernel)
         info["OperatingSystem"] = .string(Host.operatingSystem)
@@ -79,7 +80,7 @@ extension Engine {
         info["RuncCommit"] = ["ID": "", "Expected": ""]
         info["InitCommit"] = ["ID": "", "Expected": ""]
         info["SecurityOptions"] =
-            environment.hierarchy.isUnified
+            (environment.hierarchy.mode == .v2)
             ? ["name=seccomp,profile=builtin", "name=cgroupns"] : ["name=seccomp,profile=builtin"]
         info["Warnings"] = .null
         return .object(info)

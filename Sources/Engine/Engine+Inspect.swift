@@ -1,3 +1,5 @@
+internal import Images
+internal import Layers
 package import DockerAPI
 internal import Networking
 
@@ -35,7 +37,7 @@ extension Engine {
     }
 
     func rootSize(_ record: ContainerRecord, _ own: Int64) async -> Int64 {
-        ((try? await environment.images.resolve(record.image))?.size ?? 0) + own
+        ((try? environment.images.resolve(record.image))?.size ?? 0) + own
     }
 
     static func settings(_ record: ContainerRecord) -> NetworkSettings {

@@ -1,3 +1,6 @@
+internal import Layers
+internal import Networking
+internal import OCI
 internal import Cgroups
 package import DockerAPI
 internal import Glibc
@@ -25,7 +28,7 @@ extension Engine {
         row.Id = record.id
         row.Names = ["/" + record.name]
         // A tag may have moved on; then the digest is what the container was made from.
-        let current = try? await environment.images.resolve(record.config.Image)
+        let current = try? environment.images.resolve(record.config.Image)
         row.Image = current?.id.description == record.image ? record.config.Image : record.image
         row.ImageID = record.image
         row.Command = ([record.path] + record.args.map { $0.contains(" ") ? "'\($0)'" : $0 }).joined(separator: " ")
@@ -81,14 +84,8 @@ extension Engine {
     package func top(_ name: String, arguments: String?) async throws(EngineError) -> ContainerTopResponse {
         let container = try find(name)
         guard container.record.state.Running else { throw .notRunning(container.id) }
-        let group = Cgroup(environment.hierarchy, path: container.cgroupPath)
-        let processes: [Int32]
-        do {
-            processes = try group.processes()
-        } catch {
-            throw EngineError(wrapping: error)
-        }
-        return try ProcessTable(arguments: arguments ?? "-ef").table(processes)
+        let group = Cgroup(container.cgroupPath, in: environment.hierarchy)
+        return try ProcessTable(arguments: arguments ?? "-ef").table(group.processes())
     }
 }
 
@@ -126,7 +123,7 @@ struct ContainerFilter: Sendable {
             var isMatch = false
             if name == "ancestor" {
                 for value in values where !isMatch {
-                    let id = (try? await images.resolve(value))?.id.description
+                    let id = (try? images.resolve(value))?.id.description
                     isMatch = id == record.image || record.config.Image == value
                 }
             } else if name == "label" || name == "label!" {

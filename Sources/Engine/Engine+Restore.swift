@@ -1,3 +1,4 @@
+internal import Logging
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
@@ -19,7 +20,11 @@ extension Engine {
             if await container.adopt() { restarting.append(container) }
         }
         let live = environment.index.all.map(\.record).filter(\.state.Running)
-        await environment.networks.adopt(live.compactMap(\.endpoint))
+        do {
+            try await environment.networks.adopt(live.compactMap(\.endpoint))
+        } catch {
+            throw .network(error)
+        }
         sweep(keeping: Set(environment.index.all.map(\.id)), running: Set(live.map(\.id)))
         for container in restarting { await container.restartIfAsked() }
     }
@@ -41,7 +46,8 @@ extension Engine {
         for name in directoryNames(configuration.execRoot + "/containers") where !running.contains(name) {
             removeTree(configuration.execRoot + "/containers/" + name)
         }
-        Cgroup.removeOrphans(environment.hierarchy, parent: configuration.cgroupParent, keeping: running)
+        let stuck = Cgroup.removeOrphans(under: configuration.cgroupParent, keep: running, in: environment.hierarchy)
+        if !stuck.isEmpty { environment.log.warning("cgroups cannot be removed yet: \(stuck.joined(separator: ", "))") }
     }
 
     /// Stops what works for clients. Containers go on.
@@ -66,7 +72,7 @@ extension Container {
         }
         do {
             if let link = try MonitorLink.adopt(runDirectory: runDirectory) {
-                if let state = MonitorLink.readState(runDirectory: runDirectory), !record.state.Running {
+                if let state = MonitorState.readState(runDirectory: runDirectory), !record.state.Running {
                     // Killed between the start and its record.
                     update { record in
                         record.state.Running = true
@@ -82,8 +88,8 @@ extension Container {
             environment.log.warning("container \(record.shortID): its monitor does not answer: \(error)")
         }
         guard record.state.Running else { return false }
-        let exit = MonitorLink.readExit(runDirectory: runDirectory)
-        Cgroup(environment.hierarchy, path: cgroupPath).kill()
+        let exit = MonitorExit.readExit(runDirectory: runDirectory)
+        Cgroup(cgroupPath, in: environment.hierarchy).kill()
         linkClosed = true
         ended(code: exit?.code ?? 137, oomKilled: exit?.oomKilled ?? false, at: exit?.finishedAt ?? Clock.text())
         await cleanup?.value

@@ -1,7 +1,6 @@
 internal import Cgroups
 package import DockerAPI
 package import Images
-package import JSON
 package import Layers
 package import Logging
 internal import Linux
@@ -26,7 +25,7 @@ package final class Engine: Sendable {
                 configuration: configuration, store: ContainerStore(database), index: ContainerIndex(),
                 journal: Journal(), images: images, snapshots: snapshots, networks: networks,
                 spawner: try MonitorSpawner(executable: configuration.monitorExecutable),
-                reactor: try MonitorReactor(), hierarchy: CgroupHierarchy.detect(),
+                reactor: try MonitorReactor(), hierarchy: try CgroupHierarchy.detect(),
                 filters: SeccompCache(directory: configuration.dataRoot + "/seccomp"), log: log,
                 shutdown: ShutdownFlag())
         } catch {

@@ -1,4 +1,4 @@
-internal import Dispatch
+@preconcurrency internal import Dispatch
 internal import Glibc
 internal import Linux
 internal import Synchronization
@@ -18,7 +18,7 @@ final class FileWatch: Sendable {
         let watch = SharedDescriptor(
             Descriptor(
                 owning: try retrying("inotify_init1") {
-                    inotify_init1(Int32(IN_CLOEXEC.rawValue | IN_NONBLOCK.rawValue))
+                    inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
                 }))
         // The directory, because the file may not be there yet.
         try retrying("inotify_add_watch", path) {

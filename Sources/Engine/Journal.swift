@@ -1,4 +1,4 @@
-package import DockerAPI
+internal import DockerAPI
 internal import Synchronization
 
 /// What happened lately, and who wants to hear what happens next (`GET /events`).

@@ -27,7 +27,7 @@ struct LogFile: ~Copyable {
             let length = min(Int64(Self.chunk), position)
             position -= length
             let raw = file.raw
-            let read = buffer.withUnsafeMutableBytes { pread(raw, $0.baseAddress, Int(length), position) }
+            let read = buffer.withUnsafeMutableBytes { pread(raw, $0.baseAddress, Int(length), Int(position)) }
             guard read == Int(length) else { throw SystemError("pread", code: read < 0 ? errno : EIO) }
             for index in stride(from: Int(length) - 1, through: 0, by: -1) where buffer[index] == 0x0A {
                 let after = position + Int64(index) + 1
@@ -50,7 +50,7 @@ struct LogFile: ~Copyable {
         while entries.isEmpty {
             let raw = file.raw
             let position = offset
-            let count = buffer.withUnsafeMutableBytes { pread(raw, $0.baseAddress, $0.count, position) }
+            let count = buffer.withUnsafeMutableBytes { pread(raw, $0.baseAddress, $0.count, Int(position)) }
             if count < 0 { throw SystemError("pread", code: errno) }
             if count == 0 { return entries }
             offset += Int64(count)

@@ -1,3 +1,4 @@
+internal import DockerAPI
 internal import Glibc
 internal import Linux
 internal import OCI
@@ -19,18 +20,21 @@ package actor LogStream {
         self.options = options
         isTerminal = container.record.config.Tty
         path = container.files.log
+        // Watch first, then read: nothing that is written in between is missed.
         do {
-            // Watch first, then read: nothing that is written in between is missed.
             watch = options.follow ? try FileWatch(path) : nil
-            var log = try LogFile(path)
-            if let tail = options.tail { try log.seek(lastLines: tail) }
-            file = consume log
-        } catch let error as SystemError where error.code == ENOENT {
-            // Never started: nothing was written yet.
-            file = nil
         } catch {
-            throw EngineError(wrapping: error)
+            throw .system(error)
         }
+        var log: LogFile?
+        do {
+            log = try LogFile(path)
+            if let tail = options.tail { try log?.seek(lastLines: tail) }
+        } catch {
+            // Never started: nothing was written yet.
+            guard error.code == ENOENT else { throw .system(error) }
+        }
+        file = log
     }
 
     /// The next entries, at least one; nil at the end.

@@ -8,16 +8,17 @@ extension CgroupLimits {
         if host.Memory > 0 { memory = host.Memory }
         if host.MemorySwap != 0 { memorySwap = host.MemorySwap }
         if host.MemoryReservation > 0 { memoryReservation = host.MemoryReservation }
-        if host.CpuShares > 0 { cpuShares = host.CpuShares }
+        if host.CpuShares > 0 { cpuShares = UInt64(host.CpuShares) }
         if host.NanoCpus > 0 {
             cpuPeriod = 100_000
             cpuQuota = host.NanoCpus / 10_000
         }
-        if host.CpuPeriod > 0 { cpuPeriod = host.CpuPeriod }
+        if host.CpuPeriod > 0 { cpuPeriod = UInt64(host.CpuPeriod) }
         if host.CpuQuota != 0 { cpuQuota = host.CpuQuota }
         if !host.CpusetCpus.isEmpty { cpusetCpus = host.CpusetCpus }
         if !host.CpusetMems.isEmpty { cpusetMems = host.CpusetMems }
+        if host.Privileged { devices = DeviceRule.everything }
         if let limit = host.PidsLimit, limit != 0 { pids = limit }
-        if host.BlkioWeight > 0 { blkioWeight = host.BlkioWeight }
+        if host.BlkioWeight > 0 { blkioWeight = UInt16(clamping: host.BlkioWeight) }
     }
 }

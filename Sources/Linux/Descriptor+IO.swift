@@ -82,6 +82,15 @@ package struct LocalSocketPair: ~Copyable {
         second = Descriptor(owning: pair[1])
     }
 
+    /// Gives the second end away and keeps the first.
+    package consuming func keepFirst<Failure: Error>(
+        giving second: (consuming Descriptor) throws(Failure) -> Void
+    ) throws(Failure) -> Descriptor {
+        let kept = self.first
+        try second(self.second)
+        return kept
+    }
+
     /// The first end; the second is closed.
     package consuming func takeFirst() -> Descriptor { first }
 }

@@ -38,7 +38,7 @@ package struct Descriptor: ~Copyable, Sendable {
 
 /// A descriptor that several owners share; closed when the last one is gone.
 package final class SharedDescriptor: Sendable {
-    private let descriptor: Descriptor
+    package let descriptor: Descriptor
 
     package init(_ descriptor: consuming Descriptor) {
         self.descriptor = descriptor

@@ -1,0 +1,73 @@
+internal import CLinux
+internal import Glibc
+
+/// Reads and writes the files of cgroups.
+enum ControlFile {
+    /// 0 or errno.
+    static func write(_ value: String, _ path: String) -> Int32 {
+        let handle = open(path, O_WRONLY | O_CLOEXEC)
+        guard handle >= 0 else { return errno }
+        defer { close(handle) }
+        let bytes = Array(value.utf8)
+        while true {
+            if Glibc.write(handle, bytes, bytes.count) >= 0 { return 0 }
+            if errno != EINTR { return errno }
+        }
+    }
+
+    static func put(_ value: String, _ name: String, in directory: String) throws(CgroupError) {
+        let code = write(value, directory + "/" + name)
+        if code != 0 { throw CgroupError("set \(name) to \(value)", directory, code: code) }
+    }
+
+    static func read(_ path: String) -> String? {
+        let handle = open(path, O_RDONLY | O_CLOEXEC)
+        guard handle >= 0 else { return nil }
+        defer { close(handle) }
+        var result: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = Glibc.read(handle, &chunk, chunk.count)
+            if count > 0 {
+                result += chunk[..<count]
+            } else if count == 0 {
+                break
+            } else if errno != EINTR {
+                return nil
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    static func number(_ path: String) -> UInt64? {
+        guard let text = read(path) else { return nil }
+        return UInt64(text.prefix { $0 != "\n" })
+    }
+
+    /// The value of a line `name value`.
+    static func field(_ name: String, _ path: String) -> UInt64? {
+        guard let text = read(path) else { return nil }
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count == 2, words[0] == name { return UInt64(words[1]) }
+        }
+        return nil
+    }
+
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// The names of the directories in a directory.
+    static func directories(_ path: String) -> [String] {
+        guard let stream = opendir(path) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            guard entry.pointee.d_type == UInt8(DT_DIR) else { continue }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+}

@@ -1,0 +1,115 @@
+extension SeccompProfile {
+    private static func names(_ text: String) -> [String] { text.split { $0 == " " || $0 == "\n" }.map { String($0) } }
+
+    private static func allow(
+        _ text: String, caps: [String] = [], arches: [String] = [], arguments: [Argument] = [],
+        excludes: [String] = []
+    ) -> Rule {
+        Rule(
+            names: names(text), action: .allow, arguments: arguments, needsCapabilities: caps,
+            excludesCapabilities: excludes, needsArchitectures: arches)
+    }
+
+    /// Docker's default profile (github.com/moby/profiles, seccomp/default.json, 2025).
+    package static let dockerDefault: SeccompProfile = {
+        #if arch(x86_64)
+            let others = ["X86", "X32"]
+        #elseif arch(arm64)
+            let others = ["ARM"]
+        #else
+            let others: [String] = []
+        #endif
+        var rules = [
+            allow(always),
+            allow("process_vm_readv process_vm_writev ptrace"),
+            allow("socket", arguments: [Argument(index: 0, comparison: .less, value: 12)]),
+        ]
+        // Every address family but DECnet, AX.25's successors, Bluetooth-like leftovers, AF_ALG and AF_VSOCK.
+        let families: [UInt64] = [
+            13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45,
+        ]
+        rules += families.map {
+            allow("socket", arguments: [Argument(index: 0, comparison: .equal, value: $0)])
+        }
+        rules += [0, 8, 0x20000, 0x20008, 0xffff_ffff].map {
+            allow("personality", arguments: [Argument(index: 0, comparison: .equal, value: $0)])
+        }
+        rules += [
+            allow("sync_file_range2 swapcontext", arches: ["ppc64le"]),
+            allow(
+                "arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls",
+                arches: ["arm", "arm64"]),
+            allow("arch_prctl", arches: ["amd64", "x32"]),
+            allow("modify_ldt", arches: ["amd64", "x32", "x86"]),
+            allow("open_by_handle_at", caps: ["CAP_DAC_READ_SEARCH"]),
+            allow(administration, caps: ["CAP_SYS_ADMIN"]),
+            // No namespace flag may be in clone's first argument; clone3 cannot be looked into and is not there.
+            allow(
+                "clone", arguments: [Argument(index: 0, comparison: .maskedEqual, value: 0x7e02_0000, second: 0)],
+                excludes: ["CAP_SYS_ADMIN"]),
+            Rule(names: ["clone3"], action: .error(38), excludesCapabilities: ["CAP_SYS_ADMIN"]),
+            allow("reboot", caps: ["CAP_SYS_BOOT"]),
+            allow("chroot", caps: ["CAP_SYS_CHROOT"]),
+            allow("delete_module init_module finit_module", caps: ["CAP_SYS_MODULE"]),
+            allow("acct", caps: ["CAP_SYS_PACCT"]),
+            allow(
+                "kcmp pidfd_getfd process_madvise process_vm_readv process_vm_writev ptrace", caps: ["CAP_SYS_PTRACE"]),
+            allow("iopl ioperm", caps: ["CAP_SYS_RAWIO"]),
+            allow("settimeofday stime clock_settime clock_settime64", caps: ["CAP_SYS_TIME"]),
+            allow("vhangup", caps: ["CAP_SYS_TTY_CONFIG"]),
+            allow("get_mempolicy mbind set_mempolicy set_mempolicy_home_node", caps: ["CAP_SYS_NICE"]),
+            allow("syslog", caps: ["CAP_SYSLOG"]),
+            allow("bpf", caps: ["CAP_BPF"]),
+            allow("perf_event_open", caps: ["CAP_PERFMON"]),
+        ]
+        return SeccompProfile(defaultAction: .error(1), architectures: others, rules: rules)
+    }()
+
+    private static let administration = """
+        bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules
+        lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname
+        sethostname setns syslog umount umount2 unshare
+        """
+
+    private static let always = """
+        accept accept4 access adjtimex alarm bind brk cachestat capget capset chdir chmod chown chown32
+        clock_adjtime clock_adjtime64 clock_getres clock_getres_time64 clock_gettime clock_gettime64
+        clock_nanosleep clock_nanosleep_time64 close close_range connect copy_file_range creat dup dup2 dup3
+        epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait epoll_wait_old
+        eventfd eventfd2 execve execveat exit exit_group faccessat faccessat2 fadvise64 fadvise64_64 fallocate
+        fanotify_mark fchdir fchmod fchmodat fchmodat2 fchown fchown32 fchownat fcntl fcntl64 fdatasync
+        fgetxattr flistxattr flock fork fremovexattr fsetxattr fstat fstat64 fstatat64 fstatfs fstatfs64 fsync
+        ftruncate ftruncate64 futex futex_requeue futex_time64 futex_wait futex_waitv futex_wake futimesat
+        getcpu getcwd getdents getdents64 getegid getegid32 geteuid geteuid32 getgid getgid32 getgroups
+        getgroups32 getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom getresgid
+        getresgid32 getresuid getresuid32 getrlimit get_robust_list getrusage getsid getsockname getsockopt
+        get_thread_area gettid gettimeofday getuid getuid32 getxattr getxattrat inotify_add_watch inotify_init
+        inotify_init1 inotify_rm_watch io_cancel ioctl io_destroy io_getevents io_pgetevents
+        io_pgetevents_time64 ioprio_get ioprio_set io_setup io_submit ipc kill landlock_add_rule
+        landlock_create_ruleset landlock_restrict_self lchown lchown32 lgetxattr link linkat listen listmount
+        listxattr listxattrat llistxattr _llseek lremovexattr lseek lsetxattr lstat lstat64 madvise
+        map_shadow_stack membarrier memfd_create memfd_secret mincore mkdir mkdirat mknod mknodat mlock mlock2
+        mlockall mmap mmap2 mprotect mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedreceive_time64
+        mq_timedsend mq_timedsend_time64 mq_unlink mremap mseal msgctl msgget msgrcv msgsnd msync munlock
+        munlockall munmap name_to_handle_at nanosleep newfstatat _newselect open openat openat2 pause
+        pidfd_open pidfd_send_signal pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll ppoll_time64
+        prctl pread64 preadv preadv2 prlimit64 process_mrelease pselect6 pselect6_time64 pwrite64 pwritev
+        pwritev2 read readahead readlink readlinkat readv recv recvfrom recvmmsg recvmmsg_time64 recvmsg
+        remap_file_pages removexattr removexattrat rename renameat renameat2 restart_syscall riscv_hwprobe
+        rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend
+        rt_sigtimedwait rt_sigtimedwait_time64 rt_tgsigqueueinfo sched_getaffinity sched_getattr
+        sched_getparam sched_get_priority_max sched_get_priority_min sched_getscheduler sched_rr_get_interval
+        sched_rr_get_interval_time64 sched_setaffinity sched_setattr sched_setparam sched_setscheduler
+        sched_yield seccomp select semctl semget semop semtimedop semtimedop_time64 send sendfile sendfile64
+        sendmmsg sendmsg sendto setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups setgroups32
+        setitimer setpgid setpriority setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid
+        setreuid32 setrlimit set_robust_list setsid setsockopt set_thread_area set_tid_address setuid setuid32
+        setxattr setxattrat shmat shmctl shmdt shmget shutdown sigaltstack signalfd signalfd4 sigprocmask
+        sigreturn socketcall socketpair splice stat stat64 statfs statfs64 statmount statx symlink symlinkat
+        sync sync_file_range syncfs sysinfo tee tgkill time timer_create timer_delete timer_getoverrun
+        timer_gettime timer_gettime64 timer_settime timer_settime64 timerfd_create timerfd_gettime
+        timerfd_gettime64 timerfd_settime timerfd_settime64 times tkill truncate truncate64 ugetrlimit umask
+        uname unlink unlinkat uretprobe utime utimensat utimensat_time64 utimes vfork vmsplice wait4 waitid
+        waitpid write writev
+        """
+}

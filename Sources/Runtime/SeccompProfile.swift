@@ -1,0 +1,148 @@
+package import JSON
+
+/// Which system calls a container may make: Docker's profile format, which contains the OCI one.
+package struct SeccompProfile: Equatable, Sendable {
+    /// A condition on one argument (libseccomp's comparison).
+    struct Argument: Equatable, Sendable {
+        var index: UInt32
+        var comparison: Comparison
+        var value: UInt64
+        /// The second value of a masked comparison.
+        var second: UInt64 = 0
+    }
+
+    /// With the numbers of `enum scmp_compare`.
+    enum Comparison: UInt32, Sendable {
+        case notEqual = 1
+        case less, lessOrEqual, equal, greaterOrEqual, greater, maskedEqual
+    }
+
+    enum Action: Equatable, Sendable {
+        case allow, log, killProcess, killThread, trap
+        case error(UInt16)
+        case trace(UInt16)
+    }
+
+    struct Rule: Equatable, Sendable {
+        var names: [String]
+        var action: Action
+        var arguments: [Argument] = []
+        var needsCapabilities: [String] = []
+        var excludesCapabilities: [String] = []
+        /// Go's names: amd64, arm64, x86, …
+        var needsArchitectures: [String] = []
+        var excludesArchitectures: [String] = []
+    }
+
+    var defaultAction: Action
+    /// libseccomp's names without SCMP_ARCH_, beside the machine's own.
+    var architectures: [String]
+    var rules: [Rule]
+
+    /// Reads a profile as `--security-opt seccomp=FILE` and OCI's `linux.seccomp` give it.
+    package init(text: [UInt8]) throws(LaunchFailure) {
+        let document: JSON
+        do {
+            document = try JSON.parse(text)
+        } catch {
+            throw LaunchFailure("decoding seccomp profile failed: \(error)")
+        }
+        try self.init(document)
+    }
+
+    package init(_ document: JSON) throws(LaunchFailure) {
+        guard let action = document["defaultAction"]?.stringValue else {
+            throw LaunchFailure("seccomp profile has no defaultAction")
+        }
+        defaultAction = try Self.action(action, document["defaultErrnoRet"]?.intValue)
+        architectures = []
+        func architecture(_ name: String) -> String {
+            name.hasPrefix("SCMP_ARCH_") ? String(name.dropFirst(10)) : name
+        }
+        for item in document["architectures"]?.arrayValue ?? [] {
+            if let name = item.stringValue { architectures.append(architecture(name)) }
+        }
+        for item in document["archMap"]?.arrayValue ?? [] {
+            guard let name = item["architecture"]?.stringValue, architecture(name) == Self.native else { continue }
+            for other in item["subArchitectures"]?.arrayValue ?? [] {
+                if let name = other.stringValue { architectures.append(architecture(name)) }
+            }
+        }
+        rules = []
+        for item in document["syscalls"]?.arrayValue ?? [] { rules.append(try Self.rule(item)) }
+    }
+
+    init(defaultAction: Action, architectures: [String], rules: [Rule]) {
+        self.defaultAction = defaultAction
+        self.architectures = architectures
+        self.rules = rules
+    }
+
+    #if arch(x86_64)
+        static let native = "X86_64"
+        static let nativeGo = "amd64"
+    #elseif arch(arm64)
+        static let native = "AARCH64"
+        static let nativeGo = "arm64"
+    #else
+        static let native = "UNKNOWN"
+        static let nativeGo = "unknown"
+    #endif
+
+    private static func action(_ name: String, _ value: Int64?) throws(LaunchFailure) -> Action {
+        switch name {
+        case "SCMP_ACT_ALLOW": return .allow
+        case "SCMP_ACT_LOG": return .log
+        case "SCMP_ACT_KILL", "SCMP_ACT_KILL_THREAD": return .killThread
+        case "SCMP_ACT_KILL_PROCESS": return .killProcess
+        case "SCMP_ACT_TRAP": return .trap
+        case "SCMP_ACT_ERRNO": return .error(UInt16(truncatingIfNeeded: value ?? 1))
+        case "SCMP_ACT_TRACE": return .trace(UInt16(truncatingIfNeeded: value ?? 1))
+        default: throw LaunchFailure("seccomp profile has an unknown action: \(name)")
+        }
+    }
+
+    private static func strings(_ value: JSON?) -> [String] { value?.arrayValue?.compactMap { $0.stringValue } ?? [] }
+
+    private static func rule(_ item: JSON) throws(LaunchFailure) -> Rule {
+        var names = strings(item["names"])
+        if let name = item["name"]?.stringValue, !name.isEmpty { names.append(name) }
+        guard let action = item["action"]?.stringValue else { throw LaunchFailure("seccomp rule has no action") }
+        var rule = Rule(names: names, action: try Self.action(action, item["errnoRet"]?.intValue))
+        for argument in item["args"]?.arrayValue ?? [] {
+            let order = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"]
+            guard let name = argument["op"]?.stringValue,
+                let position = order.firstIndex(where: { "SCMP_CMP_" + $0 == name }),
+                let comparison = Comparison(rawValue: UInt32(position + 1)), let index = argument["index"]?.intValue,
+                (0...5).contains(index)
+            else { throw LaunchFailure("seccomp rule for \(names.first ?? "") has an unknown condition") }
+            rule.arguments.append(
+                Argument(
+                    index: UInt32(index), comparison: comparison, value: number(argument["value"]),
+                    second: number(argument["valueTwo"])))
+        }
+        rule.needsCapabilities = strings(item["includes"]?["caps"])
+        rule.excludesCapabilities = strings(item["excludes"]?["caps"])
+        rule.needsArchitectures = strings(item["includes"]?["arches"])
+        rule.excludesArchitectures = strings(item["excludes"]?["arches"])
+        return rule
+    }
+
+    /// Values fill 64 bits; a signed reading would lose the upper half.
+    private static func number(_ value: JSON?) -> UInt64 {
+        if case .number(let text)? = value, let number = UInt64(text) { return number }
+        return value?.intValue.map { UInt64(bitPattern: $0) } ?? 0
+    }
+
+    /// The rules that hold for a container with these capabilities on this machine.
+    func selected(capabilities: UInt64) -> [Rule] {
+        func has(_ name: String) -> Bool {
+            Capability.number(named: name).map { capabilities & (1 << UInt64($0)) != 0 } ?? false
+        }
+        return rules.filter { rule in
+            rule.needsCapabilities.allSatisfy(has) && !rule.excludesCapabilities.contains(where: has)
+                && (rule.needsArchitectures.isEmpty || rule.needsArchitectures.contains(Self.nativeGo))
+                && !rule.excludesArchitectures.contains(Self.nativeGo)
+        }
+    }
+}
