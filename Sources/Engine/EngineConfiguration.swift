@@ -4,6 +4,8 @@ package struct EngineConfiguration: Sendable {
     package var execRoot = "/run/gantry"
     /// The executable that becomes a container's monitor.
     package var monitorExecutable = "gantry-monitor"
+    /// The cgroup above all containers' cgroups; daemons on one machine each have their own.
+    package var cgroupParent = "/gantry"
     package var sharedMemorySize: Int64 = 64 << 20
     package var noNewPrivileges = false
     package var logDriver = "json-file"
@@ -18,20 +20,4 @@ package struct EngineConfiguration: Sendable {
     package var commit = ""
 
     package init() {}
-
-    /// Where the default roots are.
-    private static let defaults = EngineConfiguration()
-
-    /// Tells this daemon's bridge, firewall table and cgroups from those of daemons with other roots: empty for the default
-    /// roots, else eight hexadecimal digits.
-    package var instance: String {
-        if dataRoot == Self.defaults.dataRoot, execRoot == Self.defaults.execRoot { return "" }
-        var hash: UInt32 = 0x811c_9dc5
-        for byte in (dataRoot + "\0" + execRoot).utf8 { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 8 - digits.count) + digits
-    }
-
-    /// The cgroup above all containers' cgroups.
-    package var cgroupParent: String { instance.isEmpty ? "/gantry" : "/gantry-" + instance }
 }
