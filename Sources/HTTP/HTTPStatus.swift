@@ -20,6 +20,7 @@ package struct HTTPStatus: Sendable, Equatable, CustomStringConvertible {
     package static let conflict = HTTPStatus(409, "Conflict")
     package static let contentTooLarge = HTTPStatus(413, "Content Too Large")
     package static let expectationFailed = HTTPStatus(417, "Expectation Failed")
+    package static let tooManyRequests = HTTPStatus(429, "Too Many Requests")
     package static let requestHeaderFieldsTooLarge = HTTPStatus(431, "Request Header Fields Too Large")
     package static let internalServerError = HTTPStatus(500, "Internal Server Error")
     package static let notImplemented = HTTPStatus(501, "Not Implemented")

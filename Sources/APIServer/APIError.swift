@@ -1,0 +1,21 @@
+package import HTTP
+
+/// An answer other than success: a status code and the message that goes with it.
+package struct APIError: Error, Sendable, Equatable {
+    package let status: HTTPStatus
+    package let message: String
+
+    package init(_ status: HTTPStatus, _ message: String) {
+        self.status = status
+        self.message = message
+    }
+
+    static func badRequest(_ message: String) -> APIError { APIError(.badRequest, message) }
+
+    static let pageNotFound = APIError(.notFound, "page not found")
+
+    /// What is part of the API and not of this release.
+    static func notYet(_ what: String) -> APIError {
+        APIError(.notImplemented, "\(what) is not supported by this release of gantry")
+    }
+}

@@ -1,0 +1,142 @@
+internal import DockerAPI
+internal import Engine
+internal import HTTP
+internal import Images
+internal import JSON
+internal import OCI
+
+/// Images: listed, described, named, taken away.
+struct ImageRoutes: Sendable {
+    let engine: Engine
+    let images: ImageService
+
+    var routes: [Route] {
+        [
+            Route("GET", "/images/json", list), Route("POST", "/images/prune", prune),
+            Route("GET", "/images/{name...}/json", inspect), Route("GET", "/images/{name...}/history", history),
+            Route("POST", "/images/{name...}/tag", tag), Route("DELETE", "/images/{name...}", remove),
+        ]
+    }
+
+    @Sendable private func list(_ call: Call) async throws {
+        var filters = try call.filters()
+        // Clients before 1.25 have this in place of the filter.
+        if call.version < ProtocolVersion(1, 25), let pattern = call.query("filter") {
+            filters["reference", default: []].append(pattern)
+        }
+        let records = try images.list(all: call.flag("all"), filters: filters)
+        try await call.answer(.ok, records.map { summary($0, call.version) })
+    }
+
+    private func summary(_ record: ImageRecord, _ version: ProtocolVersion) -> ImageSummary {
+        var row = ImageSummary()
+        row.Created = record.created.seconds
+        row.Id = record.id.description
+        row.Labels = record.configuration.config.labels
+        row.ParentId = record.parent?.description ?? ""
+        row.RepoDigests = record.repoDigests
+        row.RepoTags = record.repoTags
+        row.Size = record.size
+        if record.isDangling, version < ProtocolVersion(1, 43) {
+            row.RepoTags = ["<none>:<none>"]
+            if row.RepoDigests.isEmpty { row.RepoDigests = ["<none>@<none>"] }
+        }
+        return row
+    }
+
+    @Sendable private func inspect(_ call: Call) async throws {
+        let record = try images.resolve(call.path("name"))
+        let configuration = record.configuration
+        var answer = ImageInspect()
+        answer.Id = record.id.description
+        answer.RepoTags = record.repoTags
+        answer.RepoDigests = record.repoDigests
+        answer.Parent = record.parent?.description ?? ""
+        answer.Comment = configuration.comment
+        answer.Created = configuration.created?.description ?? ""
+        answer.DockerVersion = configuration.dockerVersion
+        answer.Author = configuration.author
+        answer.Config = try call.decoded(ContainerConfig.self, from: configuration.config.json)
+        answer.Architecture = record.architecture
+        answer.Variant = record.variant.isEmpty ? nil : record.variant
+        answer.Os = record.os
+        answer.Size = record.size
+        if call.version < ProtocolVersion(1, 44) { answer.VirtualSize = record.size }
+        answer.RootFS.Layers = record.layers.map(\.description)
+        if let time = record.lastTagTime { answer.Metadata.LastTagTime = time.description }
+        try await call.answer(.ok, answer)
+    }
+
+    @Sendable private func history(_ call: Call) async throws {
+        let lines = try images.history(call.path("name")).map { entry in
+            var line = ImageHistoryItem()
+            line.Id = entry.id
+            line.Created = entry.created.seconds
+            line.CreatedBy = entry.createdBy
+            line.Tags = entry.tags.isEmpty ? nil : entry.tags
+            line.Size = entry.size
+            line.Comment = entry.comment
+            return line
+        }
+        try await call.answer(.ok, lines)
+    }
+
+    @Sendable private func tag(_ call: Call) async throws {
+        guard let target = try ImageName.reference(call.query("repo"), call.query("tag")) else {
+            throw APIError.badRequest("repository name must have at least one component")
+        }
+        try images.tag(call.path("name"), as: target)
+        try await call.answer(.created)
+    }
+
+    @Sendable private func remove(_ call: Call) async throws {
+        let deletions = try images.remove(
+            call.path("name"), force: call.flag("force"), noPrune: call.flag("noprune"), inUse: users)
+        try await call.answer(.ok, deletions.map(item))
+    }
+
+    /// Without filters the images without a name; with `dangling=false` all that no container needs.
+    @Sendable private func prune(_ call: Call) async throws {
+        var filters = try call.filters()
+        let all = filters["dangling"].map { $0.contains("false") || $0.contains("0") } ?? false
+        filters["dangling"] = all ? nil : ["true"]
+        var deleted: [ImageDeleteItem] = []
+        var reclaimed: Int64 = 0
+        for record in try images.list(all: true, filters: filters) where users(record.id).isEmpty {
+            let names = record.repoTags.isEmpty ? [record.id.description] : record.repoTags
+            for name in names {
+                // Another client may have taken it away, or made a container of it, meanwhile.
+                guard let deletions = try? images.remove(name, inUse: users) else { continue }
+                deleted += deletions.map(item)
+                if deletions.contains(.deleted(record.id.description)) { reclaimed += record.size }
+            }
+        }
+        let list: JSON = deleted.isEmpty ? .null : try JSONEncoding.json(deleted)
+        try await call.answer(.ok, json: ["ImagesDeleted": list, "SpaceReclaimed": JSON(reclaimed)])
+    }
+
+    @Sendable private func users(_ image: ImageID) -> [ContainerUse] {
+        engine.containers(using: image.description).map { ContainerUse(id: $0.id, running: $0.isRunning) }
+    }
+
+    private func item(_ deletion: ImageDeletion) -> ImageDeleteItem {
+        switch deletion {
+        case .untagged(let name): ImageDeleteItem(Untagged: name)
+        case .deleted(let id): ImageDeleteItem(Deleted: id)
+        }
+    }
+}
+
+/// A name that comes in two parameters: `repo` and `tag`, where the tag may be a digest.
+enum ImageName {
+    /// Nil when there is no name.
+    static func reference(_ repository: String?, _ tag: String?) throws(APIError) -> Reference? {
+        guard let repository else { return nil }
+        do {
+            guard let tag else { return try Reference(repository) }
+            return try Reference(repository + (tag.contains(":") ? "@" : ":") + tag)
+        } catch {
+            throw .badRequest("\(error)")
+        }
+    }
+}

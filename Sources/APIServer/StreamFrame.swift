@@ -1,0 +1,33 @@
+internal import Engine
+internal import NIOCore
+
+/// Docker's frames for several streams in one: stream number, three zero bytes, length, data.
+enum StreamFrame {
+    static let rawType = "application/vnd.docker.raw-stream"
+    static let multiplexedType = "application/vnd.docker.multiplexed-stream"
+
+    /// The content type of a stream that the client of `version` knows.
+    static func contentType(isTerminal: Bool, _ version: ProtocolVersion) -> String {
+        isTerminal || version < ProtocolVersion(1, 42) ? rawType : multiplexedType
+    }
+
+    static func append(_ bytes: [UInt8], source: LogEntry.Source, to buffer: inout ByteBuffer) {
+        buffer.writeInteger(UInt32(source.rawValue) << 24)
+        buffer.writeInteger(UInt32(truncatingIfNeeded: bytes.count))
+        buffer.writeBytes(bytes)
+    }
+
+    /// Log entries as the client gets them.
+    static func buffer(_ entries: [LogEntry], isTerminal: Bool, timestamps: Bool) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        for entry in entries {
+            let line = timestamps ? Array(entry.time.utf8) + [0x20] + entry.line : entry.line
+            if isTerminal {
+                buffer.writeBytes(line)
+            } else {
+                append(line, source: entry.source, to: &buffer)
+            }
+        }
+        return buffer
+    }
+}

@@ -1,0 +1,35 @@
+internal import Glibc
+
+/// `since` and `until`: seconds since 1970, with a fraction of up to nine digits.
+enum TimeParameter {
+    /// Nanoseconds since 1970; nil when the parameter is absent or 0.
+    static func nanoseconds(_ text: String?) throws(APIError) -> Int64? {
+        guard let text, text != "0" else { return nil }
+        let pieces = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        let (high, overflow) = (Int64(pieces[0]) ?? .min).multipliedReportingOverflow(by: 1_000_000_000)
+        guard Int64(pieces[0]) != nil, !overflow else { throw invalid(text) }
+        var low: Int64 = 0
+        if pieces.count == 2 {
+            let digits = pieces[1].utf8.prefix(9)
+            guard pieces[1].utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { throw invalid(text) }
+            for place in 0..<9 {
+                let index = digits.index(digits.startIndex, offsetBy: place, limitedBy: digits.endIndex)
+                let digit = index.flatMap { $0 < digits.endIndex ? Int64(digits[$0]) - 0x30 : nil } ?? 0
+                low = low * 10 + digit
+            }
+        }
+        let total = text.hasPrefix("-") ? high - low : high + low
+        return total == 0 ? nil : total
+    }
+
+    /// Nanoseconds since 1970.
+    static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    private static func invalid(_ text: String) -> APIError {
+        .badRequest("invalid time \"\(text)\": it must be seconds since 1970")
+    }
+}
