@@ -20,6 +20,18 @@ let staticExecutable: [LinkerSetting] = [
     ])
 ]
 
+/// Swift's libraries inside, C libraries outside: the daemon starts at once and shares no Foundation it does not use.
+let staticLibraries: [LinkerSetting] = [
+    .unsafeFlags([
+        "-static-stdlib",
+        "-Xlinker", "--start-group",
+        "-lFoundation", "-lCoreFoundation", "-lFoundationInternationalization", "-l_FoundationICU",
+        "-lFoundationEssentials", "-l_FoundationCollections", "-l_FoundationCShims", "-lswiftSynchronization",
+        "-lswiftDispatch", "-lswiftObservation", "-lswift_RegexParser", "-lswift_StringProcessing",
+        "-Xlinker", "--end-group",
+    ])
+]
+
 func room(
     _ name: String, _ dependencies: [Target.Dependency] = [], linkerSettings: [LinkerSetting] = []
 ) -> Target {
@@ -132,7 +144,7 @@ let package = Package(
         room(
             "APIServer",
             [
-                "HTTP", "DockerAPI", "Engine", "Images", "Networking", "OCI", "JSON", "Linux",
+                "HTTP", "DockerAPI", "Engine", "Images", "Layers", "Networking", "OCI", "Registry", "JSON", "Linux",
                 .product(name: "Logging", package: "swift-log"),
             ] + nio),
 
@@ -148,7 +160,7 @@ let package = Package(
                 "APIServer", "Engine", "Images", "Networking", "Store", "Linux", "DockerAPI", "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
-            ] + nio),
+            ] + nio, staticLibraries),
 
         // Tests
         tests("JSONTests", ["JSON"]),

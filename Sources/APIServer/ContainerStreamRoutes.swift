@@ -58,7 +58,7 @@ struct ContainerStreamRoutes: Sendable {
         let connection = try await call.responder.hijack(["Content-Type": type])
         for piece in replayed.pieces { try await connection.write(piece) }
         let end = try await connection.splice(
-            with: attached.descriptor, detachKeys: isTerminal ? keys : nil, forwardsInput: options.stdin)
+            with: try socket(of: attached), detachKeys: isTerminal ? keys : nil, forwardsInput: options.stdin)
         if end == .detached { try await publishDetach(id) }
     }
 

@@ -47,8 +47,7 @@ extension APIError {
         let text = "\(error)"
         switch error {
         case .noSuchNetwork: self.init(.notFound, text)
-        case .invalid, .addressOutside: self.init(.badRequest, text)
-        case .alreadyAttached, .addressTaken: self.init(.forbidden, text)
+        case .invalid: self.init(.badRequest, text)
         default: self.init(.internalServerError, text)
         }
     }

@@ -45,7 +45,7 @@ struct ExecRoutes: Sendable {
         let isTerminal = attached.isTerminal
         let type = StreamFrame.contentType(isTerminal: isTerminal, call.version)
         let connection = try await call.responder.hijack(["Content-Type": type])
-        _ = try await connection.splice(with: attached.descriptor, detachKeys: isTerminal ? keys : nil)
+        _ = try await connection.splice(with: try socket(of: attached), detachKeys: isTerminal ? keys : nil)
     }
 
     /// Clients read why a process did not start from its output; its exit code is in the inspection.

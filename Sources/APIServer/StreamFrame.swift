@@ -1,4 +1,5 @@
 internal import Engine
+internal import Linux
 internal import NIOCore
 
 /// Docker's frames for several streams in one: stream number, three zero bytes, length, data.
@@ -30,4 +31,9 @@ enum StreamFrame {
         }
         return buffer
     }
+}
+
+/// The socket of an attached stream; the stream itself is given up. Its owner's type cannot be taken apart outside its room.
+func socket(of stream: consuming AttachedStream) throws -> Descriptor {
+    try stream.descriptor.duplicate()
 }

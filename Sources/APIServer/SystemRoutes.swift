@@ -3,7 +3,9 @@ internal import Engine
 internal import HTTP
 internal import Images
 internal import JSON
+internal import Layers
 internal import NIOCore
+internal import OCI
 
 /// `_ping`, `version`, `info`, `events`.
 struct SystemRoutes: Sendable {
@@ -50,13 +52,13 @@ struct SystemRoutes: Sendable {
 
     @Sendable private func usage(_ call: Call) async throws {
         let records = try images.list(all: true)
-        var layers: [String: Int64] = [:]
-        for record in records { layers[record.id.description] = record.size }
+        let layers = Set(records.flatMap(\.layers))
         let containers = try await engine.list(all: true, limit: nil, size: true, filters: [:])
         let rows: [JSON] = records.map { record in
             let users = containers.count { $0.ImageID == record.id.description }
             return [
-                "Containers": JSON(users), "Created": JSON(record.created.seconds), "Id": .string(record.id.description),
+                "Containers": JSON(users), "Created": JSON(record.created.seconds),
+                "Id": .string(record.id.description),
                 "Labels": nil, "ParentId": .string(record.parent?.description ?? ""),
                 "RepoDigests": .array(record.repoDigests.map { .string($0) }),
                 "RepoTags": .array(record.repoTags.map { .string($0) }), "SharedSize": 0, "Size": JSON(record.size),
@@ -65,7 +67,7 @@ struct SystemRoutes: Sendable {
         try await call.answer(
             .ok,
             json: [
-                "LayersSize": JSON(layers.values.reduce(0, +)), "Images": .array(rows),
+                "LayersSize": JSON(layers.reduce(0) { $0 + (images.layers.size($1) ?? 0) }), "Images": .array(rows),
                 "Containers": try JSONEncoding.json(containers), "Volumes": [], "BuildCache": [], "BuilderSize": 0,
             ])
     }

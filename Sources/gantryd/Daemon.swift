@@ -1,0 +1,165 @@
+internal import APIServer
+internal import DockerAPI
+internal import Engine
+internal import Glibc
+internal import HTTP
+internal import Images
+internal import Linux
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import Networking
+internal import Store
+internal import Synchronization
+
+/// The daemon put together: rooms from the floor up, then the sockets.
+struct Daemon {
+    let configuration: DaemonConfiguration
+    let log: Logger
+
+    /// Returns after a signal asked it to stop. Containers go on.
+    func run() async throws {
+        let signals = StopSignal()
+        raiseFileLimit()
+        let (dataRoot, execRoot) = (configuration.engine.dataRoot, configuration.engine.execRoot)
+        try makeDirectories(dataRoot, mode: 0o711)
+        try makeDirectories(execRoot, mode: 0o711)
+        try makeDirectories(parent(of: configuration.pidfile), mode: 0o755)
+        let locks = [
+            try PidFile(configuration.pidfile), try PidFile(dataRoot + "/daemon.lock"),
+            try PidFile(execRoot + "/daemon.lock"),
+        ]
+        for key in configuration.unused { log.warning("the setting \(key) is not used by this release") }
+
+        let sockets = try configuration.hosts.flatMap(listen)
+        let database = try StateDatabase(
+            path: dataRoot + "/gantry.db", migrations: ImageService.migrations + [ContainerStore.migration])
+        let journal = LateEngine()
+        let images = try await ImageService(
+            root: dataRoot, database: database, options: configuration.images, onEvent: journal.publish)
+        let networks = NetworkService(configuration: configuration.network)
+        try await networks.start()
+        let engine = try Engine(
+            configuration: configuration.engine, database: database, images: images, snapshots: images.snapshots,
+            networks: networks, log: log)
+        journal.connect(engine)
+        try await engine.restore()
+
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let api = APIServer(engine: engine, images: images, logger: log)
+        let server = HTTPServer(group: group, handler: api.handle)
+        for socket in sockets {
+            try await server.serve(socket)
+            log.info("API listen on \(socket.name)")
+        }
+
+        StartupPages.release()
+        let number = await signals.wait()
+        log.info("stopping after signal \(number); containers go on")
+        await server.shutdown(grace: configuration.shutdownTime)
+        engine.shutdown()
+        await networks.stop()
+        await images.shutdown()
+        try? await group.shutdownGracefully()
+        for lock in locks { lock.remove() }
+        log.info("stopped")
+    }
+
+    // MARK: Sockets
+
+    private func listen(_ host: String) throws -> [ListeningSocket] {
+        if let path = host.dropping("unix://") {
+            let path = path.isEmpty ? "/run/gantry/gantry.sock" : path
+            try makeDirectories(parent(of: path), mode: 0o755)
+            return [try ListeningSocket.unix(path, group: try socketGroup())]
+        }
+        if let address = host.dropping("tcp://") {
+            let (name, port) = try Self.split(address, host)
+            log.warning("listening on \(host) without TLS: whoever reaches it is root on this machine")
+            return [try ListeningSocket.tcp(host: name, port: port)]
+        }
+        if host.hasPrefix("fd://") { return try inheritedSockets() }
+        throw DaemonError("invalid host \(host): it is unix:///path, tcp://address:port or fd://")
+    }
+
+    private static func split(_ address: String, _ host: String) throws -> (String, UInt16) {
+        let colon = address.lastIndex { $0 == ":" }
+        let hasPort = colon.map { !address[$0...].contains("]") } ?? false
+        let name = hasPort ? String(address[..<(colon ?? address.endIndex)]) : address
+        let text = hasPort ? address[(colon ?? address.startIndex)...].dropFirst() : "2375"
+        guard let port = UInt16(text) else { throw DaemonError("invalid host \(host): the port is no number") }
+        return (name.filter { $0 != "[" && $0 != "]" }, port)
+    }
+
+    /// Socket activation: descriptors from 3 on (sd_listen_fds(3)).
+    private func inheritedSockets() throws -> [ListeningSocket] {
+        let pid = getenv("LISTEN_PID").flatMap { Int32(String(cString: $0)) }
+        let count = getenv("LISTEN_FDS").flatMap { Int32(String(cString: $0)) } ?? 0
+        guard pid == getpid(), count > 0 else {
+            throw DaemonError("fd:// needs a socket from the service manager, and there is none")
+        }
+        return (3..<(3 + count)).map { number in
+            _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+            return ListeningSocket.inherited(number)
+        }
+    }
+
+    /// The group that was named, else `gantry` when there is one.
+    private func socketGroup() throws -> gid_t? {
+        if let entry = getgrnam(configuration.group ?? "gantry") { return entry.pointee.gr_gid }
+        guard let name = configuration.group else { return nil }
+        if let number = gid_t(name) { return number }
+        throw DaemonError("group \(name) does not exist; make it with: groupadd \(name)")
+    }
+
+    // MARK: Process
+
+    /// Every container and client costs descriptors.
+    private func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(Int32(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+        limit.rlim_cur = min(limit.rlim_max, 1 << 20)
+        if setrlimit(Int32(RLIMIT_NOFILE.rawValue), &limit) != 0 { log.debug("the limit of open files stays as it is") }
+    }
+
+    private func parent(of path: String) -> String {
+        path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    }
+
+    private func makeDirectories(_ path: String, mode: mode_t) throws {
+        if mkdir(path, mode) == 0 || errno == EEXIST { return }
+        guard errno == ENOENT, path != "/", path != "." else {
+            throw DaemonError("cannot make \(path): \(SystemError("mkdir", code: errno).reason)")
+        }
+        try makeDirectories(parent(of: path), mode: 0o755)
+        guard mkdir(path, mode) == 0 || errno == EEXIST else {
+            throw DaemonError("cannot make \(path): \(SystemError("mkdir", code: errno).reason)")
+        }
+    }
+}
+
+/// Takes the events of images before the engine is there.
+private final class LateEngine: Sendable {
+    private let engine = Mutex<Engine?>(nil)
+
+    func connect(_ engine: Engine) {
+        self.engine.withLock { $0 = engine }
+    }
+
+    @Sendable func publish(_ event: ImageEvent) {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let message = EventMessage(
+            Type: "image", Action: event.action.rawValue,
+            Actor: EventMessage.Actor(ID: event.id, Attributes: ["name": event.name]),
+            timeNano: Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec))
+        engine.withLock { $0 }?.publish(message)
+    }
+}
+
+extension String {
+    /// The rest after `prefix`, or nil when it does not begin so.
+    fileprivate func dropping(_ prefix: String) -> String? {
+        hasPrefix(prefix) ? String(dropFirst(prefix.count)) : nil
+    }
+}

@@ -1,0 +1,35 @@
+internal import Glibc
+internal import Linux
+
+/// A locked file with this process's number in it. The kernel drops the lock with the process, however it ends.
+final class PidFile: Sendable {
+    private let path: String
+    private let file: SharedDescriptor
+
+    /// Refuses when another process holds the lock.
+    init(_ path: String) throws(DaemonError) {
+        self.path = path
+        do {
+            file = SharedDescriptor(try Descriptor.open(path, O_RDWR | O_CREAT, mode: 0o644))
+        } catch {
+            throw DaemonError("cannot make the pid file: \(error)")
+        }
+        guard flock(file.raw, LOCK_EX | LOCK_NB) == 0 else {
+            var text = [UInt8](repeating: 0, count: 16)
+            let count = pread(file.raw, &text, text.count, 0)
+            let pid = String(decoding: text[..<max(0, count)], as: UTF8.self).filter(\.isNumber)
+            throw DaemonError(
+                "another gantryd\(pid.isEmpty ? "" : " (pid \(pid))") holds \(path); stop it, or give this one its own "
+                    + "--data-root, --exec-root, --pidfile and --host")
+        }
+        let text = Array("\(getpid())\n".utf8)
+        guard ftruncate(file.raw, 0) == 0, pwrite(file.raw, text, text.count, 0) == text.count else {
+            throw DaemonError("cannot write \(path): \(SystemError("write", code: errno).reason)")
+        }
+    }
+
+    /// Takes the file away; the lock goes with this object.
+    func remove() {
+        unlink(path)
+    }
+}

@@ -1,0 +1,45 @@
+internal import JSON
+
+/// Settings by key, each as the type it must have.
+struct SettingsReader {
+    private let settings: [String: JSON]
+
+    init(_ settings: [String: JSON]) {
+        self.settings = settings
+    }
+
+    func text(_ key: String) throws(DaemonError) -> String? {
+        guard let value = present(key) else { return nil }
+        if let text = value.stringValue { return text.isEmpty ? nil : text }
+        throw mismatch(key, "a string")
+    }
+
+    func flag(_ key: String) throws(DaemonError) -> Bool? {
+        guard let value = present(key) else { return nil }
+        guard let flag = value.boolValue else { throw mismatch(key, "true or false") }
+        return flag
+    }
+
+    func number(_ key: String) throws(DaemonError) -> Int? {
+        guard let value = present(key) else { return nil }
+        guard let number = value.intValue else { throw mismatch(key, "a whole number") }
+        return Int(number)
+    }
+
+    func list(_ key: String) throws(DaemonError) -> [String]? {
+        guard let value = present(key) else { return nil }
+        guard let list = value.arrayValue else { throw mismatch(key, "a list of strings") }
+        let texts = list.compactMap(\.stringValue)
+        guard texts.count == list.count else { throw mismatch(key, "a list of strings") }
+        return texts
+    }
+
+    private func present(_ key: String) -> JSON? {
+        guard let value = settings[key], !value.isNull else { return nil }
+        return value
+    }
+
+    private func mismatch(_ key: String, _ wanted: String) -> DaemonError {
+        DaemonError("\(key) must be \(wanted), not \(settings[key]?.text() ?? "null")")
+    }
+}
