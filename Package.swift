@@ -165,5 +165,6 @@ let package = Package(
         // Tests
         tests("JSONTests", ["JSON"]),
         tests("HTTPTests", ["HTTP", "Linux"] + nio),
+        tests("CommandLineTests", ["CommandLine", "JSON"]),
     ]
 )

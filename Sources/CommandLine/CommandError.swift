@@ -1,14 +1,14 @@
 /// Why a command cannot go on, and the exit status that says so to scripts.
-struct CommandError: Error, Equatable {
+package struct CommandError: Error, Equatable {
     /// What is printed on standard error, without a newline; empty when everything has been said already.
-    var message: String
-    var status: Int32
+    package var message: String
+    package var status: Int32
     /// The answer's status when the daemon refused: 404, 409 and so on.
-    var httpStatus: Int?
+    package var httpStatus: Int?
     /// Whether nobody could be reached at all.
-    var isUnreachable = false
+    package var isUnreachable = false
 
-    init(_ message: String, status: Int32 = 1, httpStatus: Int? = nil, isUnreachable: Bool = false) {
+    package init(_ message: String, status: Int32 = 1, httpStatus: Int? = nil, isUnreachable: Bool = false) {
         self.message = message
         self.status = status
         self.httpStatus = httpStatus

@@ -1,12 +1,12 @@
 /// Where a daemon listens.
-enum Endpoint: Equatable {
+package enum Endpoint: Equatable {
     case unix(String)
     case tcp(host: String, port: String)
 
-    static let standard = Endpoint.unix("/run/gantry/gantry.sock")
+    package static let standard = Endpoint.unix("/run/gantry/gantry.sock")
 
     /// Reads what `-H` takes: `unix:///path`, `tcp://host:port`, `host:port`, `:port`.
-    init(_ text: String) throws(CommandError) {
+    package init(_ text: String) throws(CommandError) {
         let refusal = CommandError(
             "Failed to initialize: unable to resolve docker endpoint: invalid bind address format: \(text)")
         if text.hasPrefix("unix://") {

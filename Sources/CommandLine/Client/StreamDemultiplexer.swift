@@ -1,12 +1,14 @@
 /// Takes apart the frames in which a container's output and errors share one stream: one byte that names the
 /// stream, three of zero, four of length (big endian), then the bytes (Engine API, "Stream format").
-struct StreamDemultiplexer {
+package struct StreamDemultiplexer {
     private var header: [UInt8] = []
     private var left = 0
     private var stream: UInt8 = 0
 
+    package init() {}
+
     /// Hands every piece of payload to `sink` with the number of its stream: 1 output, 2 errors, 3 the daemon's words.
-    mutating func feed(
+    package mutating func feed(
         _ bytes: [UInt8], sink: (UInt8, ArraySlice<UInt8>) throws(CommandError) -> Void
     ) throws(CommandError) {
         var rest = bytes[...]

@@ -23,8 +23,8 @@ enum Inspection {
             do throws(CommandError) {
                 found.append(try fetch(name))
             } catch {
-                if error.isUnreachable { throw error }
                 complaints.append(error.message)
+                if error.isUnreachable { break }
             }
         }
         if let template {

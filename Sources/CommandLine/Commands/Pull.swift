@@ -17,6 +17,7 @@ enum Pull {
             if all, Names.tag(of: name) != nil || name.contains("@") {
                 throw CommandError("tag can't be used with --all-tags/-a")
             }
+            if name.isEmpty || name.contains(where: \.isWhitespace) { throw CommandError("invalid reference format") }
             let isQuiet = call.flags.bool("quiet")
             if !all, !isQuiet, Names.tag(of: name) == nil, !name.contains("@") {
                 try Output.line("Using default tag: latest")

@@ -15,7 +15,7 @@ enum Run {
         do {
             return try execute(call)
         } catch let error as CommandError {
-            if error.message.isEmpty { throw error }
+            if error.message.isEmpty || error == noTerminal { throw error }
             throw CommandError(call.withHelp(error.message), status: error.status == 1 ? 125 : error.status)
         }
     }
@@ -95,10 +95,12 @@ enum Run {
         return 125
     }
 
+    private static let noTerminal = CommandError("the input device is not a TTY")
+
     /// A terminal in the container needs one on standard input, when that is attached.
     private static func checkTerminal(_ request: ContainerRequest) throws(CommandError) {
         if request.attachInput, request.isTerminal, !Output.isTerminal(0) {
-            throw CommandError("the input device is not a TTY", status: 1)
+            throw noTerminal
         }
     }
 }

@@ -1,7 +1,7 @@
-internal import JSON
+package import JSON
 
 /// The column PORTS of `ps`: neighbouring ports are one range.
-enum PortList {
+package enum PortList {
     private struct Port {
         var address: String
         var host: Int
@@ -10,7 +10,7 @@ enum PortList {
     }
 
     /// `ports` as in the container list: IP, PrivatePort, PublicPort, Type.
-    static func text(_ ports: [JSON]) -> String {
+    package static func text(_ ports: [JSON]) -> String {
         var list = ports.map { port in
             Port(
                 address: port["IP"]?.stringValue ?? "", host: Int(port["PublicPort"]?.intValue ?? 0),

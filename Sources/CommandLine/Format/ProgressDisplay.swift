@@ -1,4 +1,4 @@
-internal import JSON
+package import JSON
 
 /// Shows a daemon's stream of progress messages: a line per layer on a terminal, else a line per event.
 struct ProgressDisplay {
@@ -71,15 +71,17 @@ struct ProgressDisplay {
 }
 
 /// JSON documents one after the other, with or without newlines between them, cut anywhere.
-struct DocumentStream {
+package struct DocumentStream {
     private var buffer: [UInt8] = []
     private var scanned = 0
     private var depth = 0
     private var isInString = false
     private var isEscaped = false
 
+    package init() {}
+
     /// The documents that `bytes` completed. Only objects stand in these streams.
-    mutating func feed(_ bytes: [UInt8]) throws(CommandError) -> [JSON] {
+    package mutating func feed(_ bytes: [UInt8]) throws(CommandError) -> [JSON] {
         buffer += bytes
         var documents: [JSON] = []
         var start = 0

@@ -1,10 +1,14 @@
 /// Lines of cells set in columns, by the rules of Go's text/tabwriter: a column is a run of lines that all have a cell
 /// there which a tab ends; the last cell of a line belongs to no column.
-struct TabWriter {
-    var minimumWidth = 10
+package struct TabWriter {
+    package var minimumWidth = 10
     var padding = 3
 
-    func format(_ text: String) -> String {
+    package init(minimumWidth: Int = 10) {
+        self.minimumWidth = minimumWidth
+    }
+
+    package func format(_ text: String) -> String {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
         }

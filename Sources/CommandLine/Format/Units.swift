@@ -1,9 +1,9 @@
 internal import Glibc
 
 /// Sizes and spans of time as people read them, in the words and roundings `docker` uses.
-enum Units {
+package enum Units {
     /// `1.23MB`: powers of 1000 and `precision` significant digits.
-    static func size(_ bytes: Double, precision: Int = 4) -> String {
+    package static func size(_ bytes: Double, precision: Int = 4) -> String {
         scaled(bytes, 1000, ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"], precision)
     }
 
@@ -30,7 +30,7 @@ enum Units {
     }
 
     /// `About an hour`, `3 weeks`; `seconds` is how long.
-    static func span(_ seconds: Double) -> String {
+    package static func span(_ seconds: Double) -> String {
         let whole = Int(seconds)
         if whole < 1 { return "Less than a second" }
         if whole == 1 { return "1 second" }
@@ -59,6 +59,33 @@ enum Units {
         localtime_r(&seconds, &parts)
         var buffer = [CChar](repeating: 0, count: 64)
         let count = strftime(&buffer, 64, "%Y-%m-%d %H:%M:%S %z %Z", &parts)
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+extension Units {
+    /// RFC 3339 with nine digits of a second, in the local time zone.
+    static func preciseTimestamp(_ nanoseconds: Int64) -> String {
+        let fraction = String(nanoseconds % 1_000_000_000)
+        return formatted(nanoseconds / 1_000_000_000, "%Y-%m-%dT%H:%M:%S")
+            + "." + String(repeating: "0", count: max(0, 9 - fraction.count)) + fraction
+            + zone(nanoseconds / 1_000_000_000)
+    }
+
+    /// RFC 3339 without fractions, in the local time zone.
+    static func shortTimestamp(_ time: Int64) -> String { formatted(time, "%Y-%m-%dT%H:%M:%S") + zone(time) }
+
+    private static func zone(_ time: Int64) -> String {
+        let offset = formatted(time, "%z")
+        return offset == "+0000" ? "Z" : "\(offset.prefix(3)):\(offset.suffix(2))"
+    }
+
+    static func formatted(_ time: Int64, _ format: String) -> String {
+        var seconds = time_t(time)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        var buffer = [CChar](repeating: 0, count: 64)
+        let count = strftime(&buffer, 64, format, &parts)
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

@@ -1,7 +1,7 @@
 /// One flag of a command, in the grammar that `docker` users type (that of the pflag library).
-struct Flag: Sendable {
+package struct Flag: Sendable {
     /// What may stand behind the flag. The name is shown in help texts.
-    enum Kind: Sendable {
+    package enum Kind: Sendable {
         /// `--rm`, `--rm=false`; holds the default.
         case bool(Bool = false)
         case string
@@ -20,7 +20,7 @@ struct Flag: Sendable {
     /// Under which name the values are kept: `net` is kept as `network`.
     let canonical: String
 
-    init(
+    package init(
         _ name: String, _ short: Character? = nil, _ kind: Kind, _ summary: String, isHidden: Bool = false,
         canonical: String? = nil
     ) {

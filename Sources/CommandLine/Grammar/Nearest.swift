@@ -1,5 +1,5 @@
 /// The candidate that differs from `word` by at most two edits, if one does.
-func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
+package func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
     let limit = word.count <= 3 ? 1 : 2
     var best: (name: String, distance: Int)?
     for candidate in candidates {

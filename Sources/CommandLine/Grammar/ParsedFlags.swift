@@ -1,8 +1,8 @@
 /// The values that stood behind a command's flags, and the words that were no flags.
-struct ParsedFlags: Sendable {
+package struct ParsedFlags: Sendable {
     private(set) var values: [String: [String]] = [:]
-    private(set) var arguments: [String] = []
-    private(set) var wantsHelp = false
+    package private(set) var arguments: [String] = []
+    package private(set) var wantsHelp = false
     private var defaults: [String: Bool] = [:]
 
     init() {}
@@ -11,7 +11,7 @@ struct ParsedFlags: Sendable {
     ///
     /// With `interspersed` false everything from the first word that is no flag belongs to `arguments`.
     /// The error's message is the first line of what is printed; the caller adds the usage.
-    init(_ words: some Sequence<String>, flags: [Flag], interspersed: Bool) throws(CommandError) {
+    package init(_ words: some Sequence<String>, flags: [Flag], interspersed: Bool) throws(CommandError) {
         for flag in flags {
             if case .bool(true) = flag.kind { defaults[flag.canonical] = true }
         }
@@ -99,18 +99,18 @@ struct ParsedFlags: Sendable {
     }
 
     /// Whether the flag stood on the command line.
-    func isSet(_ name: String) -> Bool { values[name] != nil }
+    package func isSet(_ name: String) -> Bool { values[name] != nil }
 
-    func bool(_ name: String) -> Bool {
+    package func bool(_ name: String) -> Bool {
         values[name]?.last.flatMap(Flag.bool) ?? defaults[name] ?? false
     }
 
     /// The last value, or "" when the flag was not given.
-    func string(_ name: String) -> String { values[name]?.last ?? "" }
+    package func string(_ name: String) -> String { values[name]?.last ?? "" }
 
     func optional(_ name: String) -> String? { values[name]?.last }
 
-    func int(_ name: String) -> Int64? { values[name]?.last.flatMap { Int64($0) } }
+    package func int(_ name: String) -> Int64? { values[name]?.last.flatMap { Int64($0) } }
 
-    func list(_ name: String) -> [String] { values[name] ?? [] }
+    package func list(_ name: String) -> [String] { values[name] ?? [] }
 }

@@ -33,7 +33,7 @@ enum ContainerFlags {
         Flag("dns-search", nil, .list(), "DNS search domains"),
         Flag("domainname", nil, .string, "NIS domain name"),
         Flag("entrypoint", nil, .string, "Use this instead of the image's ENTRYPOINT"),
-        Flag("env", "e", .list(), "Set environment variables"),
+        Flag("env", "e", .list(check: Pairs.refusal), "Set environment variables"),
         Flag("env-file", nil, .list(), "Read environment variables from a file"),
         Flag("expose", nil, .list(), "Expose a port or a range of ports"),
         Flag("gpus", nil, .string, "GPU devices to add ('all' for all of them)"),

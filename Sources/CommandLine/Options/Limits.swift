@@ -1,9 +1,9 @@
-internal import JSON
+package import JSON
 
 /// Limits and rules with a small syntax of their own.
-enum Limits {
+package enum Limits {
     /// `nofile=1024:2048` as the API's Ulimit; nil when it is none.
-    static func ulimit(_ text: String) -> JSON? {
+    package static func ulimit(_ text: String) -> JSON? {
         let (name, value) = Pairs.split(text)
         let names = [
             "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss",
@@ -18,7 +18,7 @@ enum Limits {
     }
 
     /// `/dev/sda:/dev/xvdc:rwm` as the API's DeviceMapping.
-    static func device(_ text: String) throws(CommandError) -> JSON {
+    package static func device(_ text: String) throws(CommandError) -> JSON {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         func isMode(_ text: String) -> Bool { !text.isEmpty && text.allSatisfy { "rwm".contains($0) } }
         guard (1...3).contains(parts.count), !parts[0].isEmpty else {
@@ -63,7 +63,7 @@ enum Limits {
     }
 
     /// `always`, `on-failure:5` as the API's RestartPolicy.
-    static func restartPolicy(_ text: String) throws(CommandError) -> JSON {
+    package static func restartPolicy(_ text: String) throws(CommandError) -> JSON {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         guard parts.count <= 2, let name = parts.first, !(name.isEmpty && parts.count == 2) else {
             throw CommandError(

@@ -1,9 +1,9 @@
-internal import JSON
+package import JSON
 
 /// What `-v` and `--mount` mean.
-enum MountOptions {
+package enum MountOptions {
     /// `-v`: a bind with its relative source resolved, a named volume, or a lone path in the container.
-    static func volume(_ text: String) throws(CommandError) -> (bind: String?, anonymous: String?) {
+    package static func volume(_ text: String) throws(CommandError) -> (bind: String?, anonymous: String?) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         if parts.count == 1 {
             guard text.hasPrefix("/") else {
@@ -24,7 +24,7 @@ enum MountOptions {
     }
 
     /// Why `--mount` refuses `text`, or nil.
-    static func refusal(_ text: String) -> String? {
+    package static func refusal(_ text: String) -> String? {
         do {
             _ = try mount(text)
             return nil
@@ -34,7 +34,7 @@ enum MountOptions {
     }
 
     /// `--mount type=bind,source=/a,target=/b,readonly` as the API's Mount.
-    static func mount(_ text: String) throws(CommandError) -> JSON {
+    package static func mount(_ text: String) throws(CommandError) -> JSON {
         var type = "volume"
         var mount = JSONObject()
         var bind = JSONObject()

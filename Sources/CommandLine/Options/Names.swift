@@ -1,7 +1,7 @@
 /// Image names as they are typed. The daemon has the last word on what is valid.
-enum Names {
+package enum Names {
     /// `busybox` is `busybox:latest`; a tag or digest given stays.
-    static func withDefaultTag(_ name: String) -> String {
+    package static func withDefaultTag(_ name: String) -> String {
         if name.contains("@") { return name }
         return tag(of: name) == nil ? name + ":latest" : name
     }
@@ -14,7 +14,7 @@ enum Names {
     }
 
     /// Name and tag or digest apart, `latest` when there is none.
-    static func split(_ name: String) -> (name: String, tag: String) {
+    package static func split(_ name: String) -> (name: String, tag: String) {
         if let at = name.firstIndex(of: "@") {
             return (String(name[..<at]), String(name[name.index(after: at)...]))
         }
@@ -23,7 +23,7 @@ enum Names {
     }
 
     /// The full name that progress messages carry: `docker.io/library/busybox:latest`.
-    static func canonical(_ name: String) -> String {
+    package static func canonical(_ name: String) -> String {
         let tagged = withDefaultTag(name)
         let parts = tagged.split(separator: "/", maxSplits: 1)
         guard parts.count == 2 else { return "docker.io/library/" + tagged }
@@ -31,4 +31,14 @@ enum Names {
         if first.contains(".") || first.contains(":") || first == "localhost" { return tagged }
         return "docker.io/" + tagged
     }
+}
+
+extension Names {
+    /// Twelve digits of an ID, without the name of the digest.
+    static func shortID(_ id: String) -> String {
+        String((id.hasPrefix("sha256:") ? id.dropFirst(7) : id[...]).prefix(12))
+    }
+
+    /// A name as steps of a path: its slashes stay.
+    static func path(_ name: String) -> String { percentEncoded(name).replacing("%2F", with: "/") }
 }

@@ -2,10 +2,10 @@ internal import Glibc
 internal import Linux
 
 /// `KEY=VALUE` words and files of them: environment and labels.
-enum Pairs {
+package enum Pairs {
     /// The variables of `--env-file` files, then those of `--env`. A name alone takes its value from `environment`;
     /// one that is not set there is left out of files and passed on bare from flags, as Docker does.
-    static func environment(
+    package static func environment(
         files: [String], words: [String], lookup: (String) -> String?
     ) throws(CommandError) -> [String] {
         var result: [String] = []
@@ -29,8 +29,13 @@ enum Pairs {
         return result
     }
 
+    /// Why `--env` refuses `word`, or nil.
+    static func refusal(_ word: String) -> String? {
+        word.isEmpty || word.hasPrefix("=") ? "invalid environment variable: \(word)" : nil
+    }
+
     /// Labels by name; the last one wins, and a name alone has the value "".
-    static func labels(files: [String], words: [String]) throws(CommandError) -> [(String, String)] {
+    package static func labels(files: [String], words: [String]) throws(CommandError) -> [(String, String)] {
         var result: [(String, String)] = []
         var all: [String] = []
         for file in files { all += try lines(of: file) }

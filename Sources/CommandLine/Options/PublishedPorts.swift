@@ -1,21 +1,21 @@
 internal import JSON
 
 /// What `-p`, `--publish` and `--expose` mean.
-struct PublishedPorts: Equatable {
-    struct Binding: Equatable {
-        var address: String
+package struct PublishedPorts: Equatable {
+    package struct Binding: Equatable {
+        package var address: String
         /// Empty: the daemon picks one. May be a range it picks from.
-        var port: String
+        package var port: String
     }
 
     /// Container ports such as `80/tcp`, in the order given.
-    private(set) var exposed: [String] = []
-    private(set) var bindings: [String: [Binding]] = [:]
+    package private(set) var exposed: [String] = []
+    package private(set) var bindings: [String: [Binding]] = [:]
 
-    init() {}
+    package init() {}
 
     /// Reads `[[ADDRESS:]HOSTPORT:]PORT[/PROTOCOL]`, ranges, and the long form `target=80,published=8080`.
-    mutating func publish(_ text: String) throws(CommandError) {
+    package mutating func publish(_ text: String) throws(CommandError) {
         if text.contains("=") { return try publishLong(text) }
         let (body, protocolName) = try PublishedPorts.splitProtocol(text)
         let (address, host, container) = try PublishedPorts.split(body)
@@ -69,7 +69,7 @@ struct PublishedPorts: Equatable {
     }
 
     /// Reads `PORT[-PORT][/PROTOCOL]` of `--expose`.
-    mutating func expose(_ text: String) throws(CommandError) {
+    package mutating func expose(_ text: String) throws(CommandError) {
         if text.contains(":") { throw CommandError("invalid port format for --expose: \(text)") }
         let (body, protocolName) = try PublishedPorts.splitProtocol(text)
         guard let ports = PublishedPorts.range(body) else {

@@ -1,8 +1,8 @@
 /// Sizes, durations and fractions as they are typed behind flags.
-enum Quantities {
+package enum Quantities {
     /// Bytes: `64m`, `1.5g`, `512k`, `1024`, `10MiB`; powers of 1024 whatever the spelling, as `docker run -m` reads
     /// them. Nil when it is no size.
-    static func bytes(_ text: String) -> Int64? {
+    package static func bytes(_ text: String) -> Int64? {
         var number = text[...]
         var multiplier = 1.0
         let lower = text.lowercased()
@@ -31,7 +31,7 @@ enum Quantities {
     }
 
     /// Billionths of a CPU out of `1.5`; nil when it is no number.
-    static func nanoCPUs(_ text: String) -> Int64? {
+    package static func nanoCPUs(_ text: String) -> Int64? {
         if let slash = text.firstIndex(of: "/") {
             guard let above = Double(text[..<slash]), let below = Double(text[text.index(after: slash)...]), below != 0
             else { return nil }
@@ -42,7 +42,7 @@ enum Quantities {
     }
 
     /// Nanoseconds out of Go's `1h2m3.5s`, `100ms`; nil when it is no duration.
-    static func duration(_ text: String) -> Int64? {
+    package static func duration(_ text: String) -> Int64? {
         var rest = text[...]
         var sign = 1.0
         if let first = rest.first, first == "-" || first == "+" {

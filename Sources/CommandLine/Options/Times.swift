@@ -1,10 +1,10 @@
 internal import Glibc
 
 /// Points in time as they are typed behind `--since` and `--until`.
-enum Times {
+package enum Times {
     /// The value the API takes: seconds since 1970, with a fraction where one was given. Takes `42m` (that long ago),
     /// a Unix time, and RFC 3339 with or without seconds, time and zone (then the local one).
-    static func parameter(_ text: String, now: Int64 = Int64(time(nil))) throws(CommandError) -> String {
+    package static func parameter(_ text: String, now: Int64 = Int64(time(nil))) throws(CommandError) -> String {
         if text.isEmpty { return "" }
         if let span = Quantities.duration(text), text != "0" {
             return String(now - span / 1_000_000_000)

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// What the daemon's documents do not tell about their members, because JSON has no types.
 enum DocumentFields {
     /// Null stands for an empty list in these.
@@ -15,12 +17,22 @@ enum DocumentFields {
         "Tmpfs", "StorageOpt", "Annotations", "Containers", "AuxiliaryAddresses", "Data",
     ]
 
-    /// Left out by the daemon when empty, but asked for in templates.
-    static let optional: Set<String> = [
-        "Health", "Healthcheck", "ExposedPorts", "OnBuild", "StopTimeout", "StopSignal", "Shell", "Domainname",
-        "SizeRw", "SizeRootFs", "MacAddress", "ArgsEscaped", "NetworkDisabled", "Annotations", "StorageOpt", "Sysctls",
-        "Tmpfs", "Mounts", "Labels", "Volumes", "Variant", "Comment", "Parent", "Author", "Platform", "Name",
-        "ImageManifestDescriptor", "Propagation", "Driver", "GwPriority",
+    /// Left out by the daemon when empty but known to Go's types: what stands there then.
+    static func missing(_ name: String, atTop: Bool) -> JSON? {
+        if topTexts.contains(name) { return "" }
+        if name == "SizeRw" || name == "SizeRootFs" { return .null }
+        if atTop { return nil }
+        if texts.contains(name) { return "" }
+        return optional.contains(name) ? .null : nil
+    }
+
+    private static let topTexts: Set<String> = ["Parent", "Comment", "Author", "Variant", "Platform"]
+
+    private static let texts: Set<String> = ["StopSignal", "Domainname", "MacAddress", "Driver", "Propagation", "Name"]
+
+    private static let optional: Set<String> = [
+        "Health", "Healthcheck", "ExposedPorts", "OnBuild", "StopTimeout", "Shell", "Annotations", "StorageOpt",
+        "Sysctls", "Tmpfs", "Mounts", "Labels", "Volumes", "ImageManifestDescriptor",
     ]
 
     /// Names in Go that differ from those in the document.

@@ -213,8 +213,10 @@ struct TemplateEvaluation {
             case .object(let object)?:
                 if let found = object[name] ?? DocumentFields.alias[name].flatMap({ object[$0] }) {
                     value = found
-                } else if DocumentFields.optional.contains(name), data.typeName == nil {
-                    value = .null
+                } else if data.typeName == nil,
+                    let zero = DocumentFields.missing(name, atTop: object["Id"] != nil && object["Created"] != nil)
+                {
+                    value = zero
                 } else if let typeName = data.typeName {
                     throw failure(operand, "can't evaluate field \(name) in type \(typeName)")
                 } else {

@@ -1,10 +1,10 @@
 /// The keys that leave a container running: recognised here, so that they never reach it.
-struct DetachKeys {
+package struct DetachKeys {
     private let sequence: [UInt8]
     private var matched = 0
 
     /// `ctrl-p,ctrl-q` when `text` is nil or empty.
-    init(_ text: String?) throws(CommandError) {
+    package init(_ text: String?) throws(CommandError) {
         let given = text ?? ""
         guard let sequence = DetachKeys.parse(given.isEmpty ? "ctrl-p,ctrl-q" : given) else {
             throw CommandError("Unknown character: '\(given)'")
@@ -34,7 +34,7 @@ struct DetachKeys {
     }
 
     /// What of `bytes` is to be sent, and whether the sequence was completed.
-    mutating func filter(_ bytes: [UInt8]) -> (send: [UInt8], isDetached: Bool) {
+    package mutating func filter(_ bytes: [UInt8]) -> (send: [UInt8], isDetached: Bool) {
         var send: [UInt8] = []
         for byte in bytes {
             if byte == sequence[matched] {

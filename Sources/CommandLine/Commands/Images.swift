@@ -1,0 +1,101 @@
+internal import JSON
+
+/// `gantry images`.
+enum Images {
+    static func command() -> Command {
+        Command(
+            usage: "[OPTIONS] [REPOSITORY[:TAG]]", summary: "List images",
+            flags: [
+                Flag("all", "a", .bool(), "Show all images (default hides intermediate images)"),
+                Flag("digests", nil, .bool(), "Show digests"),
+                Flag(
+                    "filter", "f", .list("filter", check: Filters.refusal), "Filter output based on conditions provided"
+                ),
+                Flag("format", nil, .string, "Format output: table, json or a Go template"),
+                Flag("no-trunc", nil, .bool(), "Don't truncate output"),
+                Flag("quiet", "q", .bool(), "Only show image IDs"),
+            ], arity: .atMost(1), run: run)
+    }
+
+    private static func run(_ call: Invocation) throws -> Int32 {
+        let flags = call.flags
+        var filters = flags.list("filter")
+        if let name = call.arguments.first { filters.append("reference=\(name)") }
+        var query: Client.Query = []
+        if flags.bool("all") { query.append(("all", "1")) }
+        if let text = Filters.query(filters) { query.append(("filters", text)) }
+        let images = try call.client.get("/images/json", query: query).arrayValue ?? []
+        let format = flags.string("format")
+        let showsDigests = flags.bool("digests")
+        let usesDigests = showsDigests || format.contains("{{.Digest}}")
+        let rows = images.flatMap { ImageRow.rows($0, digests: usesDigests, isTruncated: !flags.bool("no-trunc")) }
+        let columns =
+            "table {{.Repository}}\t{{.Tag}}\t" + (showsDigests ? "{{.Digest}}\t" : "")
+            + "{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+        let listing = Listing(
+            headings: [
+                ("ID", "IMAGE ID"), ("Repository", "REPOSITORY"), ("Tag", "TAG"), ("Digest", "DIGEST"),
+                ("CreatedSince", "CREATED"), ("CreatedAt", "CREATED AT"), ("Size", "SIZE"),
+                ("Containers", "CONTAINERS"),
+                ("VirtualSize", "SIZE"), ("SharedSize", "SHARED SIZE"), ("UniqueSize", "UNIQUE SIZE"),
+            ], standard: columns, quiet: "{{.ID}}", typeName: "*formatter.imageContext")
+        try Output.write(listing.text(rows, format: format, isQuiet: flags.bool("quiet")))
+        return 0
+    }
+}
+
+/// An image as `images` shows it: a row for each of its names.
+enum ImageRow {
+    static func rows(_ image: JSON, digests: Bool, isTruncated: Bool) -> [Template.Data] {
+        let tags = (image["RepoTags"]?.arrayValue ?? []).compactMap(\.stringValue).filter { $0 != "<none>:<none>" }
+        let all = (image["RepoDigests"]?.arrayValue ?? []).compactMap(\.stringValue).filter { $0 != "<none>@<none>" }
+        var byRepository: [String: [String]] = [:]
+        for text in all {
+            guard let at = text.firstIndex(of: "@") else { continue }
+            byRepository[String(text[..<at]), default: []].append(String(text[text.index(after: at)...]))
+        }
+        var rows: [Template.Data] = []
+        var seen: Set<String> = []
+        for name in tags {
+            let (repository, tag) = Names.split(name)
+            seen.insert(repository)
+            guard digests, let list = byRepository[repository] else {
+                rows.append(row(image, repository, tag, "<none>", isTruncated))
+                continue
+            }
+            for digest in list { rows.append(row(image, repository, tag, digest, isTruncated)) }
+        }
+        for text in all {
+            guard let at = text.firstIndex(of: "@"), !seen.contains(String(text[..<at])) else { continue }
+            if !digests, !seen.insert(String(text[..<at])).inserted { continue }
+            rows.append(row(image, String(text[..<at]), "<none>", String(text[text.index(after: at)...]), isTruncated))
+        }
+        if rows.isEmpty { rows.append(row(image, "<none>", "<none>", "<none>", isTruncated)) }
+        return rows
+    }
+
+    private static func row(
+        _ image: JSON, _ repository: String, _ tag: String, _ digest: String, _ isTruncated: Bool
+    ) -> Template.Data {
+        let created = image["Created"]?.intValue ?? 0
+        let bytes = image["Size"]?.doubleValue ?? 0
+        let id = image["Id"]?.stringValue ?? ""
+        let count = image["Containers"]?.intValue ?? -1
+        let shared = image["SharedSize"]?.doubleValue ?? -1
+        return Template.Data(
+            root: .object(
+                JSONObject([
+                    ("Containers", .string(count < 0 ? "N/A" : String(count))),
+                    ("CreatedAt", .string(Units.timestamp(created))),
+                    ("CreatedSince", .string(Units.ago(created))),
+                    ("Digest", .string(digest)),
+                    ("ID", .string(isTruncated ? Names.shortID(id) : id)),
+                    ("Repository", .string(repository)),
+                    ("SharedSize", .string(shared < 0 ? "N/A" : Units.size(shared))),
+                    ("Size", .string(Units.size(bytes, precision: 3))),
+                    ("Tag", .string(tag)),
+                    ("UniqueSize", .string(shared < 0 ? "N/A" : Units.size(bytes - shared))),
+                    ("VirtualSize", .string(Units.size(bytes))),
+                ])), typeName: "*formatter.imageContext")
+    }
+}

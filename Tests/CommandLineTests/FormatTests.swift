@@ -1,0 +1,85 @@
+import JSON
+import Testing
+
+import CommandLine
+
+@Suite("What people read")
+struct FormatTests {
+    @Test(arguments: [
+        (0.4, "Less than a second"), (1, "1 second"), (59, "59 seconds"), (60, "About a minute"), (150, "2 minutes"),
+        (3600, "About an hour"), (3600 * 47, "47 hours"), (3600 * 49, "2 days"), (86400 * 15, "2 weeks"),
+        (86400 * 70, "2 months"), (86400 * 800, "2 years"),
+    ]) func spans(_ seconds: Double, _ words: String) {
+        #expect(Units.span(seconds) == words)
+    }
+
+    @Test func sizes() {
+        #expect(Units.size(0, precision: 3) == "0B")
+        #expect(Units.size(1_982_411, precision: 3) == "1.98MB")
+        #expect(Units.size(1_982_411) == "1.982MB")
+        #expect(Units.size(999) == "999B")
+        #expect(Units.size(1_500_000_000) == "1.5GB")
+    }
+
+    @Test func columnsAreAsWideAsTheirWidestCell() {
+        let table = TabWriter().format("NAME\tX\tLAST\nlonger-than-ten\t1\tz\n")
+        #expect(table == "NAME              X         LAST\nlonger-than-ten   1         z\n")
+        #expect(TabWriter(minimumWidth: 20).format("A\tB\n") == "A                   B\n")
+        #expect(TabWriter().format("a\tb\nplain\na\tb\n") == "a         b\nplain\na         b\n")
+    }
+
+    @Test func ports() {
+        func port(_ address: String?, _ host: Int, _ inside: Int, _ type: String = "tcp") -> JSON {
+            var port: JSON = ["PrivatePort": JSON(inside), "Type": .string(type)]
+            if let address {
+                port["IP"] = .string(address)
+                port["PublicPort"] = JSON(host)
+            }
+            return port
+        }
+        #expect(PortList.text([port("0.0.0.0", 8080, 80), port(nil, 0, 443)]) == "443/tcp, 0.0.0.0:8080->80/tcp")
+        #expect(
+            PortList.text([port("127.0.0.1", 9001, 9001), port("127.0.0.1", 9000, 9000)])
+                == "127.0.0.1:9000-9001->9000-9001/tcp")
+        #expect(PortList.text([port("::", 8080, 80)]) == "[::]:8080->80/tcp")
+        #expect(PortList.text([port(nil, 0, 3000), port(nil, 0, 3001)]) == "3000-3001/tcp")
+    }
+}
+
+@Suite("Streams")
+struct StreamTests {
+    @Test(arguments: [1, 3, 8, 9, 100]) func framesMayBeCutAnywhere(_ size: Int) throws {
+        let bytes: [UInt8] = [1, 0, 0, 0, 0, 0, 0, 2, 65, 66, 2, 0, 0, 0, 0, 0, 0, 1, 67, 1, 0, 0, 0, 0, 0, 0, 0]
+        var demultiplexer = StreamDemultiplexer()
+        var output: [UInt8: [UInt8]] = [:]
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            try demultiplexer.feed(Array(bytes[start..<min(start + size, bytes.count)])) { stream, piece in
+                output[stream, default: []] += piece
+            }
+        }
+        #expect(output == [1: [65, 66], 2: [67]])
+    }
+
+    @Test func documentsMayBeCutAnywhere() throws {
+        let text = Array("{\"a\":\"}{\\\"\"}\r\n{\"b\":[1,{}]} {\"c\":null}".utf8)
+        for size in [1, 4, 100] {
+            var stream = DocumentStream()
+            var documents: [JSON] = []
+            for start in stride(from: 0, to: text.count, by: size) {
+                documents += try stream.feed(Array(text[start..<min(start + size, text.count)]))
+            }
+            #expect(documents == [["a": "}{\""], ["b": [1, [:]]], ["c": nil]])
+        }
+    }
+
+    @Test func detachKeysNeverReachTheContainer() throws {
+        var keys = try DetachKeys(nil)
+        #expect(keys.filter([97, 16]).send == [97])
+        #expect(keys.filter([98]).send == [16, 98])
+        let last = keys.filter([99, 16, 17])
+        #expect(last.send == [99] && last.isDetached)
+        var other = try DetachKeys("a,ctrl-x")
+        #expect(other.filter([97, 24]).isDetached)
+        #expect(throws: CommandError.self) { try DetachKeys("ctrl-") }
+    }
+}
