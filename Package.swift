@@ -164,6 +164,9 @@ let package = Package(
 
         // Tests
         tests("JSONTests", ["JSON"]),
+        tests("CgroupsTests", ["Cgroups"]),
+        tests("RuntimeTests", ["Runtime", "JSON"]),
+        tests("MonitorTests", ["Monitor", "Runtime", "Linux", "CLinux"]),
         tests("HTTPTests", ["HTTP", "Linux"] + nio),
         tests("CommandLineTests", ["CommandLine", "JSON"]),
     ]

@@ -90,7 +90,7 @@ package enum ContainerStart {
         }
         // From here on only the standard streams and the status socket are open (CVE-2024-21626).
         try keepOnly(status)
-        try Confinement(process: spec.process).execute()
+        finish(spec.process)
     }
 
     /// Closes everything but 0 to 2 and the status socket, which becomes descriptor 3 and closes on exec.
@@ -98,6 +98,16 @@ package enum ContainerStart {
         if status != 3 { try libraryStep("move the status socket", dup2(status, 3)) }
         try libraryStep("close the status socket on exec", fcntl(3, F_SETFD, FD_CLOEXEC))
         try step("close descriptors", linux_close_from(4))
+    }
+
+    /// The last part, with the status socket on descriptor 3.
+    static func finish(_ process: ProcessSpec) -> Never {
+        do throws(LaunchFailure) {
+            try Confinement(process: process).execute()
+        } catch {
+            StatusMessage.failure(error).send(on: 3)
+        }
+        _exit(Int32(255))
     }
 
     private static func setScore(_ score: Int32) throws(LaunchFailure) {
@@ -231,6 +241,6 @@ package enum ContainerJoin {
             try streams.install(null: null)
         }
         try ContainerStart.keepOnly(status)
-        try Confinement(process: process).execute()
+        ContainerStart.finish(process)
     }
 }

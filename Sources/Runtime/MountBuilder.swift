@@ -18,6 +18,7 @@ enum MountBuilder {
     /// A new file system of `type` as a detached mount; `options` are `key=value` or flags.
     static func make(_ type: String, options: [String] = [], flags: MountFlags) throws(LaunchFailure) -> Descriptor {
         let context = Descriptor(owning: try step("open file system \(type)", linux_fsopen(type)))
+        _ = linux_fsconfig_string(context.raw, "source", type)
         for option in options {
             let result: Int32
             if let equals = option.firstIndex(of: "=") {

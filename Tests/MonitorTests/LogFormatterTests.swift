@@ -1,0 +1,40 @@
+import Monitor
+import Testing
+
+struct LogFormatterTests {
+    private func lines(_ chunks: [[UInt8]], finish: Bool = true) -> [String] {
+        var formatter = LogFormatter()
+        var bytes: [UInt8] = []
+        for chunk in chunks { bytes += chunk.withUnsafeBytes { formatter.format($0, stream: 1, time: "T") } }
+        if finish { bytes += formatter.finish(time: "T") }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { String($0) }
+    }
+
+    private func record(_ text: String) -> String { #"{"log":"\#(text)","stream":"stdout","time":"T"}"# }
+
+    @Test func joinsLinesAndKeepsTheLast() {
+        #expect(lines([Array("a".utf8), Array("b\nc".utf8)]) == [record(#"ab\n"#), record("c")])
+    }
+
+    @Test func splitsAt16KiB() {
+        let long = [UInt8](repeating: 0x78, count: 40000) + [0x0a]
+        let result = lines([long])
+        #expect(result.count == 3)
+        #expect(result[0] == record(String(repeating: "x", count: 16384)))
+        #expect(result[2] == record(String(repeating: "x", count: 40000 - 32768) + #"\n"#))
+    }
+
+    @Test func escapesAsDocker() {
+        #expect(
+            lines([Array("<>&\"\\\t\r\u{1}\u{2028}é".utf8)]) == [
+                record(#"\u003c\u003e\u0026\"\\\u0009\r\u0001\u2028é"#)
+            ])
+        #expect(lines([[0x61, 0xff, 0xc3, 0x62, 0xed, 0xa0, 0x80]]) == [record(#"a\ufffd\ufffdb\ufffd\ufffd\ufffd"#)])
+    }
+
+    @Test func timesReadLikeGo() {
+        #expect(Timestamp.text(seconds: 0, nanoseconds: 0) == "1970-01-01T00:00:00Z")
+        #expect(Timestamp.text(seconds: 1_767_323_045, nanoseconds: 120_000_000) == "2026-01-02T03:04:05.12Z")
+        #expect(Timestamp.text(seconds: 951_782_400, nanoseconds: 1) == "2000-02-29T00:00:00.000000001Z")
+    }
+}
