@@ -89,7 +89,7 @@ def exec_run():
     equal(container.exec_run(["sh", "-c", "echo $X; id -u"], environment={"X": "y"}, user="1000").output, b"y\n1000\n")
     equal(b"".join(container.exec_run("seq 1 3", stream=True).output), b"1\n2\n3\n")
     equal(container.exec_run("tty", tty=True).output, b"/dev/pts/0\r\n")
-    equal(container.exec_run("sleep 1", detach=True).output, b"")
+    equal(container.exec_run("sleep 1", detach=True).output, "")
     sock = container.exec_run("cat", stdin=True, socket=True).output
     sock._sock.sendall(b"through the socket")
     sock._sock.shutdown(socket.SHUT_WR)

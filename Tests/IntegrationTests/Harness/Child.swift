@@ -53,10 +53,15 @@ final class Child {
         sigemptyset(&defaults)
         sigaddset(&defaults, SIGPIPE)
         posix_spawnattr_setsigdefault(&attributes, &defaults)
+        // The threads that run tests have every signal blocked, and a child would inherit that.
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        let flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
         var inside: [Int32] = []
         switch wiring {
         case .pipes:
-            posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+            posix_spawnattr_setflags(&attributes, Int16(flags))
             var pairs: [[Int32]] = []
             for _ in 0..<3 {
                 var pair: [Int32] = [0, 0]
@@ -73,7 +78,7 @@ final class Child {
             terminal = nil
         case .terminal(let rows, let columns):
             // POSIX_SPAWN_SETSID: the first terminal that a session leader opens becomes its controlling one.
-            posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | 0x80))
+            posix_spawnattr_setflags(&attributes, Int16(flags | 0x80))
             let (master, path) = try PseudoTerminal.open()
             terminal = path
             input = master

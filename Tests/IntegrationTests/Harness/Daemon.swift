@@ -139,7 +139,7 @@ final class Daemon: Sendable {
         var found = Set(
             try command(
                 ["find", root + "/data", root + "/exec", "-mindepth", "2", "-maxdepth", "4", "-type", "d"]
-            ).lines.filter { !$0.hasSuffix("/tmp") && !$0.contains("containerd") })
+            ).lines.filter { !$0.hasSuffix("/tmp") && !$0.contains("containerd") && (Programs.isGantry || !$0.contains("/distribution/") && !$0.contains("/runtime-runc/")) })
         found.formUnion(machine.mounts.filter { $0.contains(root) })
         found.formUnion(try run(.docker, "ps", "-aq").lines)
         return found

@@ -5,7 +5,7 @@ extension Integration {
     /// Issue heading 6: what a process finds inside. The prober is a shell in the container.
     @Suite(.daemon) struct Isolation {
         private func inside(_ script: String, _ flags: [String] = []) throws -> [String] {
-            try daemon.run(.docker, ["run", "--rm"] + flags + ["busybox", "sh", "-c", script + " 2>&1"]).lines
+            try daemon.run(.docker, ["run", "--rm"] + flags + ["busybox", "sh", "-c", "exec 2>&1; " + script]).lines
         }
 
         @Test func hasNamespacesOfItsOwn() throws {
@@ -38,6 +38,7 @@ extension Integration {
             #expect(field("CapAmb") == "0000000000000000")
             #expect(field("Seccomp") == "2")
             #expect(field("NoNewPrivs") == "0")
+            #expect(field("SigBlk") == "0000000000000000")
         }
 
         @Test func refusesWhatTheProfileRefuses() throws {
@@ -45,7 +46,7 @@ extension Integration {
             #expect(try inside("unshare -m true || echo refused").last == "refused")
             #expect(try inside("mount -t tmpfs none /mnt || echo refused").last == "refused")
             #expect(try inside("mknod /sda b 8 0 && head -c 1 /sda || echo refused").last == "refused")
-            #expect(try inside("date -s 2001-01-01 || echo refused").last == "refused")
+            #expect(try inside("date -s 2001-01-01").first?.hasSuffix("Operation not permitted") == true)
             #expect(try inside("hostname changed || echo refused").last == "refused")
             #expect(try inside("chroot / true && echo allowed").last == "allowed")
         }
@@ -66,21 +67,22 @@ extension Integration {
             #expect(try inside("echo x >/proc/sys/kernel/core_pattern || echo refused").last == "refused")
             #expect(try inside("echo h >/proc/sysrq-trigger || echo refused").last == "refused")
             #expect(try inside("echo 1 >/sys/kernel/mm/ksm/run || echo refused").last == "refused")
-            #expect(try inside("mkdir /sys/fs/cgroup/memory/x || mkdir /sys/fs/cgroup/x || echo refused").last == "refused")
+            #expect(try inside("mkdir /sys/fs/cgroup/memory/x || echo refused").last == "refused")
         }
 
         @Test func hasTheStandardDevicesOnly() throws {
             let names = try inside("ls /dev")
             #expect(
-                names == [
-                    "core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout",
+                names.filter { $0 != "core" } == [
+                    "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout",
                     "tty", "urandom", "zero",
                 ])
             #expect(
                 try inside("cd /dev; stat -c '%n %t:%T %a' full null random tty urandom zero") == [
                     "full 1:7 666", "null 1:3 666", "random 1:8 666", "tty 5:0 666", "urandom 1:9 666", "zero 1:5 666",
                 ])
-            #expect(try inside("readlink /dev/fd /dev/ptmx") == ["/proc/self/fd", "pts/ptmx"])
+            #expect(names.contains("core") == Programs.exists("/proc/kcore"))
+            #expect(try inside("readlink /dev/fd; readlink /dev/ptmx") == ["/proc/self/fd", "pts/ptmx"])
             #expect(try inside("df /dev/shm | tail -n 1 | tr -s ' ' | cut -d' ' -f2") == ["65536"])
         }
 
@@ -97,7 +99,7 @@ extension Integration {
         @Test(arguments: ["run", "exec"])
         func noWorkingDirectoryLeadsOut(by way: String) throws {
             let scratch = try Scratch("canary")
-            _ = try scratch.write("host", to: "canary")
+            _ = try scratch.write("sang at night", to: "canary")
             let id = try daemon.ok(.docker, "run", "-d", "busybox", "sleep", "1000")
             for number in 3..<13 {
                 let words = way == "run" ? ["run", "--rm"] : ["exec"]
@@ -105,7 +107,7 @@ extension Integration {
                 let up = String(repeating: "../", count: 8)
                 let result = try daemon.run(
                     .docker, words + ["-w", "/proc/self/fd/\(number)", target, "cat", up + scratch.path.dropFirst() + "/canary"])
-                #expect(result.status != 0 && !result.out.contains("host"), "\(number): \(result)")
+                #expect(result.status != 0 && !result.out.contains("sang"), "\(number): \(result)")
             }
             try daemon.ok(.docker, "rm", "-f", id)
         }
