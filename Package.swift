@@ -163,6 +163,8 @@ let package = Package(
             ] + nio, staticLibraries),
 
         // Tests
+        // IntegrationTests drive the built programs from outside and depend on none of the rooms.
+        tests("IntegrationTests", [], exclude: ["Fixtures"]),
         tests("JSONTests", ["JSON"]),
         tests("CgroupsTests", ["Cgroups"]),
         tests("RuntimeTests", ["Runtime", "JSON"]),

@@ -42,7 +42,9 @@ final class Daemon: Sendable {
         ]
     }
 
-    var pid: pid_t? { (try? Programs.text(pidfile)).flatMap { pid_t($0.trimmingCharacters(in: .whitespacesAndNewlines)) } }
+    var pid: pid_t? {
+        (try? Programs.text(pidfile)).flatMap { pid_t($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    }
 
     /// Starts the program; an earlier one must have ended.
     func start() throws {
@@ -50,7 +52,9 @@ final class Daemon: Sendable {
         let started = try succeed(["sh", "-c", "setsid \(words) </dev/null >>\(log) 2>&1 & echo $!"])
         let deadline = Date(timeIntervalSinceNow: 30)
         while try command(["curl", "-sf", "--unix-socket", socket, "http://d/_ping"]).out != "OK" {
-            if Date() > deadline || !Daemon.runs(pid_t(started) ?? 0) { throw HarnessError("the daemon does not answer or has ended; its log ends with:\n\(logTail)") }
+            if Date() > deadline || !Daemon.runs(pid_t(started) ?? 0) {
+                throw HarnessError("the daemon does not answer or has ended; its log ends with:\n\(logTail)")
+            }
             usleep(5000)
         }
     }
@@ -75,7 +79,7 @@ final class Daemon: Sendable {
         return !(stat.split(separator: ")").last ?? "").hasPrefix(" Z")
     }
 
-    var logTail: String { (try? command(["sh", "-c", "grep -v level=info '\(log)' | tail -n 30"]).out) ?? "" }
+    var logTail: String { (try? command(["sh", "-c", "grep -v level=info '\(log)' | tail -n 5"]).out) ?? "" }
 
     /// Removes every container, stops the daemon and deletes its directories.
     func finish() throws {
@@ -124,7 +128,9 @@ final class Daemon: Sendable {
 
     /// One request over the socket; the status and the body.
     func request(_ method: String, _ path: String, body: String? = nil) throws -> (status: Int, body: String) {
-        var arguments = ["curl", "-s", "-X", method, "--unix-socket", socket, "-w", "\n%{http_code}", "http://d" + path]
+        var arguments = [
+            "curl", "-s", "-X", method, "--unix-socket", socket, "-w", "\n%{http_code}", "http://d" + path,
+        ]
         if let body { arguments += ["-H", "Content-Type: application/json", "-d", body] }
         if method == "HEAD" { arguments.append("-I") }
         let text = try succeed(arguments)
@@ -139,7 +145,10 @@ final class Daemon: Sendable {
         var found = Set(
             try command(
                 ["find", root + "/data", root + "/exec", "-mindepth", "2", "-maxdepth", "4", "-type", "d"]
-            ).lines.filter { !$0.hasSuffix("/tmp") && !$0.contains("containerd") && (Programs.isGantry || !$0.contains("/distribution/") && !$0.contains("/runtime-runc/")) })
+            ).lines.filter {
+                !$0.hasSuffix("/tmp") && !$0.contains("containerd")
+                    && (Programs.isGantry || !$0.contains("/distribution/") && !$0.contains("/runtime-runc/"))
+            })
         found.formUnion(machine.mounts.filter { $0.contains(root) })
         found.formUnion(try run(.docker, "ps", "-aq").lines)
         return found

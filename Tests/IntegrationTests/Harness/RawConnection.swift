@@ -71,14 +71,18 @@ final class RawConnection {
 
     func read(atLeast count: Int, seconds: Int32 = 30) throws {
         while received.count < count {
-            guard try read(seconds * 1000) else { throw HarnessError("closed after \(received.count) bytes of \(count)") }
+            guard try read(seconds * 1000) else {
+                throw HarnessError("closed after \(received.count) bytes of \(count)")
+            }
         }
     }
 
     func read(until text: String, seconds: Int32 = 30) throws {
         let wanted = Array(text.utf8)
         while received.firstRange(of: wanted) == nil {
-            guard try read(seconds * 1000) else { throw HarnessError("closed before \(text): \(self.text.debugDescription)") }
+            guard try read(seconds * 1000) else {
+                throw HarnessError("closed before \(text): \(self.text.debugDescription)")
+            }
         }
     }
 
@@ -106,7 +110,8 @@ final class RawConnection {
             headers = [:]
             for line in lines {
                 guard let colon = line.firstIndex(of: ":") else { continue }
-                headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
+                headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(
+                    in: .whitespaces)
             }
         }
     }

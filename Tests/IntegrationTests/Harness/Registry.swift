@@ -49,7 +49,9 @@ final class Registry: Sendable {
         try push("zstd", to: "test/zstd:latest", ["--format", "oci", "--dest-compress-format", "zstd"])
         try push("platforms", to: "test/platforms:latest", ["--all"])
         try push("foreign", to: "test/foreign:latest", ["--all"])
-        for name in ["layers", "configured", "wrong-diff-id", "escaping"] { try push(name, to: "test/\(name):latest", []) }
+        for name in ["layers", "configured", "wrong-diff-id", "escaping"] {
+            try push(name, to: "test/\(name):latest", [])
+        }
     }
 
     func name(_ image: String) -> String { "127.0.0.1:\(port)/test/\(image)" }

@@ -63,7 +63,9 @@ extension Integration {
             #expect(missing.body.contains("\"message\":") && missing.body.contains("nosuch"), "\(missing)")
             let broken = try daemon.request("POST", "/v1.41/containers/create", body: "{not json").status
             #expect(broken == 400 || !Programs.isGantry && broken == 500, "20.10 said 500: \(broken)")
-            #expect(try daemon.request("POST", "/v1.41/containers/create", body: "{\"Image\":\"no/such/image\"}").status == 404)
+            #expect(
+                try daemon.request("POST", "/v1.41/containers/create", body: "{\"Image\":\"no/such/image\"}").status
+                    == 404)
             #expect(try daemon.request("POST", "/v1.41/containers/nosuch/start").status == 404)
             #expect(try daemon.request("GET", "/v1.41/images/nosuch/json").status == 404)
         }
@@ -82,7 +84,8 @@ extension Integration {
             #expect(try daemon.request("POST", "/v1.41/containers/coded/start").status == 304)
             #expect(try daemon.request("POST", "/v1.41/containers/coded/resize?h=10&w=20").status == 200)
             #expect(try daemon.request("GET", "/v1.41/containers/coded/top").status == 200)
-            #expect(try daemon.request("GET", "/v1.41/containers/coded/logs").status == 400, "neither stdout nor stderr")
+            #expect(
+                try daemon.request("GET", "/v1.41/containers/coded/logs").status == 400, "neither stdout nor stderr")
             #expect(try daemon.request("POST", "/v1.41/containers/coded/stop?t=0").status == 204)
             #expect(try daemon.request("POST", "/v1.41/containers/coded/stop").status == 304)
             #expect(try daemon.request("POST", "/v1.41/containers/coded/kill").status == 409)
@@ -125,11 +128,15 @@ extension Integration {
         @Test(arguments: [true, false], Programs.isGantry ? [true, false] : [false])
         func hijacksExec(upgrades: Bool, early: Bool) throws {
             let id = try daemon.ok(.docker, "run", "-d", "busybox", "sleep", "1000")
-            let exec = try createExec(id, #"{"AttachStdin":true,"AttachStdout":true,"AttachStderr":true,"Cmd":["cat"]}"#)
+            let exec = try createExec(
+                id, #"{"AttachStdin":true,"AttachStdout":true,"AttachStderr":true,"Cmd":["cat"]}"#)
             let connection = try RawConnection(daemon.socket)
             let body = #"{"Detach":false,"Tty":false}"#
-            let head = ["POST /v1.41/exec/\(exec)/start HTTP/1.1", "Host: d", "Content-Type: application/json",
-                "Content-Length: \(body.utf8.count)"] + (upgrades ? ["Connection: Upgrade", "Upgrade: tcp"] : [])
+            let head =
+                [
+                    "POST /v1.41/exec/\(exec)/start HTTP/1.1", "Host: d", "Content-Type: application/json",
+                    "Content-Length: \(body.utf8.count)",
+                ] + (upgrades ? ["Connection: Upgrade", "Upgrade: tcp"] : [])
             // With `early` the first bytes of standard input are in the same packet as the request.
             try connection.send(head.joined(separator: "\r\n") + "\r\n\r\n" + body + (early ? "early " : ""))
             #expect(try connection.head().status == (upgrades ? "HTTP/1.1 101 UPGRADED" : "HTTP/1.1 200 OK"))
@@ -144,7 +151,9 @@ extension Integration {
 
         @Test func hijacksWithATerminalAreNotMultiplexed() throws {
             let id = try daemon.ok(.docker, "run", "-d", "busybox", "sleep", "1000")
-            let exec = try createExec(id, #"{"AttachStdin":true,"AttachStdout":true,"Tty":true,"Cmd":["sh","-c","echo raw; read x; exit 6"]}"#)
+            let exec = try createExec(
+                id, #"{"AttachStdin":true,"AttachStdout":true,"Tty":true,"Cmd":["sh","-c","echo raw; read x; exit 6"]}"#
+            )
             let connection = try RawConnection(daemon.socket)
             try connection.request(
                 "POST", "/v1.41/exec/\(exec)/start", headers: ["Connection: Upgrade", "Upgrade: tcp"],
@@ -165,10 +174,13 @@ extension Integration {
             let id = try daemon.ok(.docker, "run", "-d", "busybox", "sleep", "1000")
             let exec = try createExec(id, #"{"Cmd":["sleep","500"]}"#)
             #expect(try daemon.request("POST", "/v1.41/exec/\(exec)/start", body: #"{"Detach":true}"#).status == 200)
-            try eventually("the exec runs") { try daemon.request("GET", "/v1.41/exec/\(exec)/json").body.contains("\"Running\":true") }
+            try eventually("the exec runs") {
+                try daemon.request("GET", "/v1.41/exec/\(exec)/json").body.contains("\"Running\":true")
+            }
             #expect(try daemon.ok(.docker, "inspect", "-f", "{{len .ExecIDs}}", id) == "1")
             try daemon.ok(.docker, "rm", "-f", id)
-            #expect(try daemon.request("POST", "/v1.41/containers/nosuch/exec", body: #"{"Cmd":["true"]}"#).status == 404)
+            #expect(
+                try daemon.request("POST", "/v1.41/containers/nosuch/exec", body: #"{"Cmd":["true"]}"#).status == 404)
             #expect(try daemon.request("GET", "/v1.41/exec/nosuch/json").status == 404)
         }
 

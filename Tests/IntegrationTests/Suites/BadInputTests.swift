@@ -55,7 +55,8 @@ extension Integration {
                 }
                 let status = try daemon.request("POST", "/v1.41/images/busybox/tag?repo=UPPER&tag=x").status
                 #expect(status == (Programs.isGantry ? 400 : 500), "28 says 400, 20.10 said 500")
-                #expect(try daemon.request("POST", "/v1.41/containers/create", body: #"{"Image":"UPPER"}"#).status == 400)
+                #expect(
+                    try daemon.request("POST", "/v1.41/containers/create", body: #"{"Image":"UPPER"}"#).status == 400)
             }
         }
 
@@ -71,7 +72,10 @@ extension Integration {
             let path = registry.blob(how == "config" ? config : layer)
             let size = try succeed(["stat", "-c", "%s", path])
             switch how {
-            case "flipped": try succeed(["sh", "-c", "printf XYZ | dd of=\(path) bs=1 seek=$((\(size)/2)) conv=notrunc 2>/dev/null"])
+            case "flipped":
+                try succeed([
+                    "sh", "-c", "printf XYZ | dd of=\(path) bs=1 seek=$((\(size)/2)) conv=notrunc 2>/dev/null",
+                ])
             case "truncated": try succeed(["truncate", "-s", "\((Int(size) ?? 0) / 2)", path])
             case "longer": try succeed(["sh", "-c", "printf more >>\(path)"])
             case "config": try succeed(["sed", "-i", "s/sh/SH/", path])
@@ -116,7 +120,8 @@ extension Integration {
                 #expect(pull.err.contains("127.0.0.1:\(port)") && pull.err.contains("refused"), "\(pull)")
                 let run = try daemon.run(client, "run", "--rm", "127.0.0.1:\(port)/test/busybox", "true")
                 #expect(run.status == 125)
-                let status = try daemon.request("POST", "/v1.41/images/create?fromImage=127.0.0.1:\(port)/x&tag=y").status
+                let status = try daemon.request("POST", "/v1.41/images/create?fromImage=127.0.0.1:\(port)/x&tag=y")
+                    .status
                 #expect(status == 500)
             }
         }
@@ -128,7 +133,10 @@ extension Integration {
             try leavingNothing {
                 let again = try daemon.run(client, "run", "--name", name, "busybox", "true")
                 #expect(again.status == 125)
-                #expect(again.err.contains("Conflict. The container name \"/\(name)\" is already in use by container \"\(id)\""), "\(again)")
+                #expect(
+                    again.err.contains(
+                        "Conflict. The container name \"/\(name)\" is already in use by container \"\(id)\""),
+                    "\(again)")
                 #expect(try daemon.run(client, "create", "--name", name, "busybox", "true").status == 1)
                 let invalid = try daemon.run(client, "run", "--name", "b*d name", "busybox", "true")
                 #expect(invalid.status == 125)
@@ -140,7 +148,9 @@ extension Integration {
         @Test(arguments: Client.all)
         func missingCommand(client: Client) throws {
             try leavingNothing {
-                for (word, status) in [("nosuchcommand", 127), ("/no/such/file", 127), ("/etc/passwd", 126), ("/tmp", 126)] {
+                for (word, status) in [
+                    ("nosuchcommand", 127), ("/no/such/file", 127), ("/etc/passwd", 126), ("/tmp", 126),
+                ] {
                     let result = try daemon.run(client, "run", "--rm", "busybox", word)
                     #expect(result.status == Int32(status), "\(result)")
                     #expect(result.err.contains(word), "\(result)")
@@ -154,7 +164,8 @@ extension Integration {
             // Kept for a look, without --rm: created, with the exit code that the user saw.
             let name = "missing-\(client)"
             #expect(try daemon.run(client, "run", "--name", name, "busybox", "nosuchcommand").status == 127)
-            #expect(try daemon.ok(client, "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", name) == "created 127")
+            #expect(
+                try daemon.ok(client, "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", name) == "created 127")
             let started = try daemon.run(client, "start", name)
             #expect(started.status == 1, "\(started)")
             #expect(try daemon.request("POST", "/v1.41/containers/\(name)/start").status == 400)
@@ -164,7 +175,10 @@ extension Integration {
         @Test(arguments: Client.all)
         func unknownFlag(client: Client) throws {
             try leavingNothing {
-                for words in [["run", "--nosuch", "busybox"], ["run", "-y", "busybox"], ["run"], ["run", "-m", "lots", "busybox"]] {
+                for words in [
+                    ["run", "--nosuch", "busybox"], ["run", "-y", "busybox"], ["run"],
+                    ["run", "-m", "lots", "busybox"],
+                ] {
                     let result = try daemon.run(client, words)
                     #expect(result.status == (words.count == 1 ? 1 : 125), "\(result)")
                     #expect(!result.err.isEmpty)
@@ -180,10 +194,12 @@ extension Integration {
                 let command = try daemon.run(client, "nosuchcommand")
                 #expect(command.status == 1, "\(command)")
                 #expect(command.err.contains("nosuchcommand"))
-                for words in [["stop", "nosuch"], ["rm", "nosuch"], ["kill", "nosuch"], ["start", "nosuch"], ["logs", "nosuch"],
-                    ["exec", "nosuch", "true"], ["attach", "nosuch"], ["wait", "nosuch"], ["inspect", "nosuch"], ["top", "nosuch"],
-                    ["port", "nosuch"]]
-                {
+                for words in [
+                    ["stop", "nosuch"], ["rm", "nosuch"], ["kill", "nosuch"], ["start", "nosuch"], ["logs", "nosuch"],
+                    ["exec", "nosuch", "true"], ["attach", "nosuch"], ["wait", "nosuch"], ["inspect", "nosuch"],
+                    ["top", "nosuch"],
+                    ["port", "nosuch"],
+                ] {
                     let result = try daemon.run(client, words)
                     #expect(result.status == 1, "\(result)")
                     #expect(result.err.lowercased().contains("no such") && result.err.contains("nosuch"), "\(result)")
@@ -195,7 +211,8 @@ extension Integration {
         func badValues(client: Client) throws {
             try leavingNothing {
                 for words in [
-                    ["-p", "notaport:80"], ["-p", "99999:80"], ["-m", "1k"], ["--cpus", "-1"], ["--network", "nosuchnetwork"],
+                    ["-p", "notaport:80"], ["-p", "99999:80"], ["-m", "1k"], ["--cpus", "-1"],
+                    ["--network", "nosuchnetwork"],
                     ["-v", "/tmp:relative"], ["--cap-add", "NOSUCH"], ["-e", "=x"], ["--hostname", "b d"],
                 ] where words != ["--hostname", "b d"] || Programs.isGantry {
                     let result = try daemon.run(client, ["run", "--rm"] + words + ["busybox", "true"])

@@ -7,10 +7,13 @@ extension Integration {
         @Test(arguments: Client.all)
         func createStartStopRemove(client: Client) throws {
             let name = "life-\(client)"
-            let id = try daemon.ok(client, "create", "--name", name, "busybox", "sh", "-c", "trap 'exit 3' TERM; echo up; while :; do sleep 0.1; done")
+            let id = try daemon.ok(
+                client, "create", "--name", name, "busybox", "sh", "-c",
+                "trap 'exit 3' TERM; echo up; while :; do sleep 0.1; done")
             #expect(id.count == 64)
             #expect(try state(client, name) == "created 0")
-            #expect(try daemon.ok(client, "ps", "-a", "--filter", "name=\(name)", "--format", "{{.Status}}") == "Created")
+            #expect(
+                try daemon.ok(client, "ps", "-a", "--filter", "name=\(name)", "--format", "{{.Status}}") == "Created")
             #expect(try daemon.ok(client, "start", name) == name)
             #expect(try state(client, name) == "running 0")
             try eventually("it says up") { try daemon.run(client, "logs", name).out == "up\n" }
@@ -87,8 +90,14 @@ extension Integration {
             #expect(try daemon.run(client, ["ps"] + filter).lines.count == 2)
             #expect(try daemon.run(client, ["ps", "-q"] + filter).lines == [String(running.prefix(12))])
             #expect(try Set(daemon.run(client, ["ps", "-aq", "--no-trunc"] + filter).lines) == [running, exited])
-            #expect(try daemon.run(client, ["ps", "-a", "-q", "-f", "status=exited"] + filter).lines == [String(exited.prefix(12))])
-            #expect(try daemon.run(client, ["ps", "-a", "-q", "-f", "exited=5"] + filter).lines == [String(exited.prefix(12))])
+            #expect(
+                try daemon.run(client, ["ps", "-a", "-q", "-f", "status=exited"] + filter).lines == [
+                    String(exited.prefix(12))
+                ])
+            #expect(
+                try daemon.run(client, ["ps", "-a", "-q", "-f", "exited=5"] + filter).lines == [
+                    String(exited.prefix(12))
+                ])
             let format = "{{.ID}}|{{.Image}}|{{.Command}}|{{.Names}}|{{.State}}"
             #expect(
                 try daemon.run(client, ["ps", "--format", format] + filter).lines
@@ -114,7 +123,8 @@ extension Integration {
                 ("{{.Config.Image}}", "busybox"), ("{{json .Config.Cmd}}", "[\"sleep\",\"1000\"]"),
                 ("{{.Config.WorkingDir}} {{.Config.Hostname}}", "/tmp host"), ("{{.Path}} {{.Args}}", "sleep [1000]"),
                 ("{{range .Config.Env}}{{println .}}{{end}}", "KEY=value"),
-                ("{{index .Config.Labels \"a\"}}", "b"), ("{{.HostConfig.NetworkMode}}", Programs.isGantry ? "bridge" : "default"),
+                ("{{index .Config.Labels \"a\"}}", "b"),
+                ("{{.HostConfig.NetworkMode}}", Programs.isGantry ? "bridge" : "default"),
                 ("{{.State.ExitCode}} {{.RestartCount}} {{.Driver}}", "0 0 overlay2"), ("{{len .Mounts}}", "0"),
                 ("{{if .State.Running}}yes{{else}}no{{end}}", "yes"), ("{{.Config.Tty}}", "false"),
             ]
@@ -125,8 +135,10 @@ extension Integration {
             let document = try daemon.ok(client, "inspect", name)
             let objects = try #require(JSONSerialization.jsonObject(with: Data(document.utf8)) as? [[String: Any]])
             for key in [
-                "Id", "Created", "Path", "Args", "State", "Image", "ResolvConfPath", "HostnamePath", "HostsPath", "LogPath",
-                "Name", "RestartCount", "Driver", "Platform", "MountLabel", "ProcessLabel", "AppArmorProfile", "ExecIDs",
+                "Id", "Created", "Path", "Args", "State", "Image", "ResolvConfPath", "HostnamePath", "HostsPath",
+                "LogPath",
+                "Name", "RestartCount", "Driver", "Platform", "MountLabel", "ProcessLabel", "AppArmorProfile",
+                "ExecIDs",
                 "HostConfig", "GraphDriver", "Mounts", "Config", "NetworkSettings",
             ] {
                 #expect(objects.first?.keys.contains(key) == true, "\(key)")
@@ -170,23 +182,28 @@ extension Integration {
             let until = "\(Int(Date().timeIntervalSince1970) + 1)"
             let past = try daemon.run(
                 client, "events", "--since", since, "--until", until, "--filter", "container=\(name)", "--filter",
-                "event=die", "--format", "{{.Type}} {{.Action}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.image}}")
+                "event=die", "--format",
+                "{{.Type}} {{.Action}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.image}}")
             #expect(past.lines == ["container die 6 busybox"], "\(past)")
             let text = try daemon.run(
-                client, "events", "--since", since, "--until", until, "--filter", "container=\(name)", "--filter", "event=start")
+                client, "events", "--since", since, "--until", until, "--filter", "container=\(name)", "--filter",
+                "event=start")
             #expect(text.out.contains(" container start ") && text.out.contains("name=\(name)"), "\(text)")
         }
 
         @Test(arguments: Client.all)
         func saysWhatItIs(client: Client) throws {
-            let version = try daemon.ok(client, "version", "--format", "{{.Server.Os}}/{{.Server.Arch}} {{.Server.MinAPIVersion}}")
+            let version = try daemon.ok(
+                client, "version", "--format", "{{.Server.Os}}/{{.Server.Arch}} {{.Server.MinAPIVersion}}")
             #expect(version.hasPrefix("linux/amd64 1."))
             #expect(try daemon.ok(client, "version").contains("Server:"))
             let info = try daemon.ok(client, "info", "--format", "{{.OSType}} {{.NCPU}} {{.DockerRootDir}} {{.Driver}}")
             let processors = try succeed(["nproc"])
             #expect(info == "linux \(processors) \(try daemon.root)/data overlay2")
             let text = try daemon.ok(client, "info")
-            for heading in ["Containers:", " Running:", "Images:", "Storage Driver:", "Kernel Version:", "Total Memory:"] {
+            for heading in [
+                "Containers:", " Running:", "Images:", "Storage Driver:", "Kernel Version:", "Total Memory:",
+            ] {
                 #expect(text.contains(heading), "\(heading)")
             }
             #expect(try command([client.program, "--version"]).status == 0)
@@ -218,7 +235,9 @@ extension Integration {
             try eventually("three lines") { try daemon.run(client, "logs", id).lines.count == 3 }
             try eventually("one error") { try daemon.run(client, "logs", id).err == "err 1\n" }
             #expect(try daemon.run(client, "logs", id).out == "out 1\nout 2\nout 3\n")
-            #expect(try daemon.run(client, "logs", "--tail", "2", id).lines.count + daemon.run(client, "logs", "--tail", "2", id).err.split(separator: "\n").count == 2)
+            #expect(
+                try daemon.run(client, "logs", "--tail", "2", id).lines.count
+                    + daemon.run(client, "logs", "--tail", "2", id).err.split(separator: "\n").count == 2)
             #expect(try daemon.run(client, "logs", "--tail", "0", id).out.isEmpty)
             #expect(try daemon.run(client, "logs", "--tail", "all", id).lines.count == 3)
             let following = try daemon.start(client, ["logs", "-f", id])
@@ -229,9 +248,11 @@ extension Integration {
             usleep(300_000)
             try attached.send("go\n")
             let all = try following.wait()
-            #expect(all.out == "out 1\nout 2\nout 3\nout 4\nno newline", "\(all)")
+            // 20.10 loses what has no newline when it follows.
+            let rest = Programs.isGantry ? "no newline" : ""
+            #expect(all.out == "out 1\nout 2\nout 3\nout 4\n" + rest, "\(all)")
             let new = try onlyNew.wait()
-            #expect(new.out == "out 4\nno newline", "\(new)")
+            #expect(new.out == "out 4\n" + rest, "\(new)")
             #expect(try attached.wait().out == "out 4\nno newline")
             let timed = try daemon.run(client, "logs", "-t", id).lines
             let stamp = #/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z out 1$/#
@@ -278,7 +299,9 @@ extension Integration {
             #expect(try daemon.ok(client, ["exec", "-i", id, "cat"], input: Array("through".utf8)) == "through")
             #expect(try daemon.ok(client, ["exec", id, "cat"], input: Array("not through".utf8)).isEmpty)
             #expect(try daemon.ok(client, "exec", "-d", id, "touch", "/tmp/detached").isEmpty)
-            try eventually("the detached one ran") { try daemon.run(client, "exec", id, "test", "-e", "/tmp/detached").status == 0 }
+            try eventually("the detached one ran") {
+                try daemon.run(client, "exec", id, "test", "-e", "/tmp/detached").status == 0
+            }
             #expect(try daemon.ok(client, "exec", id, "hostname") == String(id.prefix(12)))
             #expect(try daemon.ok(client, "exec", id, "sh", "-c", "tr '\\0' ' ' </proc/1/cmdline") == "sleep 1000")
             let large = try daemon.run(client, "exec", id, "seq", "1", "100000")

@@ -24,7 +24,8 @@ extension Integration {
                 let count = 3000
                 let ids = try (0..<4).map { number in
                     let pause = number == 0 ? "" : "[ $((i % 50)) = 0 ] && sleep 0.05;"
-                    let script = "i=0; while [ $i -lt \(count) ]; do echo line $i; \(pause) i=$((i+1)); done; exit \(40 + number)"
+                    let script =
+                        "i=0; while [ $i -lt \(count) ]; do echo line $i; \(pause) i=$((i+1)); done; exit \(40 + number)"
                     return try daemon.ok(client, "run", "-d", "busybox", "sh", "-c", script)
                 }
                 for _ in 0..<5 {
@@ -37,7 +38,8 @@ extension Integration {
                 for (number, id) in ids.enumerated() {
                     #expect(try daemon.ok(client, "wait", id) == "\(40 + number)", "seed \(seed)")
                     let log = try daemon.run(client, "logs", id).out
-                    #expect(log == expected, "seed \(seed), container \(number): \(log.count) of \(expected.count) bytes")
+                    #expect(
+                        log == expected, "seed \(seed), container \(number): \(log.count) of \(expected.count) bytes")
                     #expect(
                         try daemon.ok(client, "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", id)
                             == "exited \(40 + number)")
@@ -48,10 +50,13 @@ extension Integration {
         @Test func knowsWhatEndedWhileItWasDead() throws {
             try withDaemon { daemon in
                 let client = Client.first
-                let quiet = try daemon.ok(client, "run", "-d", "-i", "busybox", "sh", "-c", "sleep 1; echo last words; exit 7")
+                let quiet = try daemon.ok(
+                    client, "run", "-d", "-i", "busybox", "sh", "-c", "sleep 1; echo last words; exit 7")
                 let killed = try daemon.ok(client, "run", "-d", "busybox", "sleep", "1000")
                 let removed = try daemon.ok(client, "run", "-d", "--rm", "--name", "fleeting", "busybox", "sleep", "1")
-                let pids = try [quiet, killed, removed].map { try daemon.ok(client, "inspect", "-f", "{{.State.Pid}}", $0) }
+                let pids = try [quiet, killed, removed].map {
+                    try daemon.ok(client, "inspect", "-f", "{{.State.Pid}}", $0)
+                }
                 try daemon.kill9()
                 kill(pid_t(pids[1]) ?? 0, SIGKILL)
                 try eventually("all ended") { !pids.contains { isAlive($0) } }
@@ -72,19 +77,23 @@ extension Integration {
             try withDaemon { daemon in
                 let client = Client.first
                 let port = try freePort()
-                let script = "mkdir /w; echo served >/w/index.html; httpd -p 80 -h /w; while read l; do echo got $l; done; exit 4"
+                let script =
+                    "mkdir /w; echo served >/w/index.html; httpd -p 80 -h /w; while read l; do echo got $l; done; exit 4"
                 let id = try daemon.ok(
-                    client, "run", "-d", "-i", "--name", "survivor", "-p", "\(port):80", "-m", "64m", "busybox", "sh", "-c", script)
+                    client, "run", "-d", "-i", "--name", "survivor", "-p", "\(port):80", "-m", "64m", "busybox", "sh",
+                    "-c", script)
                 let url = "http://127.0.0.1:\(port)/"
                 try eventually("served") { try command(["curl", "-s", url]).out == "served\n" }
                 let pid = try daemon.ok(client, "inspect", "-f", "{{.State.Pid}}", id)
                 try daemon.kill9()
                 #expect(isAlive(pid))
                 if Programs.isGantry {
-                    #expect(try succeed(["curl", "-s", "-m", "5", url]) == "served", "a published port needs no daemon")
+                    #expect(
+                        try succeed(["curl", "-s", "-m", "5", url]) == "served", "a published port needs no daemon")
                 }
                 try daemon.start()
-                #expect(try daemon.ok(client, "inspect", "-f", "{{.State.Status}} {{.State.Pid}}", id) == "running \(pid)")
+                #expect(
+                    try daemon.ok(client, "inspect", "-f", "{{.State.Status}} {{.State.Pid}}", id) == "running \(pid)")
                 #expect(try daemon.ok(client, "ps", "--format", "{{.Names}} {{.State}}") == "survivor running")
                 #expect(try daemon.ok(client, "exec", id, "cat", "/w/index.html") == "served")
                 #expect(try daemon.run(client, "exec", id, "sh", "-c", "exit 3").status == 3)
@@ -143,7 +152,8 @@ extension Integration {
                 }
                 for id in try daemon.run(client, "ps", "-aq").lines {
                     let removed = try daemon.run(client, "rm", "-f", id)
-                    #expect(removed.status == 0 || removed.err.contains("No such container"), "seed \(seed): \(removed)")
+                    #expect(
+                        removed.status == 0 || removed.err.contains("No such container"), "seed \(seed): \(removed)")
                 }
                 try eventually("no container is left") { try daemon.run(client, "ps", "-aq").lines.isEmpty }
                 #expect(try daemon.ok(client, "run", "--rm", "busybox", "echo", "fine") == "fine", "seed \(seed)")

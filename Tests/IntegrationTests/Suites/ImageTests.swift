@@ -17,7 +17,8 @@ extension Integration {
                 lines == [
                     "attribute", "fifo", "kept", "link", long, "opaque", "owned", "replaced", "setuid", "symbolic",
                     "turned", "kept", "new", "new", "now a directory", "owned 1000:2000 640 2 regular file",
-                    "setuid 0:0 4755 1 regular file", "fifo 0:0 600 1 fifo", "link 1000:2000 640 2 regular file", "kept",
+                    "setuid 0:0 4755 1 regular file", "fifo 0:0 600 1 fifo", "link 1000:2000 640 2 regular file",
+                    "kept",
                     "1700000000", "new",
                 ])
         }
@@ -30,9 +31,11 @@ extension Integration {
             #expect(try daemon.ok(client, "run", "--rm", image, "other") == "entry other")
             let script = "pwd; id -un; echo $COLOUR $SHAPE $EXTRA; echo $PATH"
             let shown = try daemon.run(
-                client, "run", "--rm", "--entrypoint", "sh", "-e", "EXTRA=more", "-e", "SHAPE=square", image, "-c", script)
+                client, "run", "--rm", "--entrypoint", "sh", "-e", "EXTRA=more", "-e", "SHAPE=square", image, "-c",
+                script)
             #expect(shown.lines == ["/var/log", "alice", "green square more", "/bin"], "\(shown)")
-            let format = "{{.Config.StopSignal}} {{index .Config.Labels \"kind\"}} {{.Config.User}} {{json .Config.Cmd}}"
+            let format =
+                "{{.Config.StopSignal}} {{index .Config.Labels \"kind\"}} {{.Config.User}} {{json .Config.Cmd}}"
             #expect(
                 try daemon.ok(client, "image", "inspect", "-f", format, image)
                     == "SIGINT test alice [\"default\",\"words\"]")
@@ -47,7 +50,8 @@ extension Integration {
             let second = try daemon.ok(client, ["import", "-", name + ":input"], input: archive)
             #expect(second.hasPrefix("sha256:"))
             let third = try daemon.ok(
-                client, "import", "-c", "CMD [\"echo\", \"changed\"]", "-m", "a note", BusyboxImage.tar, name + ":changed")
+                client, "import", "-c", "CMD [\"echo\", \"changed\"]", "-m", "a note", BusyboxImage.tar,
+                name + ":changed")
             #expect(third.hasPrefix("sha256:"))
             #expect(try daemon.ok(client, "run", "--rm", name + ":file", "echo", "one") == "one")
             #expect(try daemon.ok(client, "run", "--rm", name + ":input", "echo", "two") == "two")
@@ -73,7 +77,8 @@ extension Integration {
             #expect(Set(table.dropFirst().map { $0.split(separator: " ")[1] }) == ["one", "two", "latest"])
             #expect(table.dropFirst().allSatisfy { $0.contains(id.dropFirst(7).prefix(12)) && $0.hasSuffix("MB") })
             #expect(try Set(daemon.run(client, "images", "-q", "--no-trunc", name).lines) == [id])
-            let formatted = try daemon.run(client, "images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", name + ":two")
+            let formatted = try daemon.run(
+                client, "images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", name + ":two")
             #expect(formatted.lines == ["\(name):two \(id.dropFirst(7).prefix(12))"])
             #expect(try daemon.ok(client, "rmi", name + ":two") == "Untagged: \(name):two")
             #expect(try daemon.ok(client, "rmi", name) == "Untagged: \(name):latest")

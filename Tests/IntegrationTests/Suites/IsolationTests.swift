@@ -106,7 +106,8 @@ extension Integration {
                 let target = way == "run" ? "busybox" : id
                 let up = String(repeating: "../", count: 8)
                 let result = try daemon.run(
-                    .docker, words + ["-w", "/proc/self/fd/\(number)", target, "cat", up + scratch.path.dropFirst() + "/canary"])
+                    .docker,
+                    words + ["-w", "/proc/self/fd/\(number)", target, "cat", up + scratch.path.dropFirst() + "/canary"])
                 #expect(result.status != 0 && !result.out.contains("sang"), "\(number): \(result)")
             }
             try daemon.ok(.docker, "rm", "-f", id)
@@ -126,7 +127,8 @@ extension Integration {
         }
 
         @Test func stateDirectoriesAreClosed() throws {
-            let modes = try succeed(["stat", "-c", "%a", "\(daemon.root)/data", "\(daemon.root)/exec"]).split(separator: "\n")
+            let modes = try succeed(["stat", "-c", "%a", "\(daemon.root)/data", "\(daemon.root)/exec"]).split(
+                separator: "\n")
             for mode in modes { #expect(["700", "710", "711"].contains(String(mode)), "\(mode)") }
         }
     }

@@ -23,7 +23,10 @@ extension Integration {
             (["-u", "www:alice"], "id -u; id -g", "33\n1000"),
             (["--hostname", "castle"], "hostname; cat /etc/hostname; grep -c castle /etc/hosts", "castle\ncastle\n1"),
             (["-h", "keep"], "uname -n", "keep"),
-            (["--read-only"], "touch /file 2>&1; touch /dev/shm/yes && echo shm", "touch: /file: Read-only file system\nshm"),
+            (
+                ["--read-only"], "touch /file 2>&1; touch /dev/shm/yes && echo shm",
+                "touch: /file: Read-only file system\nshm"
+            ),
             (["--entrypoint", "/bin/sh"], "echo entry", "entry"),
             (["--pids-limit", "64"], "echo limited", "limited"),
             (["--network", "none"], "ls /sys/class/net", "lo"),
@@ -32,7 +35,10 @@ extension Integration {
             (["-i"], "cat", ""),
             (["--cap-drop", "CHOWN"], "chown 1 /tmp 2>&1", "chown: /tmp: Operation not permitted"),
             (["--cap-drop", "ALL"], "grep CapEff /proc/self/status | cut -f2", "0000000000000000"),
-            (["--cap-drop", "ALL", "--cap-add", "NET_ADMIN"], "grep CapEff /proc/self/status | cut -f2", "0000000000001000"),
+            (
+                ["--cap-drop", "ALL", "--cap-add", "NET_ADMIN"], "grep CapEff /proc/self/status | cut -f2",
+                "0000000000001000"
+            ),
             (["--cap-add", "NET_ADMIN"], "ip link set lo down && echo changed", "changed"),
             ([], "grep CapEff /proc/self/status | cut -f2", "00000000a80425fb"),
         ]
@@ -67,7 +73,8 @@ extension Integration {
         func detaches(client: Client) throws {
             let id = try daemon.ok(client, "run", "-d", "busybox", "sh", "-c", "sleep 1000")
             #expect(id.count == 64)
-            #expect(try daemon.ok(client, "inspect", "-f", "{{.State.Running}} {{.State.Status}}", id) == "true running")
+            #expect(
+                try daemon.ok(client, "inspect", "-f", "{{.State.Running}} {{.State.Status}}", id) == "true running")
             #expect(try daemon.ok(client, "ps", "-q", "--no-trunc").contains(id))
             try daemon.ok(client, "rm", "-f", id)
         }
@@ -76,8 +83,10 @@ extension Integration {
         func bindsDirectories(client: Client) throws {
             let scratch = try Scratch("bind")
             _ = try scratch.write("from outside\n", to: "in")
-            let script = "cat /data/in; echo from inside >/data/out; grep ' /data ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1"
-            let result = try daemon.run(client, "run", "--rm", "-v", "\(scratch.path):/data", "busybox", "sh", "-c", script)
+            let script =
+                "cat /data/in; echo from inside >/data/out; grep ' /data ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1"
+            let result = try daemon.run(
+                client, "run", "--rm", "-v", "\(scratch.path):/data", "busybox", "sh", "-c", script)
             #expect(result.lines == ["from outside", "rw"], "\(result)")
             #expect(try Programs.text(scratch.path + "/out") == "from inside\n")
             let readOnly = try daemon.run(
@@ -107,11 +116,14 @@ extension Integration {
             #expect(ports.contains("80/tcp -> 0.0.0.0:\(port)"), "\(ports)")
             #expect(ports.contains { $0.hasPrefix("81/tcp -> 127.0.0.1:") }, "\(ports)")
             #expect(try daemon.run(client, "port", id, "80").lines.first == "0.0.0.0:\(port)")
-            #expect(try daemon.ok(client, "ps", "--format", "{{.Ports}}", "--filter", "id=\(id)").contains(":\(port)->80/tcp"))
+            #expect(
+                try daemon.ok(client, "ps", "--format", "{{.Ports}}", "--filter", "id=\(id)").contains(
+                    ":\(port)->80/tcp"))
             let address = try daemon.ok(client, "inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", id)
             #expect(address.hasPrefix(try daemon.subnet + "."))
             #expect(try succeed(["curl", "-s", "http://\(address)/"]) == "served")
-            let taken = try daemon.run(client, "run", "-d", "--name", "late-\(client)", "-p", "\(port):80", "busybox", "true")
+            let taken = try daemon.run(
+                client, "run", "-d", "--name", "late-\(client)", "-p", "\(port):80", "busybox", "true")
             #expect(taken.status == 125)
             #expect(taken.err.contains("\(port)"), "\(taken)")
             try daemon.run(client, "rm", "-f", "late-\(client)")
@@ -161,7 +173,8 @@ extension Integration {
                 client, "run", "--name", name, "-m", "16m", "--memory-swap", "16m", "busybox", "sh", "-c",
                 "exec tail -c 200m /dev/zero")
             #expect(result.status == 137, "\(result)")
-            #expect(try daemon.ok(client, "inspect", "-f", "{{.State.OOMKilled}} {{.State.ExitCode}}", name) == "true 137")
+            #expect(
+                try daemon.ok(client, "inspect", "-f", "{{.State.OOMKilled}} {{.State.ExitCode}}", name) == "true 137")
             try daemon.ok(client, "rm", name)
         }
 
@@ -179,7 +192,9 @@ extension Integration {
             #expect(try daemon.run(client, "run", "--rm", "busybox", "/no/such").status == 127)
             #expect(try daemon.run(client, "run", "--rm", "busybox", "/etc/passwd").status == 126)
             #expect(try daemon.run(client, "run", "--rm", "busybox", "/etc").status == 126)
-            #expect(try daemon.run(client, "run", "--rm", "busybox", "sh", "-c", "sh -c 'kill -9 $$'; exit $?").status == 137)
+            #expect(
+                try daemon.run(client, "run", "--rm", "busybox", "sh", "-c", "sh -c 'kill -9 $$'; exit $?").status
+                    == 137)
             #expect(try daemon.run(client, "run", "--rm", "busybox", "sh", "-c", "exit 255").status == 255)
             #expect(try daemon.run(client, "run", "--nosuchflag", "busybox").status == 125)
             #expect(try daemon.run(client, "run", "--pull", "never", "not/here", "true").status == 125)
@@ -217,7 +232,8 @@ extension Integration {
             let scratch = try Scratch("files")
             let variables = try scratch.write("# a comment\nONE=1\nTWO=2 3\n", to: "env")
             let result = try daemon.run(
-                client, "run", "--rm", "--cidfile", "\(scratch.path)/id", "--env-file", variables, "busybox", "sh", "-c",
+                client, "run", "--rm", "--cidfile", "\(scratch.path)/id", "--env-file", variables, "busybox", "sh",
+                "-c",
                 "echo $ONE $TWO")
             #expect(result.out == "1 2 3\n", "\(result)")
             #expect(try Programs.text(scratch.path + "/id").count == 64)
