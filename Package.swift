@@ -169,6 +169,8 @@ let package = Package(
         tests("CgroupsTests", ["Cgroups"]),
         tests("RuntimeTests", ["Runtime", "JSON"]),
         tests("MonitorTests", ["Monitor", "Runtime", "Linux", "CLinux"]),
+        tests("NetlinkTests", ["Netlink", "Linux"]),
+        tests("NetworkingTests", ["Networking", "Netlink", "Linux"]),
         tests("HTTPTests", ["HTTP", "Linux"] + nio),
         tests("CommandLineTests", ["CommandLine", "JSON"]),
     ]

@@ -60,8 +60,8 @@ extension RouteSocket {
         }
     }
 
-    /// Creates a veth in its final state with one request: this end up and a port of `master`, the other one up inside
-    /// `namespace`. Either both exist afterwards or none.
+    /// Creates a veth in place with one request: this end up and a port of `master`, the other one inside `namespace`
+    /// and down, because veth_open refuses an end that has no peer yet (ENOTCONN). Either both exist afterwards or none.
     package func createPeers(
         _ near: Peer, master: Int32, far: Peer, namespace: Int32, mtu: UInt32
     ) throws(NetlinkError) {
@@ -75,7 +75,7 @@ extension RouteSocket {
             information.attribute(Int(IFLA_INFO_KIND), "veth")
             information.nested(Int(IFLA_INFO_DATA)) { data in
                 data.nested(Int(VETH_INFO_PEER)) { peer in
-                    peer.append(header(flags: Self.up, change: Self.up))
+                    peer.append(header())
                     peer.attribute(Int(IFLA_IFNAME), far.name)
                     peer.attribute(Int(IFLA_MTU), mtu)
                     if let address = far.hardwareAddress { peer.attribute(Int(IFLA_ADDRESS), address.bytes) }

@@ -42,16 +42,20 @@ package struct EndpointRequest: Sendable {
     package var containerID: String
     package var networkName: String
     package var hostname: String
+    /// What error texts call it; its short id unless given.
+    package var containerName: String
     /// Empty: made from the IP address.
     package var macAddress: String
     package var ports: [PortRequest]
 
     package init(
-        containerID: String, networkName: String, hostname: String, macAddress: String, ports: [PortRequest]
+        containerID: String, networkName: String, hostname: String, macAddress: String = "", ports: [PortRequest] = [],
+        containerName: String = ""
     ) {
         self.containerID = containerID
         self.networkName = networkName
         self.hostname = hostname
+        self.containerName = containerName.isEmpty ? String(containerID.prefix(12)) : containerName
         self.macAddress = macAddress
         self.ports = ports
     }
@@ -64,6 +68,7 @@ package struct Endpoint: Codable, Sendable, Equatable {
     package let networkID: String
     package let networkName: String
     package let containerID: String
+    package let containerName: String
     package let ipAddress: String
     package let prefixLength: Int
     package let gateway: String

@@ -29,26 +29,26 @@ final class Firewall {
         }
     }
 
-    /// Makes the table from nothing, whatever was in it.
+    /// Writes chains and rules anew, in one transaction. The maps keep what is in them: published ports of running
+    /// containers go on while a new daemon starts, until ``replaceAll(_:)`` sets them right.
     func install(bridge: String, network: IPv4Network, icc: Bool, masquerade: Bool) throws(NetworkError) {
         var commands = """
-            add table ip \(table)
-            delete table ip \(table)
             add table ip \(table)
             add map ip \(table) published { type inet_proto . inet_service : ipv4_addr . inet_service; }
             add map ip \(table) published_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
             add chain ip \(table) publish
+            add chain ip \(table) prerouting { type nat hook prerouting priority dstnat; policy accept; }
+            add chain ip \(table) output { type nat hook output priority -100; policy accept; }
+            add chain ip \(table) postrouting { type nat hook postrouting priority srcnat; policy accept; }
+            add chain ip \(table) guard { type filter hook prerouting priority raw; policy accept; }
+            add chain ip \(table) forward { type filter hook forward priority filter; policy accept; }
+            flush table ip \(table)
             add rule ip \(table) publish dnat ip to ip daddr . meta l4proto . th dport map @published_at
             add rule ip \(table) publish dnat ip to meta l4proto . th dport map @published
-            add chain ip \(table) prerouting { type nat hook prerouting priority dstnat; policy accept; }
             add rule ip \(table) prerouting fib daddr type local jump publish
-            add chain ip \(table) output { type nat hook output priority -100; policy accept; }
             add rule ip \(table) output fib daddr type local jump publish
-            add chain ip \(table) postrouting { type nat hook postrouting priority srcnat; policy accept; }
             add rule ip \(table) postrouting oifname "\(bridge)" ct status dnat ip saddr { 127.0.0.0/8, \(network) } masquerade
-            add chain ip \(table) guard { type filter hook prerouting priority raw; policy accept; }
             add rule ip \(table) guard iifname != "lo" ip daddr 127.0.0.0/8 drop
-            add chain ip \(table) forward { type filter hook forward priority filter; policy accept; }
             add rule ip \(table) forward oifname "\(bridge)" ct state established,related accept
             add rule ip \(table) forward oifname "\(bridge)" ct status dnat accept
             add rule ip \(table) forward iifname != "\(bridge)" oifname "\(bridge)" drop
@@ -65,7 +65,18 @@ final class Firewall {
 
     func publish(_ ports: [PublishedEndpointPort], to address: String) throws(NetworkError) {
         if ports.isEmpty { return }
-        try run(ports.map { "add element ip \(table) \(Self.element($0, address))\n" }.joined())
+        try run(additions(ports, address))
+    }
+
+    /// Publishes the ports of `endpoints` and no others, in one transaction.
+    func replaceAll(_ endpoints: [Endpoint]) throws(NetworkError) {
+        try run(
+            "flush map ip \(table) published\nflush map ip \(table) published_at\n"
+                + endpoints.map { additions($0.ports, $0.ipAddress) }.joined())
+    }
+
+    private func additions(_ ports: [PublishedEndpointPort], _ address: String) -> String {
+        ports.map { "add element ip \(table) \(Self.element($0, address))\n" }.joined()
     }
 
     func withdraw(_ ports: [PublishedEndpointPort], from address: String) throws(NetworkError) {

@@ -14,11 +14,11 @@ package struct NetworkInformation: Sendable {
     package let endpoints: [Endpoint]
 }
 
-/// The networks of this daemon. Its calls run on a queue of its own, one at a time: system calls may block there, and neither
+/// The networks of this daemon. Its calls run on a thread of its own, one at a time: system calls may block there, and neither
 /// libnftables nor a netlink socket may be used by two threads.
 package actor NetworkService {
     private let configuration: NetworkConfiguration
-    nonisolated private let queue = SerialQueue(label: "gantry.network")
+    nonisolated private let queue: NetworkThread
     package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     private var bridge: Bridge?
@@ -35,8 +35,10 @@ package actor NetworkService {
         let isOurs: Bool
     }
 
-    package init(configuration: NetworkConfiguration) {
+    /// `namespace` is where the bridge, the rules and the published ports are to be; nil for the daemon's own.
+    package init(configuration: NetworkConfiguration, namespace: SharedDescriptor? = nil) {
         self.configuration = configuration
+        queue = NetworkThread(namespace: namespace)
     }
 
     // MARK: The bridge
@@ -61,7 +63,14 @@ package actor NetworkService {
                 throw NetworkError.system("bridge \(name) is gone again")
             }
             if configuration.userBridge == nil {
+                for old in try routes.addresses()
+                where old.index == link.index && (old.address != address || old.prefixLength != length) {
+                    try routes.removeAddress(old.address, prefixLength: old.prefixLength, from: name, index: link.index)
+                }
                 try routes.addAddress(address, prefixLength: length, to: name, index: link.index)
+                if link.mtu != UInt32(configuration.mtu) {
+                    try routes.setMTU(UInt32(configuration.mtu), of: name, index: link.index)
+                }
                 try routes.setUp(name, index: link.index)
             }
             try switchOn(name)
@@ -100,7 +109,10 @@ package actor NetworkService {
         if let existing, let found = try routes.addresses().first(where: { $0.index == existing.index }) {
             return (found.address, found.prefixLength)
         }
-        let taken = try routes.routes().map(\.destination).filter { $0.prefixLength > 0 }
+        // A link that is down has addresses and no routes.
+        let taken =
+            try routes.routes().map(\.destination).filter { $0.prefixLength > 0 }
+            + routes.addresses().map { IPv4Network(containing: $0.address, prefixLength: $0.prefixLength) }
         for text in AddressPool.defaults {
             guard let network = IPv4Network(text), !taken.contains(where: { $0.overlaps(network) }) else { continue }
             return (IPv4Address(network.base.value + 1), network.prefixLength)
@@ -143,6 +155,17 @@ package actor NetworkService {
     package func attach(_ request: EndpointRequest) throws(NetworkError) -> Attachment {
         if bridge == nil { try start() }
         guard request.networkName == "bridge", var bridge else { throw .noSuchNetwork(request.networkName) }
+        guard endpoints[request.containerID] == nil else {
+            throw .invalid("container \(request.containerID.prefix(12)) is attached to network bridge already")
+        }
+        if !request.macAddress.isEmpty, HardwareAddress(request.macAddress) == nil {
+            throw .invalid("invalid MAC address: \(request.macAddress)")
+        }
+        if bridge.firewall == nil, let port = request.ports.first {
+            throw .invalid(
+                "port \(port.containerPort) cannot be published: the firewall is switched off; set \"iptables\" to true"
+            )
+        }
         var held: [SharedDescriptor] = []
         var ports: [PublishedEndpointPort] = []
         for port in request.ports {
@@ -157,9 +180,10 @@ package actor NetworkService {
         self.bridge?.pool = bridge.pool
         do {
             let mac = HardwareAddress(request.macAddress) ?? HardwareAddress(for: address)
+            let identifier = Self.randomIdentifier()
             let opened = try NetworkNamespace.open()
             try bridge.routes.createPeers(
-                .init(name: Self.linkName(request.containerID)), master: bridge.index,
+                .init(name: Self.linkName(identifier)), master: bridge.index,
                 far: .init(name: "eth0", hardwareAddress: mac), namespace: opened.namespace.raw,
                 mtu: UInt32(configuration.mtu))
             guard let inside = try opened.routes.link(named: "eth0") else {
@@ -167,11 +191,20 @@ package actor NetworkService {
             }
             try opened.routes.addAddress(
                 address, prefixLength: bridge.pool.network.prefixLength, to: "eth0", index: inside.index)
+            try opened.routes.setUp("eth0", index: inside.index)
             try opened.routes.addDefaultRoute(through: bridge.gateway, index: inside.index)
+            if !configuration.icc {
+                // Without br_netfilter the forward chain never sees what passes within a bridge.
+                let near = Self.linkName(identifier)
+                if let link = try bridge.routes.link(named: near) {
+                    try bridge.routes.isolatePort(near, index: link.index)
+                }
+            }
             try bridge.firewall?.publish(ports, to: address.description)
             let endpoint = Endpoint(
-                id: Self.identifier(request.containerID + address.description), networkID: id(of: "bridge"),
-                networkName: "bridge", containerID: request.containerID, ipAddress: address.description,
+                id: identifier, networkID: id(of: "bridge"),
+                networkName: "bridge", containerID: request.containerID,
+                containerName: request.containerName, ipAddress: address.description,
                 prefixLength: bridge.pool.network.prefixLength, gateway: bridge.gateway.description,
                 macAddress: mac.description, ports: ports)
             endpoints[request.containerID] = endpoint
@@ -196,7 +229,7 @@ package actor NetworkService {
             }
             throw .portTaken(
                 address: address, port: number, transport: transport,
-                holder: owner.map { "container \($0.containerID.prefix(12))" } ?? holder, nextFree: nextFree)
+                holder: owner.map { "container \($0.containerName)" } ?? holder, nextFree: nextFree)
         }
     }
 
@@ -207,12 +240,20 @@ package actor NetworkService {
         if let address = IPv4Address(endpoint.ipAddress) { bridge?.pool.release(address) }
     }
 
-    /// After a daemon's restart: these live on with what they have.
+    /// After a daemon's restart: these live on with what they have. Ports and links that nobody of them owns are removed.
     package func adopt(_ live: [Endpoint]) throws(NetworkError) {
         for endpoint in live {
             endpoints[endpoint.containerID] = endpoint
             if let address = IPv4Address(endpoint.ipAddress) { bridge?.pool.claim(address) }
-            try bridge?.firewall?.publish(endpoint.ports, to: endpoint.ipAddress)
+        }
+        guard let bridge else { return }
+        try bridge.firewall?.replaceAll(Array(endpoints.values))
+        let names = Set(endpoints.values.map { Self.linkName($0.id) })
+        guard let links = try? bridge.routes.links() else { return }
+        for link in links where link.master == bridge.index && Self.isLinkName(link.name) && !names.contains(link.name)
+        {
+            // It may be going by itself in this moment.
+            try? bridge.routes.delete(link.name, index: link.index)
         }
     }
 
@@ -256,15 +297,30 @@ package actor NetworkService {
         Self.identifier(configuration.instance + "/" + name)
     }
 
-    private static func linkName(_ container: String) -> String { "gv" + container.prefix(12) }
+    /// Made of the endpoint's id, not the container's: the link of a container's last run may still be there.
+    private static func linkName(_ endpoint: String) -> String { "gv" + endpoint.prefix(12) }
+
+    private static func randomIdentifier() -> String {
+        var source = SystemRandomNumberGenerator()
+        return (0..<4).map { _ in hexadecimal(source.next()) }.joined()
+    }
+
+    private static func hexadecimal(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// Whether a name is one that ``linkName(_:)`` gives.
+    private static func isLinkName(_ name: String) -> Bool {
+        name.utf8.count == 14 && name.hasPrefix("gv") && name.dropFirst(2).allSatisfy(\.isHexDigit)
+    }
 
     /// 64 hexadecimal digits that depend on `text` only (FNV-1a, four times with different seeds).
     private static func identifier(_ text: String) -> String {
         (0..<4).map { seed in
             var hash: UInt64 = 0xcbf2_9ce4_8422_2325 &+ UInt64(seed) &* 0x9e37_79b9_7f4a_7c15
             for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-            let digits = String(hash, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
+            return hexadecimal(hash)
         }.joined()
     }
 }

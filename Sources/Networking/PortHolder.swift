@@ -5,8 +5,10 @@ internal import Linux
 enum PortHolder {
     /// `nginx (pid 812)`, or what can be said when the process is out of sight.
     static func describe(_ port: UInt16, _ transport: Transport) -> String {
-        let files = transport == .udp ? ["/proc/net/udp", "/proc/net/udp6"] : ["/proc/net/tcp", "/proc/net/tcp6"]
-        let inodes = Set(files.flatMap { Self.inodes(of: port, in: $0, listeners: transport == .tcp) })
+        // The thread's namespace, which may be another than the process's (/proc/net).
+        let files = transport == .udp ? ["udp", "udp6"] : ["tcp", "tcp6"]
+        let inodes = Set(
+            files.flatMap { Self.inodes(of: port, in: "/proc/thread-self/net/\($0)", listeners: transport == .tcp) })
         if inodes.isEmpty { return "another process" }
         for pid in numbers(in: "/proc") where ownsOne(of: inodes, pid) {
             let name = String(decoding: read("/proc/\(pid)/comm"), as: UTF8.self).filter { $0 != "\n" }
