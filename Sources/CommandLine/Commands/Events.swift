@@ -34,7 +34,12 @@ enum Events {
         while let piece = try connection.readPiece() {
             for event in try documents.feed(piece) {
                 if let template {
-                    try Output.line(template.render(Template.Data(root: event), complaint: "template: "))
+                    let data = Template.Data(root: event, typeName: "*events.Message")
+                    do throws(CommandError) {
+                        try Output.line(template.render(data, complaint: "Error parsing format: template: "))
+                    } catch {
+                        throw CommandError(error.message, status: 64)
+                    }
                 } else {
                     try Output.line(line(event))
                 }

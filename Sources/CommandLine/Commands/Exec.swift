@@ -45,7 +45,7 @@ enum Exec {
             throw CommandError(error.message, status: error.httpStatus == nil ? 1 : startStatus(error.message))
         }
         if try attachment.run(signals: signals) == .detached {
-            throw CommandError("exec attach failed: read escape sequence")
+            throw CommandError("read escape sequence")
         }
         let state = try client.get("/exec/\(id)/json")
         return Int32(truncatingIfNeeded: state["ExitCode"]?.intValue ?? 0)

@@ -26,6 +26,11 @@ enum DocumentFields {
         return optional.contains(name) ? .null : nil
     }
 
+    /// Whether the member of that name is a map of texts with keys of any kind.
+    static func texts(_ name: String) -> Bool {
+        ["Labels", "Attributes", "Options", "Sysctls", "Annotations", "DriverOpts", "Tmpfs"].contains(name)
+    }
+
     private static let topTexts: Set<String> = ["Parent", "Comment", "Author", "Variant", "Platform"]
 
     private static let texts: Set<String> = ["StopSignal", "Domainname", "MacAddress", "Driver", "Propagation", "Name"]

@@ -208,11 +208,14 @@ struct TemplateEvaluation {
         _ fields: [String], _ start: JSON?, _ operand: TemplateOperand
     ) throws(TemplateError) -> JSON? {
         var value = start
-        for name in fields {
+        for (position, name) in fields.enumerated() {
             switch value {
             case .object(let object)?:
                 if let found = object[name] ?? DocumentFields.alias[name].flatMap({ object[$0] }) {
                     value = found
+                } else if position > 0, DocumentFields.texts(fields[position - 1]) {
+                    // Go's map[string]string: not there is no error, and no text either.
+                    value = nil
                 } else if data.typeName == nil,
                     let zero = DocumentFields.missing(name, atTop: object["Id"] != nil && object["Created"] != nil)
                 {
