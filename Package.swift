@@ -153,7 +153,7 @@ let package = Package(
 
         // Programs
         program("gantry", ["CommandLine"], staticExecutable),
-        program("gantry-runtime", ["Monitor", "Runtime", "Linux"], staticExecutable),
+        program("gantry-runtime", ["Monitor", "Runtime", "Cgroups", "JSON", "Linux", "CLinux"], staticExecutable),
         program(
             "gantryd",
             [

@@ -369,6 +369,7 @@ package final class MonitorLoop {
         if received > 0, let message = try? StatusMessage(decoding: Array(bytes[..<received])) {
             switch message {
             case .failure(let failure): session.failure = failure
+            case .ready: break
             case .terminal:
                 guard count == 1 else { return }
                 unblock(descriptors[0])

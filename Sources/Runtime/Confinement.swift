@@ -6,6 +6,8 @@ internal import Linux
 /// describes, and executes it. The same way for a first process and for an exec.
 struct Confinement {
     let process: ProcessSpec
+    /// A FIFO that is read before the program is executed; -1 for none.
+    var gate: Int32 = -1
 
     /// Returns only by throwing.
     func execute() throws(LaunchFailure) -> Never {
@@ -23,8 +25,19 @@ struct Confinement {
         if !isInside { _ = try enterDirectory(mayRetry: false) }
         let program = try CommandSearch.find(process.args.first ?? "", env: env)
         umask(mode_t(process.umask & 0o777))
+        waitAtGate()
         try confine()
         try run(program, env)
+    }
+
+    /// Between OCI's `create` and `start`.
+    private func waitAtGate() {
+        guard gate >= 0 else { return }
+        StatusMessage.ready.send(on: 3)
+        // Whoever created the container is gone when it starts: failures go to standard error.
+        close(3)
+        var byte: UInt8 = 0
+        while read(gate, &byte, 1) < 0 && errno == EINTR {}
     }
 
     private func resolveUser() throws(LaunchFailure) -> UserDatabase.User {

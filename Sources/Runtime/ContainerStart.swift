@@ -16,7 +16,7 @@ package enum ContainerStart {
     /// `root` is a mount's descriptor. `status` is the child's end of the status socket. Descriptors of the parent
     /// stay the parent's.
     package static func clone(
-        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32
+        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32 = -1
     ) throws(LaunchFailure) -> ClonedProcess {
         guard spec.namespaces.mount == .new else {
             throw LaunchFailure("a container needs a mount namespace of its own")
@@ -40,7 +40,7 @@ package enum ContainerStart {
         let pid = try step("clone the container's process", linux_clone(flags, &pidfd, cgroup))
         guard pid == 0 else { return ClonedProcess(pid: pid, pidfd: pidfd) }
         do throws(LaunchFailure) {
-            try setUp(spec, root: root, streams: streams, status: status)
+            try setUp(spec, root: root, streams: streams, status: status, gate: gate)
         } catch {
             StatusMessage.failure(error).send(on: status)
         }
@@ -64,7 +64,7 @@ package enum ContainerStart {
     }
 
     private static func setUp(
-        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32
+        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32
     ) throws(LaunchFailure) -> Never {
         // Nobody in the container may open this process's executable or descriptors (CVE-2019-5736).
         try step("become undumpable", linux_set_dumpable(0))
@@ -89,25 +89,35 @@ package enum ContainerStart {
             try libraryStep("set domain name", setdomainname(spec.domainname, spec.domainname.utf8.count))
         }
         // From here on only the standard streams and the status socket are open (CVE-2024-21626).
-        try keepOnly(status)
-        finish(spec.process)
+        try keepOnly(status, gate: gate)
+        finish(spec.process, gate: gate >= 0 ? 4 : -1)
     }
 
     /// Closes everything but 0 to 2 and the status socket, which becomes descriptor 3 and closes on exec.
-    static func keepOnly(_ status: Int32) throws(LaunchFailure) {
+    static func keepOnly(_ status: Int32, gate: Int32 = -1) throws(LaunchFailure) {
+        // The gate first, away from 3, where the status socket goes.
+        let high = gate >= 0 ? try libraryStep("move the gate", fcntl(gate, F_DUPFD_CLOEXEC, 10)) : -1
         if status != 3 { try libraryStep("move the status socket", dup2(status, 3)) }
         try libraryStep("close the status socket on exec", fcntl(3, F_SETFD, FD_CLOEXEC))
-        try step("close descriptors", linux_close_from(4))
+        if high >= 0 {
+            try libraryStep("move the gate", dup2(high, 4))
+            try libraryStep("close the gate on exec", fcntl(4, F_SETFD, FD_CLOEXEC))
+        }
+        try step("close descriptors", linux_close_from(high >= 0 ? 5 : 4))
     }
 
     /// The last part, with the status socket on descriptor 3.
-    static func finish(_ process: ProcessSpec) -> Never {
+    static func finish(_ process: ProcessSpec, gate: Int32 = -1) -> Never {
         do throws(LaunchFailure) {
-            try Confinement(process: process).execute()
+            try Confinement(process: process, gate: gate).execute()
         } catch {
             StatusMessage.failure(error).send(on: 3)
+            if gate >= 0 {
+                let text = Array((error.message + "\n").utf8)
+                _ = write(2, text, text.count)
+            }
+            _exit(error.exitCode)
         }
-        _exit(Int32(255))
     }
 
     private static func setScore(_ score: Int32) throws(LaunchFailure) {
@@ -162,6 +172,10 @@ package enum ContainerStart {
 
     private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {
         let kind = Int32(truncatingIfNeeded: linux_CLONE_NEWNET)
+        if spec.waitsForHooks {
+            var byte: UInt8 = 0
+            guard recv(status, &byte, 1, 0) == 1 else { throw LaunchFailure("a hook failed") }
+        }
         if spec.networkComes {
             var byte: UInt8 = 0
             var handle: Int32 = -1

@@ -53,6 +53,8 @@ package struct LaunchSpec: Equatable, Sendable {
     package var cgroups: [CgroupJoin] = []
     /// The network namespace arrives later, in a `network` message.
     package var networkComes = false
+    /// Wait for a byte on the status socket while the OCI hooks run. Stays in this process: it is not encoded.
+    package var waitsForHooks = false
 
     package init() {}
 

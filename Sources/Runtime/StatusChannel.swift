@@ -7,6 +7,8 @@ package enum StatusMessage: Equatable, Sendable {
     case failure(LaunchFailure)
     /// The terminal's controlling side came with it.
     case terminal
+    /// Everything is set up; the process waits at its gate.
+    case ready
 
     package func encoded() -> [UInt8] {
         var writer = BinaryWriter()
@@ -16,6 +18,7 @@ package enum StatusMessage: Equatable, Sendable {
             writer.put(failure.exitCode)
             writer.put(String(decoding: failure.message.utf8.prefix(4096), as: UTF8.self))
         case .terminal: writer.put(UInt8(2))
+        case .ready: writer.put(UInt8(3))
         }
         return writer.bytes
     }
@@ -25,6 +28,7 @@ package enum StatusMessage: Equatable, Sendable {
         switch try reader.integer(UInt8.self) {
         case 1: self = .failure(LaunchFailure(exitCode: try reader.integer(), try reader.string()))
         case 2: self = .terminal
+        case 3: self = .ready
         default: throw LaunchFailure("the starting process sent an unknown message")
         }
     }

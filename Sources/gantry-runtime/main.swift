@@ -1,14 +1,10 @@
 internal import Glibc
 internal import Monitor
 
+// One executable, two faces: what stands beside a container, and an OCI runtime for everybody else.
 let arguments = CommandLine.arguments
-let name = arguments.first.map { $0.split(separator: "/").last ?? "" } ?? ""
-if name == "gantry-monitor" {
+let face = arguments.first?.split(separator: "/").last ?? ""
+if face == "gantry-monitor" {
     exit(MonitorProgram.run(Array(arguments.dropFirst())))
 }
-if arguments.count > 1 && arguments[1] == "monitor" {
-    exit(MonitorProgram.run(Array(arguments.dropFirst(2))))
-}
-let text = Array("gantry-runtime: unknown command\n".utf8)
-_ = write(2, text, text.count)
-exit(1)
+exit(RuntimeProgram.run(Array(arguments.dropFirst())))

@@ -190,7 +190,7 @@ struct LifecycleTests {
         // The text is shared by all monitors; what one more costs is what it wrote.
         var kilobytes = 0
         for line in sandbox.text("/proc/\(pid)/smaps_rollup").split(separator: "\n")
-        where line.hasPrefix("Private_Dirty") {
+        where line.hasPrefix("Anonymous:") {
             kilobytes += Int(line.split(separator: " ")[1]) ?? 0
         }
         print("private memory of an idle monitor: \(kilobytes) kB")
