@@ -99,15 +99,21 @@ extension RouteSocket {
         try request(message, "set mtu of link", name)
     }
 
-    /// Lets a bridge port speak to the bridge only, never to other isolated ports (kernel 4.18).
-    package func isolatePort(_ name: String, index: Int32) throws(NetlinkError) {
+    /// Sets a bridge port by name. A `hairpin` port may get back what came from it: without that a container cannot reach
+    /// its own published port where br_netfilter is loaded, which passes redirected frames on within the bridge.
+    /// An `isolated` one speaks to the bridge only, never to other isolated ports (kernel 4.18).
+    package func setPort(_ name: String, hairpin: Bool, isolated: Bool) throws(NetlinkError) {
         var message = Message(Int(RTM_NEWLINK), flags: 0)
-        message.append(header(index: index))
+        message.append(header())
+        message.attribute(Int(IFLA_IFNAME), name)
         message.nested(Int(IFLA_LINKINFO)) { information in
             information.attribute(Int(IFLA_INFO_SLAVE_KIND), "bridge")
-            information.nested(Int(IFLA_INFO_SLAVE_DATA)) { $0.attribute(Int(IFLA_BRPORT_ISOLATED), byte: 1) }
+            information.nested(Int(IFLA_INFO_SLAVE_DATA)) { data in
+                data.attribute(Int(IFLA_BRPORT_MODE), byte: hairpin ? 1 : 0)
+                data.attribute(Int(IFLA_BRPORT_ISOLATED), byte: isolated ? 1 : 0)
+            }
         }
-        try request(message, "isolate port", name)
+        try request(message, "set bridge port", name)
     }
 
     /// Slow (15 to 60 ms): only for what a crash left behind, and for bridges.

@@ -193,12 +193,10 @@ package actor NetworkService {
                 address, prefixLength: bridge.pool.network.prefixLength, to: "eth0", index: inside.index)
             try opened.routes.setUp("eth0", index: inside.index)
             try opened.routes.addDefaultRoute(through: bridge.gateway, index: inside.index)
-            if !configuration.icc {
-                // Without br_netfilter the forward chain never sees what passes within a bridge.
-                let near = Self.linkName(identifier)
-                if let link = try bridge.routes.link(named: near) {
-                    try bridge.routes.isolatePort(near, index: link.index)
-                }
+            if !configuration.icc || !ports.isEmpty {
+                // Isolated: without br_netfilter the forward chain never sees what passes within a bridge.
+                try bridge.routes.setPort(
+                    Self.linkName(identifier), hairpin: !ports.isEmpty, isolated: !configuration.icc)
             }
             try bridge.firewall?.publish(ports, to: address.description)
             let endpoint = Endpoint(

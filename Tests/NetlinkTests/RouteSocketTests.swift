@@ -35,7 +35,7 @@ import Testing
         #expect(near.hardwareAddress != nil)
         let far = try #require(try inside.routes.link(named: "eth0"))
         #expect(!far.isUp && far.mtu == 1400 && far.hardwareAddress == mac)
-        try host.routes.isolatePort("veth1", index: near.index)
+        try host.routes.setPort("veth1", hairpin: true, isolated: true)
 
         let address = try #require(IPv4Address("10.9.0.2"))
         try inside.routes.addAddress(address, prefixLength: 24, to: "eth0", index: far.index)

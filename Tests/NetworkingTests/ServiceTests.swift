@@ -61,7 +61,7 @@ func serving(
 }
 
 func fetch(_ url: String, from namespace: SharedDescriptor) throws -> String {
-    try run(in: namespace, "curl -s -m 3 \(url) || echo failed")
+    try run(in: namespace, "curl -s -m 2 \(url) || echo failed")
         .trimming
 }
 
