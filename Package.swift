@@ -171,6 +171,7 @@ let package = Package(
         tests("MonitorTests", ["Monitor", "Runtime", "Linux", "CLinux"]),
         tests("NetlinkTests", ["Netlink", "Linux"]),
         tests("NetworkingTests", ["Networking", "Netlink", "Linux"]),
+        tests("APIServerTests", ["APIServer", "HTTP", "Engine", "Images", "Networking", "OCI", "Linux"]),
         tests("HTTPTests", ["HTTP", "Linux"] + nio),
         tests("CommandLineTests", ["CommandLine", "JSON"]),
     ]

@@ -6,7 +6,7 @@ internal import Networking
 
 extension APIError {
     /// The status code and text for whatever a room threw. Nothing else in the house knows status codes.
-    init(_ error: any Error) {
+    package init(_ error: any Error) {
         switch error {
         case let error as APIError: self = error
         case let error as EngineError: self = APIError(error)

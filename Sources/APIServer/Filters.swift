@@ -1,8 +1,8 @@
 internal import JSON
 
 /// The `filters` parameter: `{"label":["a=b"]}`, or with old clients `{"label":{"a=b":true}}`.
-enum Filters {
-    static func parse(_ text: String?) throws(APIError) -> [String: [String]] {
+package enum Filters {
+    package static func parse(_ text: String?) throws(APIError) -> [String: [String]] {
         guard let text else { return [:] }
         let json: JSON
         do {

@@ -3,7 +3,7 @@ internal import Engine
 internal import HTTP
 internal import Images
 internal import JSON
-internal import OCI
+package import OCI
 
 /// Images: listed, described, named, taken away.
 struct ImageRoutes: Sendable {
@@ -128,9 +128,9 @@ struct ImageRoutes: Sendable {
 }
 
 /// A name that comes in two parameters: `repo` and `tag`, where the tag may be a digest.
-enum ImageName {
+package enum ImageName {
     /// Nil when there is no name.
-    static func reference(_ repository: String?, _ tag: String?) throws(APIError) -> Reference? {
+    package static func reference(_ repository: String?, _ tag: String?) throws(APIError) -> Reference? {
         guard let repository else { return nil }
         do {
             guard let tag else { return try Reference(repository) }

@@ -1,17 +1,17 @@
 /// What to do for one method and shape of path.
-struct Route: Sendable {
+package struct Route: Sendable {
     /// `{name}` stands for one part of the path, `{name...}` for one or more.
-    enum Part: Sendable, Equatable {
+    package enum Part: Sendable, Equatable {
         case word(String)
         case one(String)
         case some(String)
     }
 
-    let method: String
+    package let method: String
     let parts: [Part]
     let action: @Sendable (Call) async throws -> Void
 
-    init(_ method: String, _ template: String, _ action: @escaping @Sendable (Call) async throws -> Void) {
+    package init(_ method: String, _ template: String, _ action: @escaping @Sendable (Call) async throws -> Void) {
         self.method = method
         self.action = action
         parts = template.split(separator: "/").map { piece in
@@ -46,17 +46,17 @@ struct Route: Sendable {
 }
 
 /// Finds the route of a path; the first that fits wins.
-struct Router: Sendable {
+package struct Router: Sendable {
     private var routes: [String: [Route]] = [:]
 
-    init(_ routes: [Route]) {
+    package init(_ routes: [Route]) {
         for route in routes {
             guard case .word(let first)? = route.parts.first else { continue }
             self.routes["\(route.method) \(first)", default: []].append(route)
         }
     }
 
-    func find(_ method: String, _ path: String) -> (route: Route, parameters: [String: String])? {
+    package func find(_ method: String, _ path: String) -> (route: Route, parameters: [String: String])? {
         let parts = path.split(separator: "/")
         guard let first = parts.first, let candidates = routes["\(method) \(first)"] else { return nil }
         for route in candidates {

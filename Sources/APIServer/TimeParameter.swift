@@ -1,9 +1,9 @@
 internal import Glibc
 
 /// `since` and `until`: seconds since 1970, with a fraction of up to nine digits.
-enum TimeParameter {
+package enum TimeParameter {
     /// Nanoseconds since 1970; nil when the parameter is absent or 0.
-    static func nanoseconds(_ text: String?) throws(APIError) -> Int64? {
+    package static func nanoseconds(_ text: String?) throws(APIError) -> Int64? {
         guard let text, text != "0" else { return nil }
         let pieces = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         let (high, overflow) = (Int64(pieces[0]) ?? .min).multipliedReportingOverflow(by: 1_000_000_000)
