@@ -1,4 +1,6 @@
 import APIServer
+import HTTP
+import OCI
 import Testing
 
 @Suite struct ParameterTests {
