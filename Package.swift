@@ -157,7 +157,7 @@ let package = Package(
         program(
             "gantryd",
             [
-                "APIServer", "Engine", "Images", "Networking", "Store", "Linux", "DockerAPI", "JSON",
+                "APIServer", "HTTP", "Engine", "Images", "Networking", "Store", "Linux", "CLinux", "DockerAPI", "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ] + nio, staticLibraries),

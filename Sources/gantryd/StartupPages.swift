@@ -15,5 +15,6 @@ enum StartupPages {
             guard ends.count == 2, let start = UnsafeMutableRawPointer(bitPattern: ends[0]) else { continue }
             madvise(start, Int(ends[1] - ends[0]), MADV_DONTNEED)
         }
+        malloc_trim(0)
     }
 }

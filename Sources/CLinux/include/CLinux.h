@@ -12,6 +12,7 @@
 #include "background.h"
 #include "filters.h"
 #include "filesystem.h"
+#include "heap.h"
 #include "messages.h"
 #include "netns.h"
 #include "mounts.h"

@@ -1,0 +1,9 @@
+#include "CLinux.h"
+
+#include <malloc.h>
+
+void linux_malloc_trim(size_t keep) {
+#ifdef __GLIBC__
+    malloc_trim(keep);
+#endif
+}

@@ -1,0 +1,7 @@
+#ifndef GANTRY_HEAP_H
+#define GANTRY_HEAP_H
+
+/// malloc_trim(3): gives free heap pages back, keeping `keep` bytes at the top.
+void linux_malloc_trim(size_t keep);
+
+#endif
