@@ -5,11 +5,13 @@ import CommandLine
 
 @Suite("What people read")
 struct FormatTests {
-    @Test(arguments: [
+    private static let spansCases: [(Double, String)] = [
         (0.4, "Less than a second"), (1, "1 second"), (59, "59 seconds"), (60, "About a minute"), (150, "2 minutes"),
         (3600, "About an hour"), (3600 * 47, "47 hours"), (3600 * 49, "2 days"), (86400 * 15, "2 weeks"),
         (86400 * 70, "2 months"), (86400 * 800, "2 years"),
-    ]) func spans(_ seconds: Double, _ words: String) {
+    ]
+
+    @Test(arguments: spansCases) func spans(_ seconds: Double, _ words: String) {
         #expect(Units.span(seconds) == words)
     }
 

@@ -40,7 +40,7 @@ struct GrammarTests {
         #expect(parsed.arguments == ["web", "--name"])
     }
 
-    @Test(arguments: [
+    private static let refusalsCases: [([String], String)] = [
         (["--foo"], "unknown flag: --foo"), (["-y"], "unknown shorthand flag: 'y' in -y"),
         (["-iy"], "unknown shorthand flag: 'y' in -iy"), (["--name"], "flag needs an argument: --name"),
         (["-p"], "flag needs an argument: 'p' in -p"),
@@ -49,7 +49,9 @@ struct GrammarTests {
             ["-c", "x"],
             "invalid argument \"x\" for \"-c, --cpu-shares\" flag: strconv.ParseInt: parsing \"x\": invalid syntax"
         ),
-    ]) func refusals(_ words: [String], _ message: String) {
+    ]
+
+    @Test(arguments: refusalsCases) func refusals(_ words: [String], _ message: String) {
         #expect(throws: CommandError(message, status: 125)) {
             try ParsedFlags(words, flags: flags, interspersed: false)
         }

@@ -22,11 +22,13 @@ struct OptionTests {
         #expect(try bindings("target=80,published=8080,protocol=udp") == ["80/udp": ["|8080"]])
     }
 
-    @Test(arguments: [
+    private static let refusedPortsCases: [(String, String)] = [
         ("1:2:3:4", "invalid IP address: 1:2"), ("x", "invalid containerPort: x"), ("x:80", "invalid hostPort: x"),
         ("80/foo", "invalid proto: foo"),
         ("1-3:80-81", "invalid ranges specified for container and host Ports: 80-81 and 1-3"),
-    ]) func refusedPorts(_ word: String, _ message: String) {
+    ]
+
+    @Test(arguments: refusedPortsCases) func refusedPorts(_ word: String, _ message: String) {
         #expect(throws: CommandError(message)) { try bindings(word) }
     }
 

@@ -4,4 +4,9 @@ package struct TemplateError: Error, Equatable {
     package var message: String
     /// Whether the text is at fault, not the data.
     package var isSyntax: Bool
+
+    package init(message: String, isSyntax: Bool) {
+        self.message = message
+        self.isSyntax = isSyntax
+    }
 }
