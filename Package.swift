@@ -168,7 +168,7 @@ let package = Package(
         tests("JSONTests", ["JSON"]),
         tests("CgroupsTests", ["Cgroups"]),
         tests("RuntimeTests", ["Runtime", "JSON"]),
-        tests("MonitorTests", ["Monitor", "Runtime", "Linux", "CLinux"]),
+        tests("MonitorTests", ["Monitor", "Runtime", "Cgroups", "Linux", "CLinux"]),
         tests("NetlinkTests", ["Netlink", "Linux"]),
         tests("NetworkingTests", ["Networking", "Netlink", "Linux"]),
         tests("APIServerTests", ["APIServer", "HTTP", "Engine", "Images", "Networking", "OCI", "Linux"]),

@@ -112,6 +112,11 @@ int linux_openat2(int directory, const char *path, uint64_t flags, uint64_t mode
     return answer(result);
 }
 
+int linux_exchange(int directory, const char *first, const char *second)
+{
+    return answer(syscall(SYS_renameat2, directory, first, directory, second, 2 /* RENAME_EXCHANGE */));
+}
+
 int64_t linux_filesystem_magic(int descriptor)
 {
     struct statfs information;

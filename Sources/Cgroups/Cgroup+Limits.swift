@@ -75,7 +75,7 @@ extension Cgroup {
     private func applyUnified(_ limits: CgroupLimits, isNew: Bool) throws(CgroupError) {
         guard let path = unifiedPath else { return }
         let memory = limits.memory ?? 0
-        if memory > 0 { try ControlFile.put(String(memory), "memory.max", in: path) }
+        if memory > 0 { try Self.putKnown(String(memory), "memory.max", in: path) }
         if let swap = limits.memorySwap, swap != 0, ControlFile.exists(path + "/memory.swap.max") {
             // Version 2 counts swap alone.
             guard swap == -1 || swap >= memory else {
@@ -83,19 +83,19 @@ extension Cgroup {
             }
             try ControlFile.put(swap == -1 ? "max" : String(swap - memory), "memory.swap.max", in: path)
         }
-        if let low = limits.memoryReservation, low > 0 { try ControlFile.put(String(low), "memory.low", in: path) }
+        if let low = limits.memoryReservation, low > 0 { try Self.putKnown(String(low), "memory.low", in: path) }
         if let shares = limits.cpuShares, shares > 0 {
-            try ControlFile.put(String(Self.weight(shares: shares)), "cpu.weight", in: path)
+            try Self.putKnown(String(Self.weight(shares: shares)), "cpu.weight", in: path)
         }
         if limits.cpuQuota ?? 0 != 0 || limits.cpuPeriod ?? 0 != 0 {
             let quota = limits.cpuQuota ?? 0
             let period = limits.cpuPeriod ?? 0
             let text = quota > 0 ? String(quota) : "max"
-            try ControlFile.put("\(text) \(period > 0 ? period : 100_000)", "cpu.max", in: path)
+            try Self.putKnown("\(text) \(period > 0 ? period : 100_000)", "cpu.max", in: path)
         }
-        if let cpus = limits.cpusetCpus, !cpus.isEmpty { try ControlFile.put(cpus, "cpuset.cpus", in: path) }
-        if let mems = limits.cpusetMems, !mems.isEmpty { try ControlFile.put(mems, "cpuset.mems", in: path) }
-        if let pids = limits.pids { try ControlFile.put(pids > 0 ? String(pids) : "max", "pids.max", in: path) }
+        if let cpus = limits.cpusetCpus, !cpus.isEmpty { try Self.putKnown(cpus, "cpuset.cpus", in: path) }
+        if let mems = limits.cpusetMems, !mems.isEmpty { try Self.putKnown(mems, "cpuset.mems", in: path) }
+        if let pids = limits.pids { try Self.putKnown(pids > 0 ? String(pids) : "max", "pids.max", in: path) }
         if let weight = limits.blkioWeight, weight > 0, ControlFile.exists(path + "/io.weight") {
             // 10…1000 to 1…10000.
             try ControlFile.put("default \(1 + (UInt64(weight) - 10) * 9999 / 990)", "io.weight", in: path)
@@ -109,6 +109,11 @@ extension Cgroup {
             try ControlFile.put(value, name, in: path)
         }
         if isNew, let rules = limits.devices { try DeviceProgram.attach(rules, to: path) }
+    }
+
+    /// A controller that is not there limits nothing, in either version: ``CgroupHierarchy/controllers`` tells before.
+    private static func putKnown(_ value: String, _ name: String, in path: String) throws(CgroupError) {
+        if ControlFile.exists(path + "/" + name) { try ControlFile.put(value, name, in: path) }
     }
 
     /// Shares (2…262144, usual 1024) as a weight of version 2 (1…10000), by the usual linear rule.

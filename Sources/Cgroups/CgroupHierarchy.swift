@@ -82,6 +82,15 @@ package struct CgroupHierarchy: Equatable, Sendable {
         return String(decoding: result, as: UTF8.self)
     }
 
+    /// The controllers that can limit something here: a limit of any other is not set, and a warning is due.
+    package var controllers: Set<String> {
+        var result = Set(mounts.flatMap(\.controllers))
+        if mode == .v2, let unified, let text = ControlFile.read(unified + "/cgroup.controllers") {
+            result.formUnion(text.split(whereSeparator: { $0 == " " || $0 == "\n" }).map { String($0) })
+        }
+        return result
+    }
+
     /// The version 1 mount of a controller.
     package func mount(of controller: String) -> Mount? { mounts.first { $0.controllers.contains(controller) } }
 }

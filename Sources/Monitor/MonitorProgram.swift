@@ -13,6 +13,8 @@ package enum MonitorProgram {
         _ = fcntl(3, F_SETFD, FD_CLOEXEC)
         _ = linux_close_from(4)
         umask(0o077)
+        // Wherever the daemon was started: nothing may stay in use for it.
+        _ = chdir("/")
         MonitorLoop(control: 3, runDirectory: directory).run()
         return 0
     }

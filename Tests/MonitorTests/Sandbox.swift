@@ -102,7 +102,9 @@ final class Sandbox: Sendable {
         container.stream.send(input)
         container.stream.endInput()
         let output = container.stream.readAll()
-        return container.outcome(output)
+        let outcome = container.outcome(output)
+        _ = container.events.closed()
+        return outcome
     }
 
     /// Starts with everything attached.

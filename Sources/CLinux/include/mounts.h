@@ -35,6 +35,8 @@ int linux_pivot_root(const char *new_root, const char *put_old);
 int linux_umount(const char *target, int flags);
 /// openat2(2) with O_CLOEXEC added to `flags`.
 int linux_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+/// renameat2(2) RENAME_EXCHANGE of two names in one directory.
+int linux_exchange(int directory, const char *first, const char *second);
 /// The f_type of the file system a descriptor is on (fstatfs(2)), or -errno.
 int64_t linux_filesystem_magic(int descriptor);
 /// The unique identity of the mount a descriptor is on (statx(2) STATX_MNT_ID), or -errno.
