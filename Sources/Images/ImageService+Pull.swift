@@ -56,6 +56,13 @@ extension ImageService {
                     + "\(configuration.diffIDs.count) in its configuration")
         }
 
+        let actual = configuration.platform
+        if isChosen, platform.rank(of: actual) == nil {
+            throw .notFound(
+                "image with reference \(reference.familiar) was found but does not match the specified platform: "
+                    + "wanted \(platform), actual: \(actual)")
+        }
+
         let id = manifest.configuration.digest
         let manifestDigest = ContentHash.digest(of: manifest.raw)
         let wasKnown = table.withLock { table in
@@ -128,13 +135,18 @@ extension ImageService {
         _ progress: @escaping @Sendable (PullProgress) -> Void
     ) async throws(ImageError) {
         let pairs = Array(zip(manifest.layers, configuration.diffIDs))
-        for (packed, layer) in pairs where !(layers.contains(layer) && blobs.contains(packed.digest)) {
+        // The same image may have been pulled with its layers packed in another way.
+        let isKnown = table.withLock { $0.images[manifest.configuration.digest] != nil }
+        let isHere = { (packed: ContentDescriptor, layer: LayerID) in
+            self.layers.contains(layer) && (isKnown || self.blobs.contains(packed.digest))
+        }
+        for (packed, layer) in pairs where !isHere(packed, layer) {
             progress(PullProgress(id: packed.digest.short, status: "Pulling fs layer"))
         }
         let failure = await withTaskGroup(of: ImageError?.self) { group -> ImageError? in
             var started: Set<Digest> = []
             for (packed, layer) in pairs {
-                if layers.contains(layer), blobs.contains(packed.digest) {
+                if isHere(packed, layer) {
                     progress(PullProgress(id: packed.digest.short, status: "Already exists"))
                     continue
                 }

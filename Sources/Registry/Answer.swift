@@ -96,7 +96,13 @@ struct Answer: Sendable {
             default: return .broken("\(asked): \(error.shortDescription)")
             }
         }
-        if error is IOError { return .broken("\(asked): \(reason(error))") }
+        if error is IOError {
+            let reason = reason(error)
+            // A single address is reported bare.
+            guard reason.hasPrefix("connect:") else { return .broken("\(asked): \(reason)") }
+            let host = address.host.contains(":") ? "[\(address.host)]" : address.host
+            return .unreachable("\(asked): dial tcp \(host):\(address.port): \(reason)")
+        }
         return .unreachable("\(asked): \(error)")
     }
 
