@@ -166,6 +166,10 @@ let package = Package(
         // IntegrationTests drive the built programs from outside and depend on none of the rooms.
         tests("IntegrationTests", [], exclude: ["Fixtures"]),
         tests("JSONTests", ["JSON"]),
+        tests("OCITests", ["OCI"]),
+        tests("StoreTests", ["Store", "OCI", .product(name: "GRDB", package: "GRDB.swift")]),
+        tests("LayersTests", ["Layers", "Store", "OCI", "Linux"]),
+        tests("ImagesTests", ["Images", "Layers", "Registry", "Store", "OCI"], exclude: ["unruly-registry.py"]),
         tests("CgroupsTests", ["Cgroups"]),
         tests("RuntimeTests", ["Runtime", "JSON"]),
         tests("MonitorTests", ["Monitor", "Runtime", "Cgroups", "Linux", "CLinux"]),

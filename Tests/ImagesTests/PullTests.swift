@@ -1,0 +1,201 @@
+import Foundation
+import Images
+import OCI
+import Registry
+import Testing
+
+@Suite(.enabled(if: isRoot, "unpacking needs root"), .timeLimit(.minutes(2)))
+struct PullTests {
+    @Test(arguments: ["good", "index", "break", "noranges", "redirect", "token", "moving"])
+    func pulls(_ repository: String) async throws {
+        let registry = try UnrulyRegistry()
+        try await Fixture.with { fixture in
+            let lines = Recorder<PullProgress>()
+            let name = try registry.name(repository)
+            let id = try await fixture.images.pull(name, platform: try Platform("linux/amd64")) { lines.add($0) }
+            let image = try fixture.images.resolve(name.familiar)
+            #expect(image.id == id)
+            #expect(image.repoTags == [name.familiar + ":latest"])
+            #expect(image.repoDigests.count == 1)
+            #expect(image.size == 40 * 50000)
+            #expect(image.configuration.config.cmd == ["/file0"])
+            #expect(fixture.events.all.map(\.action) == [.pull])
+            let texts = lines.all.map(\.status)
+            #expect(texts.first == "Pulling from \(repository)")
+            for text in ["Pulling fs layer", "Downloading", "Verifying Checksum", "Download complete", "Extracting"] {
+                #expect(texts.contains(text))
+            }
+            #expect(texts.suffix(3).first == "Pull complete")
+            #expect(texts.last == "Status: Downloaded newer image for \(name.familiar):latest")
+
+            let again = Recorder<PullProgress>()
+            _ = try await fixture.images.pull(name) { again.add($0) }
+            #expect(again.all.map(\.status).contains("Already exists"))
+            #expect(again.all.last?.status == "Status: Image is up to date for \(name.familiar):latest")
+
+            let byDigest = try Reference(try #require(image.repoDigests.first))
+            _ = try await fixture.images.pull(byDigest) { _ in }
+            #expect(try fixture.images.resolve(byDigest.familiar).id == id)
+        }
+        if repository == "break" {
+            let ranges = try await registry.log().map(\.range).filter { !$0.isEmpty }
+            #expect(ranges == ["bytes=90000-", "bytes=270000-"])
+        }
+    }
+
+    // CVE-2020-15157: a token goes to the registry that asked for it and to nobody else.
+    @Test func keepsTokensToItself() async throws {
+        let registry = try UnrulyRegistry()
+        try await Fixture.with { fixture in
+            _ = try await fixture.images.pull(
+                try registry.name("redirect"), credentials: RegistryCredentials(username: "user", password: "secret")
+            ) { _ in }
+        }
+        let log = try await registry.log()
+        #expect(log.contains { $0.port == registry.port && $0.authorization == "Bearer sesame" })
+        let elsewhere = log.filter { $0.port != registry.port }
+        #expect(!elsewhere.isEmpty)
+        #expect(elsewhere.allSatisfy { $0.authorization.isEmpty })
+    }
+
+    @Test func speaksBasic() async throws {
+        let registry = try UnrulyRegistry()
+        try await Fixture.with { fixture in
+            let name = try registry.name("basic")
+            await #expect(throws: ImageError.self) { try await fixture.images.pull(name) { _ in } }
+            let header = Data(#"{"username":"user","password":"secret"}"#.utf8).base64EncodedString()
+            let credentials = try #require(RegistryCredentials(header: header))
+            _ = try await fixture.images.pull(name, credentials: credentials) { _ in }
+        }
+    }
+
+    @Test(arguments: [
+        ("wrong", "does not match its digest"), ("long", "has more than"), ("short", "download of"),
+        ("both", "both manifests and layers"), ("schema1", "schema version 1 is obsolete"),
+        ("huge", "is larger than"), ("liar", "does not match its digest"),
+        ("deadindex", "no matching manifest for linux/amd64 in the manifest list entries"),
+        (
+            "denied",
+            "pull access denied for NAME, repository does not exist or may require 'docker login': denied: "
+                + "requested access to the resource is denied"
+        ),
+        ("unknown", "repository NAME not found: name unknown: repository name not known to registry"),
+        ("busy", "toomanyrequests: You have reached your pull rate limit; try again in 30 seconds"),
+        ("broken", "download of"),
+    ])
+    func refuses(_ repository: String, _ text: String) async throws {
+        let registry = try UnrulyRegistry()
+        try await Fixture.with { fixture in
+            let name = try registry.name(repository)
+            do {
+                _ = try await fixture.images.pull(name, platform: try Platform("linux/amd64")) { _ in }
+                Issue.record("pulled")
+            } catch {
+                #expect("\(error)".contains(text.replacingOccurrences(of: "NAME", with: name.familiarName)), "\(error)")
+            }
+            #expect(fixture.leftovers.isEmpty)
+            #expect(try fixture.images.list().isEmpty)
+        }
+    }
+
+    @Test func namesTheClosedPort() async throws {
+        try await Fixture.with { fixture in
+            do {
+                _ = try await fixture.images.pull(try Reference("127.0.0.1:1/x")) { _ in }
+                Issue.record("pulled")
+            } catch {
+                #expect(
+                    "\(error)" == #"Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused"#)
+            }
+        }
+    }
+
+    @Test func twoPullsShareADownload() async throws {
+        let registry = try UnrulyRegistry()
+        try await Fixture.with { fixture in
+            let name = try registry.name("slow")
+            async let one = fixture.images.pull(name) { _ in }
+            async let two = fixture.images.pull(name) { _ in }
+            #expect(try await one == two)
+        }
+        let blobs = try await registry.log().map(\.path).filter { $0.contains("/blobs/") }
+        #expect(blobs.count == Set(blobs).count + 1)
+    }
+
+    @Test func cancellingLeavesNothing() async throws {
+        let registry = try UnrulyRegistry()
+        try await Fixture.with { fixture in
+            let name = try registry.name("slow")
+            let pull = Task { try await fixture.images.pull(name) { _ in } }
+            try await Task.sleep(for: .milliseconds(400))
+            pull.cancel()
+            await #expect(throws: ImageError.cancelled) { try await pull.value }
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(fixture.leftovers.isEmpty)
+        }
+    }
+}
+
+/// Debian's registry, filled by skopeo from our own store.
+@Suite(
+    .enabled(
+        if: isRoot && FileManager.default.isExecutableFile(atPath: "/usr/bin/docker-registry")
+            && FileManager.default.isExecutableFile(atPath: "/usr/bin/skopeo"),
+        "needs root, docker-registry and skopeo"), .timeLimit(.minutes(2)))
+struct RealRegistryTests {
+    @Test func goesRoundThroughARealRegistry() async throws {
+        let directory = NSTemporaryDirectory() + "gantry-registry-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let port = 40000 + Int.random(in: 0..<20000)
+        let file = directory + "/config.yml"
+        try """
+        version: 0.1
+        log: {level: error}
+        storage: {filesystem: {rootdirectory: \(directory)/data}}
+        http: {addr: "127.0.0.1:\(port)"}
+        """.write(toFile: file, atomically: true, encoding: .utf8)
+        let service = try Service("/usr/bin/docker-registry", ["serve", file])
+        try await Fixture.with { fixture in
+            let id = try await fixture.import(["a": "1", "b/c": "2"], "thing:v1", changes: ["CMD [\"/a\"]"])
+            for (format, tag) in [("oci", "one"), ("v2s2", "two")] {
+                var code: Int32 = 1
+                for _ in 0..<50 where code != 0 {
+                    let copy = Process()
+                    copy.executableURL = URL(fileURLWithPath: "/usr/bin/skopeo")
+                    copy.arguments = [
+                        "copy", "-q", "--dest-tls-verify=false", "--format", format,
+                        "oci:\(fixture.root)/images:thing:v1", "docker://127.0.0.1:\(port)/thing:\(tag)",
+                    ]
+                    copy.standardError = FileHandle.nullDevice
+                    try copy.run()
+                    copy.waitUntilExit()
+                    code = copy.terminationStatus
+                    if code != 0 { try await Task.sleep(for: .milliseconds(100)) }
+                }
+                #expect(code == 0)
+            }
+            try await Fixture.with { other in
+                for tag in ["one", "two"] {
+                    let name = try Reference("127.0.0.1:\(port)/thing:\(tag)")
+                    let pulled = try await other.images.pull(name) { _ in }
+                    let image = try other.images.resolve(name.familiar)
+                    #expect(image.configuration.config.cmd == ["/a"])
+                    #expect(image.configuration.diffIDs == (try fixture.images.resolve("thing:v1")).layers)
+                    if tag == "one" { #expect(pulled == id) }
+                }
+                do {
+                    _ = try await other.images.pull(try Reference("127.0.0.1:\(port)/thing:none")) { _ in }
+                    Issue.record("pulled")
+                } catch {
+                    #expect(
+                        error
+                            == .notFound(
+                                "manifest for 127.0.0.1:\(port)/thing:none not found: manifest unknown: manifest unknown"
+                            ))
+                }
+            }
+        }
+        withExtendedLifetime(service) {}
+    }
+}

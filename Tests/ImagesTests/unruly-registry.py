@@ -1,0 +1,179 @@
+"""A registry that misbehaves on request. Prints its port; keeps a log of requests that GET /log returns.
+
+Repositories by name: good, break (transfer breaks twice), noranges (breaks, ignores Range), redirect (blobs at another
+origin), token (bearer), basic (user:secret), busy (429), wrong (bytes do not match), long (more bytes than said),
+short, both (manifest and index in one), schema1, huge (endless manifest), index, deadindex, moving (503 twice).
+"""
+
+import gzip, hashlib, io, json, sys, tarfile, threading, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+log, failures = [], {}
+
+
+def sha(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+buffer = io.BytesIO()
+with tarfile.open(fileobj=buffer, mode="w") as archive:
+    for number in range(40):
+        info = tarfile.TarInfo("file%d" % number)
+        info.size = 50000
+        archive.addfile(info, io.BytesIO(bytes((number * 31 + i * i) % 251 for i in range(50000))))
+plain = buffer.getvalue()
+layer = gzip.compress(plain, 1, mtime=0)
+if len(layer) < 200000:
+    layer = gzip.compress(plain, 0, mtime=0)
+config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/file0"]},
+                     "rootfs": {"type": "layers", "diff_ids": [sha(plain)]}}).encode()
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+def describe(data, kind):
+    return {"mediaType": kind, "digest": sha(data), "size": len(data)}
+
+
+def manifest():
+    return {"schemaVersion": 2, "mediaType": MANIFEST,
+            "config": describe(config, "application/vnd.oci.image.config.v1+json"),
+            "layers": [describe(layer, "application/vnd.oci.image.layer.v1.tar+gzip")]}
+
+
+plain_manifest = json.dumps(manifest()).encode()
+
+
+def index(architecture):
+    entry = describe(plain_manifest, MANIFEST)
+    entry["platform"] = {"os": "linux", "architecture": architecture}
+    return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments):
+        pass
+
+    def answer(self, status, body=b"", kind="application/json", **headers):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def refuse(self, status, code, message, **headers):
+        self.answer(status, json.dumps({"errors": [{"code": code, "message": message}]}).encode(), **headers)
+
+    def do_GET(self):
+        authorization = self.headers.get("Authorization") or ""
+        log.append([self.server.server_port, self.path, authorization, self.headers.get("Range") or ""])
+        if self.path == "/log":
+            return self.answer(200, json.dumps(log).encode())
+        if self.path == "/v2/":
+            return self.answer(200, b"{}")
+        if self.path.startswith("/token?"):
+            return self.answer(200, b'{"token":"sesame"}')
+        if self.path.startswith("/storage/"):
+            return self.answer(200, layer if sha(layer) in self.path else config)
+        name, kind, reference = self.path[4:].split("/", 2)
+        origin = "http://%s:%d" % (self.server.server_address[0], self.server.server_port)
+        if name in ("token", "redirect") and authorization != "Bearer sesame":
+            challenge = 'Bearer realm="%s/token",service="here",scope="repository:%s:pull"' % (origin, name)
+            return self.refuse(401, "UNAUTHORIZED", "authentication required", WWW_Authenticate=challenge)
+        if name == "basic" and authorization != "Basic dXNlcjpzZWNyZXQ=":
+            return self.refuse(401, "UNAUTHORIZED", "authentication required", WWW_Authenticate='Basic realm="r"')
+        if name == "denied":
+            return self.refuse(403, "DENIED", "requested access to the resource is denied")
+        if name == "unknown":
+            return self.refuse(404, "NAME_UNKNOWN", "repository name not known to registry")
+        if name == "busy":
+            return self.refuse(429, "TOOMANYREQUESTS", "You have reached your pull rate limit", Retry_After="30")
+        if name == "moving" and failures.setdefault(self.path, 0) < 2:
+            failures[self.path] += 1
+            return self.refuse(503, "UNAVAILABLE", "not now")
+        (self.manifest if kind == "manifests" else self.blob)(name, reference)
+
+    def manifest(self, name, reference):
+        if reference.startswith("sha256:"):
+            return self.answer(200, plain_manifest, MANIFEST)
+        if name == "index":
+            return self.answer(200, index("amd64"), INDEX)
+        if name == "deadindex":
+            return self.answer(200, index("s390x"), INDEX)
+        if name == "huge":
+            self.send_response(200)
+            self.send_header("Content-Type", MANIFEST)
+            self.end_headers()
+            self.close_connection = True
+            try:
+                for _ in range(2000):
+                    self.wfile.write(b" " * 65536)
+            except OSError:
+                pass
+            return
+        document = manifest()
+        if name == "both":
+            document["manifests"] = []
+        if name == "schema1":
+            document = {"schemaVersion": 1, "name": "x", "fsLayers": []}
+        if name == "short":
+            document["layers"][0]["size"] += 10
+        if name == "liar":
+            return self.answer(200, plain_manifest, MANIFEST, Docker_Content_Digest="sha256:" + "0" * 64)
+        self.answer(200, json.dumps(document).encode(), MANIFEST)
+
+    def blob(self, name, digest):
+        data = layer if digest == sha(layer) else config
+        if data is config:
+            return self.answer(200, data)
+        if name == "redirect":
+            return self.answer(307, Location="http://127.0.0.1:%d/storage/%s" % (other.server_port, digest))
+        if name == "wrong":
+            data = data[:1000] + bytes([data[1000] ^ 1]) + data[1001:]
+        if name == "long":
+            data += b"more"
+        if name == "slow":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            try:
+                for start in range(0, len(data), 20000):
+                    self.wfile.write(data[start:start + 20000])
+                    time.sleep(0.1)
+            except OSError:
+                pass
+            return
+        start = 0
+        asked = self.headers.get("Range")
+        if asked and name != "noranges":
+            start = int(asked[len("bytes="):].split("-")[0])
+        end = len(data)
+        if name in ("break", "noranges"):
+            failures[name] = failures.get(name, 0) + 1
+            if failures[name] <= 2:
+                end = min(end, start + 90000 * failures[name])
+        if name == "broken":
+            end = start
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", "bytes %d-%d/%d" % (start, len(data) - 1, len(data)))
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        self.wfile.write(data[start:end])
+        if end < len(data):
+            self.close_connection = True
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+
+main, other = Server(("127.0.0.1", 0), Handler), Server(("127.0.0.1", 0), Handler)
+threading.Thread(target=other.serve_forever, daemon=True).start()
+threading.Thread(target=main.serve_forever, daemon=True).start()
+print(main.server_port, flush=True)
+sys.stdin.read()

@@ -1,0 +1,100 @@
+import Foundation
+import GRDB
+import OCI
+import Store
+import Testing
+
+/// A directory that goes with its owner.
+final class Scratch {
+    let path: String
+
+    init() throws {
+        path = NSTemporaryDirectory() + "gantry-store-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+@Suite struct BlobStoreTests {
+    @Test func keepsWhatMatches() throws {
+        let scratch = try Scratch()
+        let store = try BlobStore(root: scratch.path + "/blobs")
+        let digest = try store.put(Array("hello".utf8))
+        #expect(digest.description == "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
+        #expect(try store.read(digest, limit: 100) == Array("hello".utf8))
+        #expect(store.digests() == [digest])
+        #expect(store.size(digest) == 5)
+        try store.remove(digest)
+        try store.remove(digest)
+        #expect(!store.contains(digest))
+    }
+
+    @Test func publishesNothingWrong() throws {
+        let scratch = try Scratch()
+        let store = try BlobStore(root: scratch.path + "/blobs")
+        let expected = ContentHash.digest(of: Array("right".utf8))
+        do {
+            let writer = try store.ingest()
+            try writer.write(Array("wrong".utf8))
+            #expect(throws: StoreError.self) { try writer.finish(expected: expected) }
+        }
+        #expect(store.digests().isEmpty)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: store.root + "/ingest").isEmpty)
+    }
+
+    @Test func noticesDamageAndSize() throws {
+        let scratch = try Scratch()
+        let store = try BlobStore(root: scratch.path + "/blobs")
+        let digest = try store.put(Array("hello".utf8))
+        #expect(throws: StoreError.self) { try store.read(digest, limit: 4) }
+        try Data("hullo".utf8).write(to: URL(fileURLWithPath: store.path(digest)))
+        #expect(throws: StoreError.self) { try store.read(digest, limit: 100) }
+    }
+
+    @Test func sweepsWhatWasInterrupted() throws {
+        let scratch = try Scratch()
+        let root = scratch.path + "/blobs"
+        _ = try BlobStore(root: root)
+        try Data("half".utf8).write(to: URL(fileURLWithPath: root + "/ingest/1-1"))
+        _ = try BlobStore(root: root)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: root + "/ingest").isEmpty)
+    }
+
+    @Test func isAnImageLayoutThatOnlyRootCanRead() throws {
+        let scratch = try Scratch()
+        let root = scratch.path + "/blobs"
+        try FileManager.default.createDirectory(
+            atPath: root, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
+        _ = try BlobStore(root: root)
+        let layout = try String(contentsOfFile: root + "/oci-layout", encoding: .utf8)
+        #expect(layout == #"{"imageLayoutVersion":"1.0.0"}"#)
+        func mode(_ path: String) throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        }
+        #expect(try mode(root) == 0o710)
+        #expect(try mode(root + "/blobs/sha256") == 0o700)
+    }
+}
+
+@Suite struct StateDatabaseTests {
+    @Test func migratesAndKeeps() throws {
+        let scratch = try Scratch()
+        let path = scratch.path + "/state.db"
+        let first = Migration("test-1") { try $0.execute(sql: "CREATE TABLE thing (name TEXT PRIMARY KEY)") }
+        let second = Migration("test-2") { try $0.execute(sql: "ALTER TABLE thing ADD COLUMN size INTEGER") }
+        do {
+            let database = try StateDatabase(path: path, migrations: [first])
+            try database.write { try $0.execute(sql: "INSERT INTO thing VALUES ('a')") }
+        }
+        let database = try StateDatabase(path: path, migrations: [first, second])
+        #expect(throws: StoreError.self) {
+            try database.write { database in
+                try database.execute(sql: "INSERT INTO thing VALUES ('b', 1)")
+                try database.execute(sql: "INSERT INTO thing VALUES ('b', 2)")
+            }
+        }
+        let names = try database.read { try String.fetchAll($0, sql: "SELECT name FROM thing") }
+        #expect(names == ["a"])
+    }
+}
