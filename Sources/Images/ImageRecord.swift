@@ -49,6 +49,12 @@ package struct ImageEvent: Sendable, Equatable {
     package let id: String
     /// The name in the event's attributes.
     package let name: String
+
+    package init(action: Action, id: String, name: String) {
+        self.action = action
+        self.id = id
+        self.name = name
+    }
 }
 
 /// A container that was made from an image.

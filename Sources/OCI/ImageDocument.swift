@@ -77,8 +77,8 @@ package enum ImageDocument: Sendable {
         guard version == 2 else {
             throw .invalidDocument("image manifest", reason: "schemaVersion is not 2")
         }
-        let isIndex = json["manifests"] != nil
-        if isIndex, json["layers"] != nil || json["config"] != nil {
+        let isIndex = seen.contains("manifests")
+        if isIndex, seen.contains("layers") || seen.contains("config") {
             throw .invalidDocument("image manifest", reason: "it has both manifests and layers")
         }
         let mediaType =

@@ -112,30 +112,56 @@ func tar(_ files: [String: String]) -> [UInt8] {
     return bytes + [UInt8](repeating: 0, count: 1024)
 }
 
-/// A program that ends with its owner.
-final class Service: @unchecked Sendable {
-    private let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
+/// A program that ends with its owner. By posix_spawn: Foundation's `Process` needs threads that the tests hold.
+final class Service: Sendable {
+    private let child: pid_t
+    private let output: String
 
-    init(_ path: String, _ arguments: [String]) throws {
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+    /// Its output goes to a file.
+    init(_ arguments: [String]) throws {
+        output = NSTemporaryDirectory() + "gantry-service-" + UUID().uuidString
+        child = try Service.spawn(arguments, output: output)
     }
 
     deinit {
-        process.terminate()
-        process.waitUntilExit()
+        kill(child, SIGKILL)
+        _ = Service.wait(child)
+        unlink(output)
     }
 
     /// The first number it prints.
     func port() throws -> Int {
-        let text = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        return try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+        for _ in 0..<500 {
+            let text = try String(contentsOfFile: output, encoding: .utf8)
+            if text.hasSuffix("\n") { return try #require(Int(text.dropLast())) }
+            usleep(20000)
+        }
+        throw CocoaError(.fileReadUnknown)
+    }
+
+    /// Runs to the end; the exit code.
+    static func run(_ arguments: [String]) throws -> Int32 { wait(try spawn(arguments, output: "/dev/null")) }
+
+    private static func spawn(_ arguments: [String], output: String) throws -> pid_t {
+        var child: pid_t = 0
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        let pointers = arguments.map { strdup($0) }
+        defer { for pointer in pointers { free(pointer) } }
+        guard posix_spawnp(&child, arguments[0], &actions, nil, pointers + [nil], environ) == 0 else {
+            throw CocoaError(.executableNotLoadable)
+        }
+        return child
+    }
+
+    private static func wait(_ child: pid_t) -> Int32 {
+        var status: Int32 = 0
+        while waitpid(child, &status, 0) < 0, errno == EINTR {}
+        return status
     }
 }
 
@@ -147,7 +173,7 @@ struct UnrulyRegistry {
     init() throws {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("unruly-registry.py").path
-        service = try Service("/usr/bin/env", ["python3", script])
+        service = try Service(["python3", script])
         port = try service.port()
     }
 

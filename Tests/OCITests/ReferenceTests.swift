@@ -133,7 +133,7 @@ import Testing
     }
 
     @Test func readsDurations() {
-        #expect(GoDuration.nanoseconds("1h30m") == 5400 * 1_000_000_000)
+        #expect(GoDuration.nanoseconds("1h30m") == Int64(5_400_000_000_000))
         #expect(GoDuration.nanoseconds("1.5s") == 1_500_000_000)
         #expect(GoDuration.nanoseconds("300ms") == 300_000_000)
         #expect(GoDuration.nanoseconds("0") == 0)
