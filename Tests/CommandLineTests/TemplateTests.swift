@@ -42,7 +42,10 @@ struct TemplateTests {
             "true true true true false"
         ),
         ("{{if .State.Health}}h{{else}}n{{end}}", "n"), ("{{`raw`}}{{'a'}}{{\"\\t\"}}", "raw97\t"),
-        ("{{.ID}}", "abc"), ("{{html \"<a>\"}}", "&lt;a&gt;"),
+        ("{{.ID}}", "abc"),
+        ("{{range .NetworkSettings.Ports}}{{.}};{{end}}", "<no value>;[map[HostIp:0.0.0.0 HostPort:8080]];"),
+        ("{{.State.Health}}|{{.Config.StopSignal}}|{{.Config.Labels.zz}}", "<nil>||<no value>"),
+        ("{{html \"<a>\"}}", "&lt;a&gt;"),
     ]
 
     @Test(arguments: printsCases) func prints(_ template: String, _ expected: String) throws {

@@ -54,9 +54,13 @@ extension Version {
                 let api = details["ApiVersion"]?.stringValue ?? ""
                 let least = details["MinAPIVersion"]?.stringValue ?? ""
                 text += line("API version", .string("\(api) (minimum version \(least))"), indent: 2)
-                if details["GoVersion"] != nil { text += line("Go version", details["GoVersion"], indent: 2) }
+                if let go = details["GoVersion"]?.stringValue, !go.isEmpty {
+                    text += line("Go version", details["GoVersion"], indent: 2)
+                }
                 text += line("Git commit", details["GitCommit"], indent: 2)
-                text += line("Built", details["BuildTime"], indent: 2)
+                if let built = details["BuildTime"]?.stringValue, !built.isEmpty {
+                    text += line("Built", .string(built), indent: 2)
+                }
                 let system = "\(details["Os"]?.stringValue ?? "")/\(details["Arch"]?.stringValue ?? "")"
                 text += line("OS/Arch", .string(system), indent: 2)
                 text += line("Experimental", details["Experimental"] ?? "false", indent: 2)

@@ -37,7 +37,8 @@ enum DocumentFields {
 
     private static let optional: Set<String> = [
         "Health", "Healthcheck", "ExposedPorts", "OnBuild", "StopTimeout", "Shell", "Annotations", "StorageOpt",
-        "Sysctls", "Tmpfs", "Mounts", "Labels", "Volumes", "ImageManifestDescriptor",
+        "Sysctls", "Tmpfs", "Mounts", "Labels", "Volumes", "ImageManifestDescriptor", "Init",
+        "MemorySwappiness", "OomKillDisable", "PidsLimit",
     ]
 
     /// Names in Go that differ from those in the document.

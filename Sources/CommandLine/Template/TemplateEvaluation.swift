@@ -66,13 +66,13 @@ struct TemplateEvaluation {
 
     /// What an action prints. A lone field that is null shows what Go's typed documents hold there.
     private func shown(_ value: JSON?, _ pipeline: TemplatePipeline) -> String {
-        if value == .null, pipeline.commands.count == 1, pipeline.commands[0].operands.count == 1,
+        guard value == .null else { return TemplateValue.text(value) }
+        guard pipeline.commands.count == 1, pipeline.commands[0].operands.count == 1,
             let name = pipeline.commands[0].operands[0].fields.last
-        {
-            if DocumentFields.lists.contains(name) { return "[]" }
-            if DocumentFields.maps.contains(name) { return "map[]" }
-        }
-        return TemplateValue.text(value)
+        else { return "<no value>" }
+        if DocumentFields.lists.contains(name) { return "[]" }
+        if DocumentFields.maps.contains(name) { return "map[]" }
+        return "<nil>"
     }
 
     private mutating func loop(
