@@ -45,7 +45,16 @@ struct ExecRoutes: Sendable {
         let isTerminal = attached.isTerminal
         let type = StreamFrame.contentType(isTerminal: isTerminal, call.version)
         let connection = try await call.responder.hijack(["Content-Type": type])
-        _ = try await connection.splice(with: try socket(of: attached), detachKeys: isTerminal ? keys : nil)
+        let end = try await connection.splice(with: try socket(of: attached), detachKeys: isTerminal ? keys : nil)
+        if end == .finished { await untilExitIsKnown(id) }
+    }
+
+    /// Clients ask for the exit code as soon as the stream ends, and the end of the stream may be known a moment earlier.
+    private func untilExitIsKnown(_ id: String) async {
+        for _ in 0..<50 {
+            guard let exec = try? await engine.inspectExec(id), exec.Running || exec.ExitCode == nil else { return }
+            guard (try? await Task.sleep(for: .milliseconds(2))) != nil else { return }
+        }
     }
 
     /// Clients read why a process did not start from its output; its exit code is in the inspection.

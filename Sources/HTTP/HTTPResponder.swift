@@ -65,6 +65,9 @@ package final class HTTPResponder: Sendable {
 
     /// Takes the connection out of HTTP: reads the body to its end, sends `101 UPGRADED` when the client asked to
     /// upgrade and `200 OK` otherwise, and hands over the raw bytes, beginning with those already received.
+    ///
+    /// Returns when the client has read the head: docker-py reads it through a buffer and the stream past that buffer,
+    /// and loses what comes in the same piece.
     package func hijack(
         _ headers: HTTPHeaders = [:], upgradingTo token: String = "tcp"
     ) async throws -> HijackedConnection {
@@ -79,6 +82,8 @@ package final class HTTPResponder: Sendable {
         for (name, value) in merged(headers).fields { text += "\(name): \(printable(value))\r\n" }
         if upgrades { text += "Connection: Upgrade\r\nUpgrade: \(token)\r\n" }
         try await connection.writer.write(ByteBuffer(string: text + "\r\n"))
+        try await connection.writer.flush()
+        await connection.control.untilTaken(within: .milliseconds(250))
         return hijacked
     }
 

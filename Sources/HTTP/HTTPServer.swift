@@ -15,6 +15,7 @@ package final class HTTPServer: Sendable {
     private let limits: HTTPLimits
     private let handler: HTTPHandler
     private let state = Mutex(State())
+    private let accepted = Atomic(0)
 
     package init(group: any EventLoopGroup, limits: HTTPLimits = HTTPLimits(), handler: @escaping HTTPHandler) {
         self.group = group
@@ -35,6 +36,9 @@ package final class HTTPServer: Sendable {
             .get()
         state.withLock { $0.listeners.append((channel: channel, socket: socket)) }
     }
+
+    /// Connections since the start.
+    package var acceptedConnections: Int { accepted.load(ordering: .relaxed) }
 
     /// Connections open now.
     package var connectionCount: Int { state.withLock { $0.connections.count } }
@@ -77,6 +81,7 @@ package final class HTTPServer: Sendable {
             channel.close(promise: nil)
             return
         }
+        accepted.wrappingAdd(1, ordering: .relaxed)
         // Owned by the table until it ends: shutdown and the watch reach it through its control.
         let serving = Task {
             _ = try? await stream.executeThenClose { inbound, _ in

@@ -53,8 +53,9 @@ struct Daemon {
             log.info("API listen on \(socket.name)")
         }
 
-        StartupPages.release()
+        let quiet = Task { await releaseWhenQuiet(server) }
         let number = await signals.wait()
+        quiet.cancel()
         log.info("stopping after signal \(number); containers go on")
         await server.shutdown(grace: configuration.shutdownTime)
         engine.shutdown()
@@ -63,6 +64,20 @@ struct Daemon {
         try? await group.shutdownGracefully()
         for lock in locks { lock.remove() }
         log.info("stopped")
+    }
+
+    /// Gives memory back once after the start, and after every burst of work.
+    private func releaseWhenQuiet(_ server: HTTPServer) async {
+        var released = -1
+        var seen = -1
+        while true {
+            if seen == server.acceptedConnections, released != seen {
+                StartupPages.release()
+                released = seen
+            }
+            seen = server.acceptedConnections
+            guard (try? await Task.sleep(for: .seconds(released == -1 ? 1 : 15))) != nil else { return }
+        }
     }
 
     // MARK: Sockets
