@@ -94,6 +94,8 @@ final class Daemon: Sendable {
 
     private func cleanUpAfterDocker() throws {
         try command(["ip", "link", "delete", "docker0"])
+        // Docker's FORWARD policy is DROP and outlives it; bridges of others would stay cut off.
+        for table in ["nat", "filter"] { try command(["nft", "delete", "table", "ip", table]) }
         for mount in try command(["findmnt", "-rno", "TARGET"]).lines where mount.hasPrefix(root) {
             try command(["umount", "-l", mount])
         }
