@@ -112,6 +112,11 @@ package struct Cgroup: Sendable {
         return false
     }
 
+    /// Removes it in each hierarchy where nothing is inside: for a parent that may still have children.
+    package func removeIfEmpty() {
+        for place in places { _ = rmdir(place.path) }
+    }
+
     /// Removes every child of `parent` that `keep` does not name. Returns the names that could not be removed.
     package static func removeOrphans(
         under parent: String, keep: Set<String>, in hierarchy: CgroupHierarchy

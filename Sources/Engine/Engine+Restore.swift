@@ -54,6 +54,7 @@ extension Engine {
     package func shutdown() {
         environment.shutdown.raise()
         environment.reactor.stop()
+        Cgroup(configuration.cgroupParent, in: environment.hierarchy).removeIfEmpty()
     }
 }
 
