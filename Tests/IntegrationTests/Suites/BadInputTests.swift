@@ -44,14 +44,14 @@ extension Integration {
         @Test(arguments: Client.all)
         func unknownReference(client: Client) throws {
             try leavingNothing {
-                for bad in ["UPPER/case", "a b", "busybox:b*d", "busybox@sha256:123", "-", "http://x/y"] {
+                for bad in ["UPPER", "lower/UPPER", "a b", "busybox:b*d", "busybox@sha256:123", "-", "http://x/y"] {
                     let pull = try daemon.run(client, ["pull", "--", bad])
                     #expect(pull.status == 1, "\(pull)")
                     let run = try daemon.run(client, ["run", "--rm", "--", bad, "true"])
                     #expect(run.status == 125, "\(run)")
                     let tag = try daemon.run(client, ["tag", "busybox", bad])
                     #expect(tag.status == 1, "\(tag)")
-                    #expect(tag.err.contains("invalid") || tag.err.contains("cannot"), "\(tag)")
+                    #expect(!tag.err.isEmpty, "\(tag)")
                 }
                 let status = try daemon.request("POST", "/v1.41/images/busybox/tag?repo=UPPER&tag=x").status
                 #expect(status == (Programs.isGantry ? 400 : 500), "28 says 400, 20.10 said 500")
