@@ -14,6 +14,7 @@ extension Container {
         let exec = makeIdentifier()
         forgetOldExecs()
         execs[exec] = ExecInstance(id: exec, request: request)
+        execOrder.append(exec)
         environment.index.insert(exec: exec, of: id)
         publish("exec_create: " + Self.words(request), ["execID": exec])
         return exec
@@ -31,10 +32,11 @@ extension Container {
     }
 
     private func forgetOldExecs() {
-        let ended = execs.values.filter { if case .ended = $0.phase { true } else { false } }
-        guard ended.count >= Self.memory, let victim = ended.first else { return }
-        execs[victim.id] = nil
-        environment.index.remove(exec: victim.id)
+        let ended = execOrder.filter { execs[$0]?.hasEnded == true }
+        guard ended.count >= Self.memory, let oldest = ended.first else { return }
+        execs[oldest] = nil
+        execOrder.removeAll { $0 == oldest }
+        environment.index.remove(exec: oldest)
     }
 
     /// nil when detached; returns once the process runs.
@@ -119,7 +121,7 @@ extension Container {
 
     func execFailed(_ exec: String, _ failure: LaunchFailure) {
         guard let instance = execs[exec] else { return }
-        execs[exec]?.phase = .ended(code: failure.exitCode)
+        settle(exec, failure.exitCode)
         if case .starting(let continuation) = instance.phase { continuation?.resume(returning: failure) }
     }
 
@@ -128,12 +130,18 @@ extension Container {
         switch instance.phase {
         case .created, .ended: return
         case .starting(let continuation):
-            execs[exec]?.phase = .ended(code: code)
+            settle(exec, code)
             continuation?.resume(returning: nil)
         case .running:
-            execs[exec]?.phase = .ended(code: code)
+            settle(exec, code)
         }
         publish("exec_die", ["execID": exec, "exitCode": String(code)])
+    }
+
+    private func settle(_ exec: String, _ code: Int32) {
+        execs[exec]?.phase = .ended(code: code)
+        for waiting in execs[exec]?.waiting ?? [] { waiting.resume() }
+        execs[exec]?.waiting = []
     }
 
     func resizeExec(_ exec: String, columns: Int, rows: Int) throws(EngineError) {
@@ -144,7 +152,11 @@ extension Container {
         try attempt { try link.resize(columns: UInt16(clamping: columns), rows: UInt16(clamping: rows), exec: exec) }
     }
 
-    func inspectExec(_ exec: String) throws(EngineError) -> ExecInspect {
+    func inspectExec(_ exec: String) async throws(EngineError) -> ExecInspect {
+        // A client that saw the stream end asks at once; the monitor has reaped the process, its report may still be on the way.
+        if case .running(let pid)? = execs[exec]?.phase, Glibc.kill(pid, 0) != 0, errno == ESRCH {
+            await withCheckedContinuation { execs[exec]?.waiting.append($0) }
+        }
         guard let instance = execs[exec] else { throw .noSuchExec(exec) }
         return instance.inspect(container: id)
     }

@@ -99,7 +99,8 @@ extension Container {
             return
         }
         let request = EndpointRequest(
-            containerID: id, networkName: record.networkMode, hostname: record.config.Hostname,
+            containerID: id, containerName: record.name, networkName: record.networkMode,
+            hostname: record.config.Hostname,
             macAddress: record.endpoints[record.networkMode]?.MacAddress ?? record.config.MacAddress ?? "",
             ports: try PortPlan.requests(record))
         let attachment = try await attemptAsync { try await self.environment.networks.attach(request) }
@@ -183,6 +184,13 @@ extension Container {
                 ? ContainerState.never : Clock.text()
         }
         settle(ContainerWaitResponse(StatusCode: Int(code), Error: .init(Message: "\(error)")))
+        // `--rm` leaves nothing, however the run ended.
+        guard record.host.AutoRemove else { return }
+        isRemoved = true
+        environment.index.remove(id: id)
+        deleteParts()
+        publish("destroy")
+        settleRemoved(Int(code))
     }
 
     /// Runs what a room below may refuse and wraps its error.

@@ -31,6 +31,8 @@ actor Container {
     var waiters: [Int: Waiter] = [:]
     var nextWaiter = 0
     var execs: [String: ExecInstance] = [:]
+    /// Oldest first.
+    var execOrder: [String] = []
     var isRemoved = false
     var linkClosed = false
     var closing: [CheckedContinuation<Void, Never>] = []

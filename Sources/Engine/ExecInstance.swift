@@ -13,6 +13,10 @@ struct ExecInstance {
     let id: String
     let request: ExecCreateRequest
     var phase = Phase.created
+    /// Those who want to know how it ended.
+    var waiting: [CheckedContinuation<Void, Never>] = []
+
+    var hasEnded: Bool { if case .ended = phase { true } else { false } }
 
     /// As `GET /exec/{id}/json` shows it.
     func inspect(container: String) -> ExecInspect {
