@@ -25,10 +25,9 @@ struct Daemon {
         try makeDirectories(dataRoot, mode: 0o711)
         try makeDirectories(execRoot, mode: 0o711)
         try makeDirectories(parent(of: configuration.pidfile), mode: 0o755)
-        let locks = [
-            try PidFile(configuration.pidfile), try PidFile(dataRoot + "/daemon.lock"),
-            try PidFile(execRoot + "/daemon.lock"),
-        ]
+        let locks = try [configuration.pidfile, dataRoot + "/daemon.lock", execRoot + "/daemon.lock"]
+            .map { try PidFile.take($0) }
+        defer { withExtendedLifetime(locks) {} }
         for key in configuration.unused { log.warning("the setting \(key) is not used by this release") }
 
         let sockets = try configuration.hosts.flatMap(listen)
@@ -62,7 +61,6 @@ struct Daemon {
         await networks.stop()
         await images.shutdown()
         try? await group.shutdownGracefully()
-        for lock in locks { lock.remove() }
         log.info("stopped")
     }
 

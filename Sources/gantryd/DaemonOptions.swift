@@ -2,8 +2,10 @@ internal import ArgumentParser
 internal import JSON
 
 /// The command line of `gantryd`: each option is one key of the configuration file.
-struct DaemonOptions: ParsableArguments {
-    static let configuration = CommandConfiguration(commandName: "gantryd")
+struct DaemonOptions: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gantryd",
+        abstract: "The daemon of Gantry: images and containers behind Docker's Engine API.")
 
     @Option(name: .customLong("data-root"), help: "Where images and containers are kept (default /var/lib/gantry).")
     var dataRoot: String?

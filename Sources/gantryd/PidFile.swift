@@ -1,14 +1,24 @@
 internal import Glibc
 internal import Linux
 
-/// A locked file with this process's number in it. The kernel drops the lock with the process, however it ends.
+/// A locked file with this process's number in it, gone with its owner. The kernel drops the lock with the process,
+/// however it ends.
 final class PidFile: Sendable {
     private let path: String
     private let file: SharedDescriptor
 
-    /// Refuses when another process holds the lock.
-    init(_ path: String) throws(DaemonError) {
+    private init(_ path: String, _ file: SharedDescriptor) {
         self.path = path
+        self.file = file
+    }
+
+    deinit {
+        unlink(path)
+    }
+
+    /// Refuses when another process holds the lock.
+    static func take(_ path: String) throws(DaemonError) -> PidFile {
+        let file: SharedDescriptor
         do {
             file = SharedDescriptor(try Descriptor.open(path, O_RDWR | O_CREAT, mode: 0o644))
         } catch {
@@ -26,10 +36,6 @@ final class PidFile: Sendable {
         guard ftruncate(file.raw, 0) == 0, pwrite(file.raw, text, text.count, 0) == text.count else {
             throw DaemonError("cannot write \(path): \(SystemError("write", code: errno).reason)")
         }
-    }
-
-    /// Takes the file away; the lock goes with this object.
-    func remove() {
-        unlink(path)
+        return PidFile(path, file)
     }
 }
