@@ -99,10 +99,9 @@ extension Container {
             return
         }
         let request = EndpointRequest(
-            containerID: id, containerName: record.name, networkName: record.networkMode,
-            hostname: record.config.Hostname,
+            containerID: id, networkName: record.networkMode, hostname: record.config.Hostname,
             macAddress: record.endpoints[record.networkMode]?.MacAddress ?? record.config.MacAddress ?? "",
-            ports: try PortPlan.requests(record))
+            ports: try PortPlan.requests(record), containerName: record.name)
         let attachment = try await attemptAsync { try await self.environment.networks.attach(request) }
         update(durably: false) { $0.endpoint = attachment.endpoint }
         try attempt {

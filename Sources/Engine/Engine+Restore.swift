@@ -54,7 +54,7 @@ extension Engine {
     package func shutdown() {
         environment.shutdown.raise()
         environment.reactor.stop()
-        Cgroup(configuration.cgroupParent, in: environment.hierarchy).removeIfEmpty()
+        Cgroup(environment.configuration.cgroupParent, in: environment.hierarchy).removeIfEmpty()
     }
 }
 
