@@ -3,13 +3,17 @@ internal import JSON
 
 /// Parts of the API whose honest answer is that there is nothing, or nothing yet.
 enum AbsentRoutes {
-    static var routes: [Route] { volumes + swarm + later }
+    static var routes: [Route] { nothing + swarm + later }
 
-    private static var volumes: [Route] {
+    private static var nothing: [Route] {
         [
             Route("GET", "/volumes") { try await $0.answer(.ok, json: ["Volumes": [], "Warnings": nil]) },
             Route("POST", "/volumes/prune") {
                 try await $0.answer(.ok, json: ["VolumesDeleted": nil, "SpaceReclaimed": 0])
+            },
+            Route("POST", "/networks/prune") { try await $0.answer(.ok, json: ["NetworksDeleted": nil]) },
+            Route("POST", "/build/prune") {
+                try await $0.answer(.ok, json: ["CachesDeleted": nil, "SpaceReclaimed": 0])
             },
             Route("GET", "/volumes/{name}", noVolume), Route("DELETE", "/volumes/{name}", noVolume),
             Route("GET", "/plugins") { try await $0.answer(.ok, json: []) },
@@ -41,7 +45,7 @@ enum AbsentRoutes {
             ("POST", "/volumes/create", "creating volumes"), ("POST", "/networks/create", "creating networks"),
             ("POST", "/networks/{id}/connect", "connecting to networks"),
             ("POST", "/networks/{id}/disconnect", "disconnecting from networks"),
-            ("POST", "/build", "building images"), ("POST", "/build/prune", "building images"),
+            ("POST", "/build", "building images"),
             ("POST", "/session", "building images"), ("POST", "/grpc", "building images"),
             ("POST", "/commit", "committing containers"),
             ("GET", "/containers/{id}/changes", "listing changes"),
