@@ -9,6 +9,8 @@ final class StopSignal: Sendable {
     init() {
         let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
         self.stream = stream
+        // Docker reads its configuration again on SIGHUP; closing a terminal must at least not end the daemon.
+        signal(SIGHUP, SIG_IGN)
         sources = [SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number)
