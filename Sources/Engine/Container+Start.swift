@@ -85,8 +85,8 @@ extension Container {
                 try Descriptor.open(files.log, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, mode: 0o640))
         }
         try attempt {
-            let root = try environment.snapshots.mount(
-                id: id, readOnly: record.host.ReadonlyRootfs, volatile: record.host.AutoRemove)
+            // Writable even for --read-only: the runtime still makes mount points in it and closes it last.
+            let root = try environment.snapshots.mount(id: id, volatile: record.host.AutoRemove)
             try link.launch(spec, rootfs: root, log: try log?.duplicate())
         }
         if spec.networkComes { try await connectNetwork(record, link) }
@@ -95,8 +95,7 @@ extension Container {
     private func connectNetwork(_ record: ContainerRecord, _ link: MonitorLink) async throws(EngineError) {
         if record.networkMode == "none" {
             let namespace = try attempt { try environment.networks.isolatedNamespace() }
-            try attempt { try link.network(namespace: namespace.descriptor, held: []) }
-            return
+            return try attempt { try tell(link, namespace.descriptor, []) }
         }
         let request = EndpointRequest(
             containerID: id, networkName: record.networkMode, hostname: record.config.Hostname,
@@ -106,8 +105,15 @@ extension Container {
         update(durably: false) { $0.endpoint = attachment.endpoint }
         try attempt {
             try writeHosts()
-            try link.network(namespace: attachment.namespace.descriptor, held: attachment.held.map(\.raw))
+            try tell(link, attachment.namespace.descriptor, attachment.held.map(\.raw))
         }
+    }
+
+    /// A monitor that has ended by now says itself why; that is the result of the start.
+    private func tell(_ link: MonitorLink, _ namespace: borrowing Descriptor, _ held: [Int32]) throws {
+        do throws(MonitorError) {
+            try link.network(namespace: namespace, held: held)
+        } catch  where error.code == EPIPE {}
     }
 
     /// The hosts file as the present endpoint demands.

@@ -19,10 +19,20 @@ package struct ContainerStore: Sendable {
         self.database = database
     }
 
-    func save(_ record: ContainerRecord) throws(EngineError) {
+    /// Records a container for the first time. A container that removes itself gives its name up before its row is gone:
+    /// the row goes now.
+    func add(_ record: ContainerRecord) throws(EngineError) { try save(record, takingName: true) }
+
+    func save(_ record: ContainerRecord) throws(EngineError) { try save(record, takingName: false) }
+
+    private func save(_ record: ContainerRecord, takingName: Bool) throws(EngineError) {
         do {
             let text = try JSONEncoding.json(record).text()
             try database.write { database in
+                if takingName {
+                    try database.cachedStatement(sql: "DELETE FROM container WHERE name = ? AND id <> ?")
+                        .execute(arguments: [record.name, record.id])
+                }
                 try database.cachedStatement(
                     sql: """
                         INSERT INTO container (id, name, record) VALUES (?, ?, ?) \

@@ -85,7 +85,7 @@ extension Engine {
                     options: host.DnsOptions.isEmpty ? configuration.dnsOptions : host.DnsOptions,
                     sharesHostNetwork: record.networkMode == "host"), to: files.resolver)
             try environment.snapshots.prepare(id: record.id, image: image.layers)
-            try environment.store.save(record)
+            try environment.store.add(record)
         } catch {
             try? environment.snapshots.remove(id: record.id)
             removeTree(files.directory)

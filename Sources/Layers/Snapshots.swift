@@ -86,7 +86,7 @@ package final class Snapshots: Sendable {
             guard isModern else { return try mountByPath(directory, below, readOnly, volatile) }
             let upper = try shortened(directory + "/upper", &held)
             let work = try shortened(directory + "/work", &held)
-            var options: [(String, String?)] = [("upperdir", upper), ("workdir", work)]
+            var options: [(String, String?)] = [("source", "overlay"), ("upperdir", upper), ("workdir", work)]
             options += [("index", "off"), ("metacopy", "off"), ("redirect_dir", "off")]
             if volatile { options.append(("volatile", nil)) }
             for (key, value) in options {

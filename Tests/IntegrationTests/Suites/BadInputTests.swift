@@ -213,8 +213,8 @@ extension Integration {
                 for words in [
                     ["-p", "notaport:80"], ["-p", "99999:80"], ["-m", "1k"], ["--cpus", "-1"],
                     ["--network", "nosuchnetwork"],
-                    ["-v", "/tmp:relative"], ["--cap-add", "NOSUCH"], ["-e", "=x"], ["--hostname", "b d"],
-                ] where words != ["--hostname", "b d"] || Programs.isGantry {
+                    ["-v", "/tmp:relative"], ["--cap-add", "NOSUCH"], ["-e", "=x"],
+                ] {
                     let result = try daemon.run(client, ["run", "--rm"] + words + ["busybox", "true"])
                     #expect(result.status == 125, "\(words): \(result)")
                     #expect(!result.err.isEmpty)
