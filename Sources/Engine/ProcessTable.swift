@@ -27,6 +27,9 @@ struct ProcessTable {
         case cmd = "CMD"
         case command = "COMMAND"
         case comm = "COMM"
+
+        /// ps(1) heads the bare name like the whole command line.
+        var heading: String { self == .comm ? "COMMAND" : rawValue }
     }
 
     /// The columns of `-o`; the words are ps(1)'s.
@@ -71,7 +74,7 @@ struct ProcessTable {
             guard let process = try? Process(pid) else { continue }
             rows.append(columns.map { process.value($0.rawValue, users: users) })
         }
-        return ContainerTopResponse(Titles: columns.map(\.rawValue), Processes: rows)
+        return ContainerTopResponse(Titles: columns.map(\.heading), Processes: rows)
     }
 
     /// Names of the host's users by number, as ps shows them.
