@@ -22,7 +22,7 @@ enum StreamFrame {
     static func buffer(_ entries: [LogEntry], isTerminal: Bool, timestamps: Bool) -> ByteBuffer {
         var buffer = ByteBuffer()
         for entry in entries {
-            let line = timestamps ? Array(entry.time.utf8) + [0x20] + entry.line : entry.line
+            let line = timestamps ? Array(fixedWidth(entry.time).utf8) + [0x20] + entry.line : entry.line
             if isTerminal {
                 buffer.writeBytes(line)
             } else {
@@ -30,6 +30,15 @@ enum StreamFrame {
             }
         }
         return buffer
+    }
+
+    /// A UTC time of the log with all nine digits of its fraction, so that lines stand in columns.
+    static func fixedWidth(_ time: String) -> String {
+        guard time.utf8.last == UInt8(ascii: "Z") else { return time }
+        let parts = time.dropLast().split(separator: ".", maxSplits: 1)
+        guard let seconds = parts.first else { return time }
+        let fraction = parts.count == 2 ? parts[1] : ""
+        return "\(seconds).\(fraction)\(String(repeating: "0", count: max(0, 9 - fraction.utf8.count)))Z"
     }
 }
 

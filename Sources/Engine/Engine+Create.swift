@@ -116,6 +116,7 @@ extension Engine {
             config.Hostname =
                 host.NetworkMode == "host" || host.UTSMode == "host" ? Self.hostname() : String(id.prefix(12))
         }
+        guard Self.isHostname(config.Hostname) else { throw .invalid("invalid hostname format: \(config.Hostname)") }
         let words = (config.Entrypoint?.words ?? []) + (config.Cmd?.words ?? [])
         guard let path = words.first, !path.isEmpty else { throw .invalid("no command specified") }
         if !config.WorkingDir.isEmpty, !config.WorkingDir.hasPrefix("/") {
@@ -171,7 +172,7 @@ extension Engine {
         }
         if host.ShmSize == 0 { host.ShmSize = configuration.sharedMemorySize }
         if host.IpcMode.isEmpty { host.IpcMode = "private" }
-        if host.CgroupnsMode.isEmpty { host.CgroupnsMode = (environment.hierarchy.mode == .v2) ? "private" : "host" }
+        if host.CgroupnsMode.isEmpty { host.CgroupnsMode = "private" }
         if host.RestartPolicy.Name.isEmpty { host.RestartPolicy.Name = "no" }
         guard ["no", "always", "unless-stopped", "on-failure"].contains(host.RestartPolicy.Name) else {
             throw .invalid(
@@ -218,6 +219,16 @@ extension Engine {
             throw .invalid("conflicting options: NanoCpus and CPU Period/Quota cannot both be set")
         }
         if let limit = host.PidsLimit, limit == 0 { host.PidsLimit = nil }
+    }
+
+    /// At most 64 bytes (sethostname(2)): letters, digits, `-`, `.` and `_`, the first one a letter or digit.
+    static func isHostname(_ text: String) -> Bool {
+        guard let first = text.utf8.first, text.utf8.count <= 64 else { return false }
+        func isAlphanumeric(_ byte: UInt8) -> Bool {
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        }
+        return isAlphanumeric(first) && text.utf8.allSatisfy { isAlphanumeric($0) || "-._".utf8.contains($0) }
     }
 
     private static func hostname() -> String {

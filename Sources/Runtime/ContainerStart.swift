@@ -154,8 +154,9 @@ package enum ContainerStart {
         try setParameters(spec)
         for path in spec.readonlyPaths { try tree.makeReadonly(path) }
         for path in spec.maskedPaths { try tree.mask(path) }
+        let inside = DeviceNodes.openNull(in: tree.root, fallback: null)
         try tree.enter(root)
-        return null
+        return inside
     }
 
     private static func installTerminal(_ tree: RootFilesystem, _ status: Int32) throws(LaunchFailure) {
@@ -252,7 +253,10 @@ package enum ContainerJoin {
             _ = try Terminal.install(
                 root: ContainerRoot(descriptor: slash.raw), process: process, status: status)
         } else {
-            try streams.install(null: null)
+            let slash = Descriptor(
+                owning: try libraryStep("open the root", open("/", linux_O_PATH | O_DIRECTORY | O_CLOEXEC)))
+            let inside = DeviceNodes.openNull(in: ContainerRoot(descriptor: slash.raw), fallback: null)
+            try streams.install(null: inside)
         }
         try ContainerStart.keepOnly(status)
         ContainerStart.finish(process)

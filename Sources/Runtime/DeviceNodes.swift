@@ -25,7 +25,7 @@ enum DeviceNodes {
                 try bindStandard(device.name, into: directory)
             }
         }
-        for (name, target) in links {
+        for (name, target) in links where name != "core" || access(target, F_OK) == 0 {
             try libraryStep("create /dev/\(name)", symlinkat(target, directory, name))
         }
         for name in ["pts", "shm", "mqueue"] {
@@ -35,6 +35,21 @@ enum DeviceNodes {
             let console = openat(directory, "console", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o620)
             close(try libraryStep("create /dev/console", console))
         }
+    }
+
+    /// The null device of the container, if it is one; else `fallback`, the host's. A standard stream on the container's own
+    /// node leads nowhere: the host's would be a file of a mount that the container must not reach.
+    static func openNull(in root: ContainerRoot, fallback: Int32) -> Int32 {
+        let found = root.find("dev/null", O_RDWR | O_NONBLOCK | O_NOCTTY)
+        guard found >= 0 else { return fallback }
+        var information = stat()
+        if fstat(found, &information) == 0, information.st_mode & S_IFMT == S_IFCHR,
+            information.st_rdev == number(1, 3)
+        {
+            return found
+        }
+        close(found)
+        return fallback
     }
 
     /// Without CAP_MKNOD (user namespaces) the host's node is bound instead.
