@@ -46,7 +46,7 @@ bench: build ## compare with Docker and Podman where installed; ROUNDS=n, ROWS=n
 	@.venv/bin/python Benchmarks/bench.py
 
 fuzz: build ## throw SECONDS=60 of broken requests at a daemon of its own; SEED=n repeats a run
-	@python3 scripts/fuzz.py
+	@FUZZ_SECONDS=$(or $(SECONDS),60) python3 scripts/fuzz.py
 
 install: build ## copy the programs to DESTDIR/PREFIX/bin
 	install -d $(DESTDIR)$(PREFIX)/bin

@@ -59,7 +59,7 @@ struct LeavesNothing: SuiteTrait, TestScoping {
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
         let before = try Machine.look()
-        try await function()
+        try await withTaskExecutorPreference(BlockingThreads.shared) { try await function() }
         Registry.stop()
         BusyboxImage.remove()
         var left: [String] = []

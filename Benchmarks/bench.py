@@ -1,0 +1,350 @@
+"""Gantry beside Docker Engine and Podman, where they are installed, in one run on one machine.
+
+usage: make bench [ROUNDS=20] [ROWS=run-bridge,pull]
+
+Every engine is a daemon of its own with its own directories; Docker and Podman get a network namespace of their own too,
+because Docker's firewall rules outlive it. Rounds go from engine to engine, so that what disturbs one disturbs all. What is
+timed is the command as a user types it, from its start to its end. The table shows medians; a ratio is Gantry's part of the
+peer's figure. A row that a missing peer would fill says so.
+"""
+
+import os
+import random
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT + "/Tests/IntegrationTests/Fixtures")
+import images  # noqa: E402
+
+BINARIES = os.environ.get("BINARIES", ROOT + "/.build/release")
+ROUNDS = int(os.environ.get("ROUNDS", "20"))
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
+
+
+def sh(*words, **more):
+    return subprocess.run(words, check=True, text=True, capture_output=True, **more).stdout.strip()
+
+
+def which(*names):
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def status(pid, key):
+    with open(f"/proc/{pid}/status") as file:
+        return next((int(line.split()[1]) for line in file if line.startswith(key + ":")), 0)
+
+
+def private_kilobytes(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
+
+
+def processes(part):
+    """The pids of processes whose program's path has `part` in it."""
+    found = set()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                if part in os.readlink(f"/proc/{name}/exe"):
+                    found.add(int(name))
+            except OSError:
+                pass
+    return found
+
+
+def await_true(what, condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            sys.exit(f"bench: never: {what}")
+        time.sleep(0.01)
+
+
+class Engine:
+    """What the rows need of an engine: a command prefix, an environment, and its processes."""
+
+    name = version = ""
+    prefix = []
+    helpers = ""
+    daemon_pids = ()
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.environment = dict(os.environ, DOCKER_CONFIG=directory + "/client")
+        os.makedirs(directory + "/client")
+
+    def run(self, *words, check=True, **more):
+        return subprocess.run([*self.prefix, *words], env=self.environment, check=check, **{**QUIET, **more})
+
+    def out(self, *words):
+        return self.run(*words, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+    def timed(self, *words):
+        start = time.perf_counter()
+        self.run(*words)
+        return (time.perf_counter() - start) * 1000
+
+    def inside(self, *words):
+        """Where this engine's network is: a prefix for commands that must be there."""
+        return list(words)
+
+    def close(self):
+        pass
+
+
+class Daemon(Engine):
+    def start(self, words, subnet):
+        self.socket = self.directory + "/s"
+        self.environment["DOCKER_HOST"] = "unix://" + self.socket
+        with open(self.directory + "/daemon.json", "w") as file:
+            file.write('{"bip": "%s"}' % subnet)
+        words = words + [
+            "--data-root", self.directory + "/data", "--exec-root", self.directory + "/exec",
+            "--pidfile", self.directory + "/pid", "-H", "unix://" + self.socket,
+            "--config-file", self.directory + "/daemon.json",
+        ]
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=open(self.directory + "/log", "w"),
+                                        stderr=subprocess.STDOUT, start_new_session=True)
+        await_true(self.name + " answers", lambda: subprocess.run(
+            ["curl", "-sf", "--unix-socket", self.socket, "http://d/_ping"], **QUIET).returncode == 0)
+        self.pid = int(open(self.directory + "/pid").read())
+
+    def close(self):
+        for container in self.out("ps", "-aq").split():
+            self.run("rm", "-f", container, check=False)
+        os.kill(self.pid, signal.SIGTERM)
+        self.process.wait(60)
+
+
+class Gantry(Daemon):
+    name = "gantry"
+    helpers = "gantry-runtime"
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.prefix = [BINARIES + "/gantry"]
+        self.start([BINARIES + "/gantryd"], "10.240.1.1/24")
+        self.daemon_pids = [self.pid]
+        self.version = "Gantry " + self.out("version", "--format", "{{.Server.Version}}")
+
+
+class Docker(Daemon):
+    name = "docker"
+    helpers = "containerd-shim"
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.prefix = [which("docker") or ROOT + "/.tools/docker"]
+        # unshare and sh replace themselves: the process is dockerd in the end.
+        self.start(["unshare", "--mount", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", which("dockerd")],
+                   "10.240.2.1/24")
+        containerd = {pid for pid in processes("/containerd")
+                      if self.directory in open(f"/proc/{pid}/cmdline").read() and "shim" not in os.readlink(f"/proc/{pid}/exe")}
+        self.daemon_pids = [self.pid, *containerd]
+        self.version = "Docker Engine " + self.out("version", "--format", "{{.Server.Version}} (client {{.Client.Version}})")
+
+    def inside(self, *words):
+        return ["nsenter", "-t", str(self.pid), "-n", *words]
+
+
+class Podman(Engine):
+    name = "podman"
+    helpers = "conmon"
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up; exec sleep 100000"], **QUIET)
+        await_true("a network namespace", lambda: os.readlink(f"/proc/{self.holder.pid}/ns/net")
+                   != os.readlink("/proc/self/ns/net"))
+        self.prefix = self.inside(
+            which("podman"), "--root", directory + "/data", "--runroot", directory + "/exec", "--cgroup-manager",
+            "cgroupfs", "--events-backend", "file", "--tmpdir", directory + "/tmp", "--log-level", "error")
+        self.version = sh("podman", "--version").replace("podman version", "Podman")
+
+    def inside(self, *words):
+        return ["nsenter", "-t", str(self.holder.pid), "-n", *words]
+
+    def close(self):
+        self.run("rm", "-fa", "-t", "0", check=False)
+        self.run("rmi", "-fa", check=False)
+        self.holder.kill()
+        self.holder.wait()
+
+
+# The rows: each takes an engine and gives one figure; a row is asked ROUNDS times or fewer.
+
+def run_with(network):
+    def row(engine):
+        return engine.timed("run", "--rm", "--network", network, "busybox", "true")
+    return row
+
+
+def exec_true(engine):
+    return engine.timed("exec", engine.sleeper, "true")
+
+
+def many_at_once(engine):
+    start = time.perf_counter()
+    children = [subprocess.Popen([*engine.prefix, "run", "--rm", "busybox", "true"], env=engine.environment, **QUIET)
+                for _ in range(32)]
+    failed = sum(child.wait() != 0 for child in children)
+    if failed:
+        raise RuntimeError(f"{failed} of 32 failed")
+    return (time.perf_counter() - start) * 1000
+
+
+def daemon_memory(engine):
+    return sum(status(pid, "VmRSS") for pid in engine.daemon_pids) / 1024 if engine.daemon_pids else None
+
+
+def container_memory(engine):
+    before = processes(engine.helpers)
+    ids = [engine.out("run", "-d", "--network", "none", "busybox", "sleep", "100000") for _ in range(8)]
+    time.sleep(1)
+    new = processes(engine.helpers) - before
+    figure = sum(private_kilobytes(pid) for pid in new) / 8
+    engine.run("rm", "-f", *ids)
+    return figure
+
+
+def pull(engine):
+    engine.run("rmi", "-f", engine.pull_image, check=False)
+    return engine.timed("pull", "-q", *engine.pull_flags, engine.pull_image)
+
+
+ROWS = [
+    ("idle-daemon", "idle daemon, resident", "MB", 1, daemon_memory),
+    ("run-bridge", "run --rm busybox true, bridge", "ms", ROUNDS, run_with("bridge")),
+    ("run-none", "run --rm busybox true, no network", "ms", ROUNDS, run_with("none")),
+    ("run-host", "run --rm busybox true, host's network", "ms", ROUNDS, run_with("host")),
+    ("exec", "exec true", "ms", ROUNDS, exec_true),
+    ("32", "32 × run --rm busybox true at once", "ms", max(1, ROUNDS // 7), many_at_once),
+    ("container", "memory per idle container, private", "kB", 1, container_memory),
+    ("pull", "pull, 4 layers of files, registry here", "ms", max(1, ROUNDS // 4), pull),
+]
+
+
+def big_layout(path):
+    """Four layers, each 2,000 files of words and of noise: about 100 MB raw, half of that compressed."""
+    generator = random.Random(1)
+    words = [generator.randbytes(6).hex() for _ in range(4000)]
+    layers = []
+    for number in range(4):
+        layer = images.Layer().directory(f"l{number}")
+        for directory in range(20):
+            layer.directory(f"l{number}/d{directory}")
+            for file in range(100):
+                size = int(generator.paretovariate(1.2) * 2500)
+                half = " ".join(generator.choices(words, k=min(size, 400000) // 26)).encode()
+                layer.add(f"l{number}/d{directory}/f{file}", data=half + generator.randbytes(len(half) // 2))
+        layers.append(layer.bytes())
+    layout = images.Layout(path)
+    layout.finish([layout.image(layers, images.busybox_config())])
+
+
+def registry(engine, directory, port):
+    """A registry where the engine's network is, on files that all of them share."""
+    with open(f"{directory}/registry.yml", "w") as file:
+        file.write("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+                   f"storage: {{filesystem: {{rootdirectory: {directory}/registry}}}}\n"
+                   f"http: {{addr: '127.0.0.1:{port}'}}\n")
+    process = subprocess.Popen(engine.inside("docker-registry", "serve", f"{directory}/registry.yml"), **QUIET)
+    await_true("the registry answers", lambda: subprocess.run(
+        engine.inside("curl", "-sf", f"http://127.0.0.1:{port}/v2/"), **QUIET).returncode == 0)
+    return process
+
+
+def prepare(engine, directory, rows):
+    engine.run("import", directory + "/busybox.tar", "busybox:latest")
+    if "exec" in rows:
+        engine.sleeper = engine.out("run", "-d", "--network", "none", "busybox", "sleep", "100000")
+    engine.pull_flags = ["--tls-verify=false"] if engine.name == "podman" else []
+
+
+def machine():
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    memory = int(open("/proc/meminfo").readline().split()[1]) // (1 << 20)
+    return f"{os.cpu_count()} × {model}, {memory} GiB, Linux {os.uname().release}, " \
+           f"load {os.getloadavg()[0]:.1f} at the start"
+
+
+def table(results, engines):
+    peers = ["docker", "podman"]
+    print(f"\n{'':42}{'Gantry':>10}{'Docker':>10}{'Podman':>10}   Gantry : Docker, Podman")
+    for key, title, unit, _, _ in ROWS:
+        if key not in results:
+            continue
+        figures = {name: statistics.median(values) if values else None for name, values in results[key].items()}
+        cells = []
+        for name in ["gantry", *peers]:
+            value = figures.get(name)
+            cells.append(f"{value:10.1f}" if value is not None else f"{'-':>10}")
+        ratios = []
+        for name in peers:
+            if name not in engines:
+                ratios.append(f"{name} is not installed")
+            elif figures.get(name) and figures.get("gantry"):
+                ratios.append(f"1/{figures[name] / figures['gantry']:.1f}")
+            else:
+                ratios.append("-")
+        print(f"{title + ', ' + unit:42}{''.join(cells)}   {', '.join(ratios)}")
+
+
+def main():
+    if os.geteuid() != 0:
+        sys.exit("bench: run it as root")
+    wanted = os.environ.get("ROWS", "").split(",") if os.environ.get("ROWS") else [row[0] for row in ROWS]
+    directory = tempfile.mkdtemp(prefix="gantry-bench-")
+    engines, registries = {}, []
+    results = {key: {} for key, *_ in ROWS if key in wanted}
+    try:
+        with open(directory + "/busybox.tar", "wb") as file:
+            file.write(images.busybox_layer())
+        kinds = [Gantry] + ([Docker] if which("dockerd") else []) + ([Podman] if which("podman") else [])
+        print(machine())
+        for kind in kinds:
+            engine = kind(os.path.join(directory, kind.name))
+            engines[engine.name] = engine
+            print("  " + engine.version)
+            if "idle-daemon" in wanted:
+                figure = daemon_memory(engine)
+                results["idle-daemon"][engine.name] = [figure] if figure else []
+            prepare(engine, directory, wanted)
+        if "pull" in wanted:
+            big_layout(directory + "/layout")
+            for index, engine in enumerate(engines.values()):
+                port = 5800 + index
+                registries.append(registry(engine, directory, port))
+                if index == 0:
+                    sh("skopeo", "copy", "-q", "--insecure-policy", "--dest-tls-verify=false",
+                       f"oci:{directory}/layout:latest", f"docker://127.0.0.1:{port}/big:latest")
+                engine.pull_image = f"127.0.0.1:{port}/big:latest"
+        for key, title, _, rounds, row in ROWS:
+            if key not in wanted or key == "idle-daemon":
+                continue
+            print(f"  {title} ...", file=sys.stderr, flush=True)
+            # One round that does not count: caches, the first container of a daemon.
+            for round_number in range(rounds + (1 if rounds > 1 else 0)):
+                for engine in engines.values():
+                    figure = row(engine)
+                    if round_number > 0 or rounds == 1:
+                        results[key].setdefault(engine.name, []).append(figure)
+        table(results, engines)
+    finally:
+        for process in registries:
+            process.terminate()
+        for engine in engines.values():
+            engine.close()
+        for line in open("/proc/self/mountinfo"):
+            if directory in line:
+                subprocess.run(["umount", "-l", line.split()[4]], **QUIET)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+main()
