@@ -173,6 +173,8 @@ extension Container {
     /// Undoes a start that did not succeed and records why.
     private func abandon(_ error: EngineError) async {
         link?.close()
+        // A process that waits for its network would wait for ever.
+        Cgroup(cgroupPath, in: environment.hierarchy).kill()
         if link != nil { await closed() }
         link = nil
         early = []

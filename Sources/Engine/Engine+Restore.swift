@@ -73,7 +73,14 @@ extension Container {
         }
         do {
             if let link = try MonitorLink.adopt(runDirectory: runDirectory) {
-                if let state = MonitorState.readState(runDirectory: runDirectory), !record.state.Running {
+                let state = MonitorState.readState(runDirectory: runDirectory)
+                guard record.state.Running || state != nil else {
+                    // The daemon was killed in the middle of a start, which nobody waits for any more.
+                    link.close()
+                    Cgroup(cgroupPath, in: environment.hierarchy).kill()
+                    return false
+                }
+                if let state, !record.state.Running {
                     // Killed between the start and its record.
                     update { record in
                         record.state.Running = true

@@ -22,7 +22,7 @@ struct Daemon {
         let signals = StopSignal()
         raiseFileLimit()
         let (dataRoot, execRoot) = (configuration.engine.dataRoot, configuration.engine.execRoot)
-        try makeDirectories(dataRoot, mode: 0o711)
+        try makeDirectories(dataRoot, mode: 0o710)
         try makeDirectories(execRoot, mode: 0o711)
         try makeDirectories(parent(of: configuration.pidfile), mode: 0o755)
         let locks = try [configuration.pidfile, dataRoot + "/daemon.lock", execRoot + "/daemon.lock"]
