@@ -71,6 +71,8 @@ class Engine:
 
     name = version = ""
     prefix = []
+    # What `run` needs to work at all on this machine.
+    run_flags = []
     helpers = ""
     daemon_pids = ()
 
@@ -78,9 +80,15 @@ class Engine:
         self.directory = directory
         self.environment = dict(os.environ, DOCKER_CONFIG=directory + "/client")
         os.makedirs(directory + "/client")
+        with open(directory + "/client/config.json", "w") as file:
+            file.write("{}")
 
     def run(self, *words, check=True, **more):
-        return subprocess.run([*self.prefix, *words], env=self.environment, check=check, **{**QUIET, **more})
+        done = subprocess.run([*self.prefix, *words], env=self.environment,
+                              **{**QUIET, "stderr": subprocess.PIPE, **more})
+        if check and done.returncode != 0:
+            sys.exit(f"bench: {self.name} {' '.join(words)}: {done.returncode}: {done.stderr}")
+        return done
 
     def out(self, *words):
         return self.run(*words, stdout=subprocess.PIPE, text=True).stdout.strip()
@@ -156,6 +164,8 @@ class Docker(Daemon):
 class Podman(Engine):
     name = "podman"
     helpers = "conmon"
+    # It raises limits, which a machine without CAP_SYS_RESOURCE refuses.
+    run_flags = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
 
     def __init__(self, directory):
         super().__init__(directory)
@@ -181,7 +191,7 @@ class Podman(Engine):
 
 def run_with(network):
     def row(engine):
-        return engine.timed("run", "--rm", "--network", network, "busybox", "true")
+        return engine.timed("run", *engine.run_flags, "--rm", "--network", network, "busybox", "true")
     return row
 
 
@@ -191,7 +201,7 @@ def exec_true(engine):
 
 def many_at_once(engine):
     start = time.perf_counter()
-    children = [subprocess.Popen([*engine.prefix, "run", "--rm", "busybox", "true"], env=engine.environment, **QUIET)
+    children = [subprocess.Popen([*engine.prefix, "run", *engine.run_flags, "--rm", "busybox", "true"], env=engine.environment, **QUIET)
                 for _ in range(32)]
     failed = sum(child.wait() != 0 for child in children)
     if failed:
@@ -205,7 +215,7 @@ def daemon_memory(engine):
 
 def container_memory(engine):
     before = processes(engine.helpers)
-    ids = [engine.out("run", "-d", "--network", "none", "busybox", "sleep", "100000") for _ in range(8)]
+    ids = [engine.out("run", *engine.run_flags, "-d", "--network", "none", "busybox", "sleep", "100000") for _ in range(8)]
     time.sleep(1)
     new = processes(engine.helpers) - before
     figure = sum(private_kilobytes(pid) for pid in new) / 8
@@ -263,7 +273,7 @@ def registry(engine, directory, port):
 def prepare(engine, directory, rows):
     engine.run("import", directory + "/busybox.tar", "busybox:latest")
     if "exec" in rows:
-        engine.sleeper = engine.out("run", "-d", "--network", "none", "busybox", "sleep", "100000")
+        engine.sleeper = engine.out("run", *engine.run_flags, "-d", "--network", "none", "busybox", "sleep", "100000")
     engine.pull_flags = ["--tls-verify=false"] if engine.name == "podman" else []
 
 
