@@ -9,7 +9,9 @@ BIN := .build/release
 # One configuration everywhere. Without --disable-testable-imports `swift test` would compile the whole release build a
 # second time, with other flags; with it only the tests themselves are compiled.
 RELEASE := -c release
-TESTING := $(RELEASE) --disable-testable-imports --disable-xctest
+# One test after the other: with two processors, tests that wait for programs starve those that measure themselves against
+# a peer's patience.
+TESTING := $(RELEASE) --disable-testable-imports --disable-xctest --no-parallel
 
 .DEFAULT_GOAL := help
 .PHONY: help build test lint format bench demo demo-clean fuzz install clean

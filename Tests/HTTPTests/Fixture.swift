@@ -29,7 +29,7 @@ struct Fixture: Sendable {
         let server = HTTPServer(group: group, limits: limits, handler: handler)
         try await server.serve(try ListeningSocket.unix(path))
         let outcome = await Result { try await body(Fixture(path: path, server: server)) }
-        await server.shutdown(grace: .seconds(1))
+        await server.shutdown(grace: .seconds(30))
         #expect(access(path, F_OK) != 0)
         try outcome.get()
     }
@@ -60,7 +60,7 @@ extension Result where Failure == any Error {
     }
 }
 
-/// A blocking client that gives up after ten seconds.
+/// A blocking client that gives up after a minute.
 final class Client {
     struct Failed: Error {}
 
@@ -76,7 +76,7 @@ final class Client {
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(number, $0, length) }
         }
         guard result == 0 else { throw Failed() }
-        var time = timeval(tv_sec: 10, tv_usec: 0)
+        var time = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
     }

@@ -158,7 +158,7 @@ extension String {
                 try client.send("GET / HTTP/1.1\r\n\(host)\r\n")
                 return try client.receive(until: "\r\n\r\n")
             }
-            for _ in 0..<200 where ended.withLock({ $0 }) == 0 { try await Task.sleep(for: .milliseconds(10)) }
+            for _ in 0..<3000 where ended.withLock({ $0 }) == 0 { try await Task.sleep(for: .milliseconds(10)) }
             #expect(ended.withLock { $0 } == 1)
         }
     }

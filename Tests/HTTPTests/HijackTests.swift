@@ -183,7 +183,7 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
                     try client.send("POST / HTTP/1.1\r\n\(upgrade)\r\n")
                     return try client.receive(until: "\r\n\r\n")
                 }
-                for _ in 0..<200 where fixture.server.connectionCount > 0 {
+                for _ in 0..<3000 where fixture.server.connectionCount > 0 {
                     try await Task.sleep(for: .milliseconds(10))
                 }
                 #expect(fixture.server.connectionCount == 0)
