@@ -46,12 +46,14 @@ def private_kilobytes(pid):
 
 
 def processes(part):
-    """The pids of processes whose program's path has `part` in it."""
+    """The pids of processes whose program has `part` in its path, or in the name it was called by."""
     found = set()
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                if part in os.readlink(f"/proc/{name}/exe"):
+                with open(f"/proc/{name}/cmdline") as file:
+                    called = file.read().split("\0")[0]
+                if part in os.readlink(f"/proc/{name}/exe") or part in called:
                     found.add(int(name))
             except OSError:
                 pass
@@ -132,7 +134,7 @@ class Daemon(Engine):
 
 class Gantry(Daemon):
     name = "gantry"
-    helpers = "gantry-runtime"
+    helpers = "gantry-monitor"
 
     def __init__(self, directory):
         super().__init__(directory)
