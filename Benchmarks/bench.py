@@ -212,6 +212,8 @@ def many_at_once(engine):
 
 
 def daemon_memory(engine):
+    """Idle means that nothing has been asked of it for a moment."""
+    time.sleep(3)
     return sum(status(pid, "VmRSS") for pid in engine.daemon_pids) / 1024 if engine.daemon_pids else None
 
 
