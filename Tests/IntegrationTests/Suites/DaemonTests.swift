@@ -1,0 +1,90 @@
+import Foundation
+import Testing
+
+extension Integration {
+    /// Issue heading 2: the daemon's own flags, and the daemon that starts when it is needed.
+    @Suite(.enabled(if: Programs.isGantry, "Docker's daemon has no part in this")) struct Daemons {
+        /// In mount and network namespaces of its own, where the default places are empty.
+        @Test func startsOnDemand() throws {
+            let gantry = Client.gantry.program
+            let script = """
+                set -e; ip link set lo up
+                for place in /run /var/lib /var/log; do mount -t tmpfs none $place; done
+                unset DOCKER_HOST GANTRY_HOST
+                \(gantry) import \(BusyboxImage.tar) busybox
+                \(gantry) run --rm busybox echo 'from nothing'
+                kill $(cat /run/gantry/gantryd.pid); while [ -e /run/gantry/gantryd.pid ]; do sleep 0.05; done
+                """
+            let child = try Child(["unshare", "-mn", "--propagation", "private", "sh", "-c", script])
+            let result = try child.wait()
+            #expect(result.status == 0, "\(result)")
+            #expect(result.lines.last == "from nothing")
+            let said = result.err.split(separator: "\n").filter { $0.contains("starting gantryd") }
+            #expect(said.count == 1, "\(result)")
+            #expect(!child.outputsAreOpen, "a daemon that keeps its starter's output would hang $(gantry …)")
+        }
+
+        @Test func listensOnSeveralSockets() throws {
+            let scratch = try Scratch("sockets")
+            try withProcess(
+                scratch.path, ["-H", "unix://\(scratch.path)/a.sock", "-H", "unix://\(scratch.path)/b.sock", "--debug"]
+            ) {
+                for name in ["a", "b"] {
+                    let host = ["-H", "unix://\(scratch.path)/\(name).sock"]
+                    for client in Client.all {
+                        try eventually("\(name) answers") { try command([client.program] + host + ["ps"]).status == 0 }
+                    }
+                }
+            }
+            #expect(!Programs.exists(scratch.path + "/a.sock"), "a daemon takes its sockets with it")
+            #expect(!Programs.exists(scratch.path + "/pid"))
+        }
+
+        @Test func readsItsConfiguration() throws {
+            let scratch = try Scratch("configuration")
+            let good = try scratch.write(#"{"bip": "10.99.77.1/24", "labels": ["a=b"], "debug": true}"#, to: "good")
+            let unknown = try scratch.write(#"{"nosuchkey": 1}"#, to: "unknown")
+            let broken = try scratch.write("{", to: "broken")
+            let gantryd = Programs.binaries + "/gantryd"
+            let valid = try command([gantryd, "--validate", "--config-file", good])
+            #expect(valid.status == 0 && (valid.out + valid.err).contains("configuration OK"), "\(valid)")
+            for (file, word) in [(unknown, "nosuchkey"), (broken, "broken"), (scratch.path + "/missing", "missing")] {
+                let result = try command([gantryd, "--validate", "--config-file", file])
+                #expect(result.status == 1 && result.err.contains(word), "\(result)")
+            }
+            // The same key in the file and as a flag.
+            let both = try command([gantryd, "--validate", "--config-file", good, "--bip", "10.99.78.1/24"])
+            #expect(both.status == 1 && both.err.contains("bip"), "\(both)")
+        }
+
+        @Test func refusesADataRootThatIsTaken() throws {
+            let scratch = try Scratch("taken")
+            try withProcess(scratch.path, ["-H", "unix://\(scratch.path)/a.sock"]) {
+                try eventually("it answers") { Programs.exists(scratch.path + "/a.sock") }
+                let second = try command([
+                    Programs.binaries + "/gantryd", "--data-root", scratch.path + "/data", "--exec-root",
+                    scratch.path + "/other", "--pidfile", scratch.path + "/otherpid", "-H",
+                    "unix://\(scratch.path)/b.sock", "--config-file", scratch.path + "/daemon.json",
+                ])
+                #expect(second.status == 1, "\(second)")
+                #expect(!second.err.isEmpty)
+            }
+        }
+
+        /// Runs a daemon while `body` does, and ends it with SIGTERM.
+        private func withProcess(_ directory: String, _ flags: [String], _ body: () throws -> Void) throws {
+            let number = Int.random(in: 0..<250)
+            try #"{"bip": "10.98.\#(number).1/24"}"#.write(
+                toFile: directory + "/daemon.json", atomically: false, encoding: .utf8)
+            let child = try Child(
+                [
+                    Programs.binaries + "/gantryd", "--data-root", directory + "/data", "--exec-root",
+                    directory + "/exec", "--pidfile", directory + "/pid", "--config-file", directory + "/daemon.json",
+                ] + flags)
+            try body()
+            child.signal(SIGTERM)
+            let result = try child.wait()
+            #expect(result.status == 0, "\(result)")
+        }
+    }
+}
