@@ -6,8 +6,8 @@ internal import Linux
 /// describes, and executes it. The same way for a first process and for an exec.
 struct Confinement {
     let process: ProcessSpec
-    /// A FIFO that is read before the program is executed; -1 for none.
-    var gate: Int32 = -1
+    /// The gate is a FIFO that is read before the program is executed; -1 for none.
+    let channels: ContainerStart.Channels
 
     /// Returns only by throwing.
     func execute() throws(LaunchFailure) -> Never {
@@ -32,12 +32,12 @@ struct Confinement {
 
     /// Between OCI's `create` and `start`.
     private func waitAtGate() {
-        guard gate >= 0 else { return }
-        StatusMessage.ready.send(on: 3)
+        guard channels.gate >= 0 else { return }
+        StatusMessage.ready.send(on: channels.status)
         // Whoever created the container is gone when it starts: failures go to standard error.
-        close(3)
+        close(channels.status)
         var byte: UInt8 = 0
-        while read(gate, &byte, 1) < 0 && errno == EINTR {}
+        while read(channels.gate, &byte, 1) < 0 && errno == EINTR {}
     }
 
     private func resolveUser() throws(LaunchFailure) -> UserDatabase.User {

@@ -89,30 +89,37 @@ package enum ContainerStart {
             try libraryStep("set domain name", setdomainname(spec.domainname, spec.domainname.utf8.count))
         }
         // From here on only the standard streams and the status socket are open (CVE-2024-21626).
-        try keepOnly(status, gate: gate)
-        finish(spec.process, gate: gate >= 0 ? 4 : -1)
+        finish(spec.process, try keepOnly(status, gate: gate, preserved: streams.preserved))
     }
 
-    /// Closes everything but 0 to 2 and the status socket, which becomes descriptor 3 and closes on exec.
-    static func keepOnly(_ status: Int32, gate: Int32 = -1) throws(LaunchFailure) {
-        // The gate first, away from 3, where the status socket goes.
-        let high = gate >= 0 ? try libraryStep("move the gate", fcntl(gate, F_DUPFD_CLOEXEC, 10)) : -1
-        if status != 3 { try libraryStep("move the status socket", dup2(status, 3)) }
-        try libraryStep("close the status socket on exec", fcntl(3, F_SETFD, FD_CLOEXEC))
+    /// The two ways back that a process has until it executes its program, both closed by that.
+    struct Channels {
+        var status: Int32
+        var gate: Int32
+    }
+
+    /// Closes everything but 0 to 2, the `preserved` descriptors behind them, the status socket and the gate.
+    static func keepOnly(_ status: Int32, gate: Int32 = -1, preserved: Int32) throws(LaunchFailure) -> Channels {
+        let first = 3 + preserved
+        // The gate first, away from where the status socket goes.
+        let high = gate >= 0 ? try libraryStep("move the gate", fcntl(gate, F_DUPFD_CLOEXEC, first + 2)) : -1
+        if status != first { try libraryStep("move the status socket", dup2(status, first)) }
+        try libraryStep("close the status socket on exec", fcntl(first, F_SETFD, FD_CLOEXEC))
         if high >= 0 {
-            try libraryStep("move the gate", dup2(high, 4))
-            try libraryStep("close the gate on exec", fcntl(4, F_SETFD, FD_CLOEXEC))
+            try libraryStep("move the gate", dup2(high, first + 1))
+            try libraryStep("close the gate on exec", fcntl(first + 1, F_SETFD, FD_CLOEXEC))
         }
-        try step("close descriptors", linux_close_from(high >= 0 ? 5 : 4))
+        try step("close descriptors", linux_close_from(high >= 0 ? first + 2 : first + 1))
+        return Channels(status: first, gate: high >= 0 ? first + 1 : -1)
     }
 
-    /// The last part, with the status socket on descriptor 3.
-    static func finish(_ process: ProcessSpec, gate: Int32 = -1) -> Never {
+    /// The last part, with nothing else open.
+    static func finish(_ process: ProcessSpec, _ channels: Channels) -> Never {
         do throws(LaunchFailure) {
-            try Confinement(process: process, gate: gate).execute()
+            try Confinement(process: process, channels: channels).execute()
         } catch {
-            StatusMessage.failure(error).send(on: 3)
-            if gate >= 0 {
+            StatusMessage.failure(error).send(on: channels.status)
+            if channels.gate >= 0 {
                 let text = Array((error.message + "\n").utf8)
                 _ = write(2, text, text.count)
             }
@@ -258,7 +265,6 @@ package enum ContainerJoin {
             let inside = DeviceNodes.openNull(in: ContainerRoot(descriptor: slash.raw), fallback: null)
             try streams.install(null: inside)
         }
-        try ContainerStart.keepOnly(status)
-        ContainerStart.finish(process)
+        ContainerStart.finish(process, try ContainerStart.keepOnly(status, preserved: streams.preserved))
     }
 }

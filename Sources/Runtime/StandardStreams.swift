@@ -8,6 +8,8 @@ package struct ChildStreams: Sendable {
     package var input: Int32
     package var output: Int32
     package var error: Int32
+    /// How many descriptors of the caller, from 3 on, the program gets besides (`--preserve-fds`).
+    package var preserved: Int32 = 0
 
     package init(input: Int32 = -1, output: Int32 = -1, error: Int32 = -1) {
         self.input = input
