@@ -1,0 +1,152 @@
+"""gantry-runtime beside runc, crun and the floor, in one run on one machine.
+
+usage: make bench [ROUNDS=20] [ROWS=oci-run,oci-exec]
+
+The floor is floor.c: the same namespaces, mounts and cgroups with nothing read, checked or kept. Rounds go from program to
+program, so that what disturbs one disturbs all. What is timed is a whole process, from posix_spawn to its end. Everything
+runs in a mount namespace without the hybrid cgroup2 mount, because Debian's crun refuses that one.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BINARIES = os.environ.get("BINARIES", ROOT + "/.build/release")
+ROUNDS = int(os.environ.get("ROUNDS", "20"))
+LOOP = 200
+NULL = os.open("/dev/null", os.O_RDWR)
+
+
+def timed(words):
+    """Milliseconds and peak resident megabytes of a command that must succeed."""
+    start = time.perf_counter()
+    pid = os.posix_spawn(words[0], words, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, NULL, n) for n in (0, 1, 2)])
+    _, status, usage = os.wait4(pid, 0)
+    if status != 0:
+        done = subprocess.run(words, capture_output=True, text=True, stdin=NULL)
+        sys.exit(f"bench: {' '.join(words)}: {status >> 8}, then {done.returncode}: {done.stdout}{done.stderr}")
+    return (time.perf_counter() - start) * 1000, usage.ru_maxrss / 1024
+
+
+class Runtime:
+    def __init__(self, name, program, directory):
+        self.name = name
+        self.words = [program, "--root", f"{directory}/{name}"]
+        self.bundle = directory
+        self.count = 0
+
+    def fresh(self):
+        self.count += 1
+        return f"bench-{self.name}-{os.getpid()}-{self.count}"
+
+    def run(self):
+        return timed([*self.words, "run", "--bundle", self.bundle + "/true", self.fresh()])
+
+    def start(self):
+        name = self.fresh()
+        return name, timed([*self.words, "run", "--detach", "--bundle", self.bundle + "/sleep", name])[0]
+
+    def execute(self, name):
+        return timed([*self.words, "exec", name, "/bin/true"])
+
+    def delete(self, name):
+        timed([*self.words, "delete", "--force", name])
+
+
+class Floor(Runtime):
+    def run(self):
+        return timed([self.words[0], self.bundle + "/rootfs", self.fresh(), "/bin/true"])
+
+
+def bundles(directory):
+    """Two bundles over one busybox root, as `gantry-runtime spec` describes them."""
+    for name in ("bin", "proc", "sys", "dev"):
+        os.makedirs(f"{directory}/rootfs/{name}")
+    shutil.copy("/bin/busybox", directory + "/rootfs/bin/busybox")
+    for name in ("true", "sleep"):
+        os.symlink("busybox", f"{directory}/rootfs/bin/{name}")
+        os.mkdir(f"{directory}/{name}")
+        subprocess.run([BINARIES + "/gantry-runtime", "spec", "--bundle", f"{directory}/{name}"], check=True)
+        with open(f"{directory}/{name}/config.json") as file:
+            config = json.load(file)
+        config["process"].update(terminal=False, args=["/bin/" + name, "100000"][:1 if name == "true" else 2])
+        config["ociVersion"] = "1.0.2"  # the newest that crun 1.8 knows
+        config["root"] = {"path": directory + "/rootfs", "readonly": True}
+        with open(f"{directory}/{name}/config.json", "w") as file:
+            json.dump(config, file)
+
+
+def one_after_the_other(runtime):
+    """Medians of the first and the last tenth of LOOP containers that all stay alive."""
+    figures, names = [], []
+    for _ in range(LOOP):
+        name, figure = runtime.start()
+        names.append(name)
+        figures.append(figure)
+    for name in names:
+        runtime.delete(name)
+    return statistics.median(figures[:LOOP // 10]), statistics.median(figures[-LOOP // 10:])
+
+
+def main():
+    if os.geteuid() != 0:
+        sys.exit("bench: run it as root")
+    if os.path.ismount("/sys/fs/cgroup/unified"):
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+                              'umount /sys/fs/cgroup/unified; exec "$@"', "sh", sys.executable, *sys.argv])
+    keys = ["oci-run", "oci-exec", "oci-memory", "oci-loop"]
+    wanted = [key for key in os.environ.get("ROWS", ",".join(keys)).split(",") if key in keys]
+    if not wanted:
+        return
+    directory = tempfile.mkdtemp(prefix="gantry-bench-")
+    try:
+        bundles(directory)
+        subprocess.run(["cc", "-O2", "-static", "-o", directory + "/floor", ROOT + "/Benchmarks/floor.c"], check=True)
+        runtimes = [Runtime("gantry", BINARIES + "/gantry-runtime", directory)]
+        runtimes += [Runtime(name, path, directory) for name in ("crun", "runc") if (path := shutil.which(name))]
+        floor = Floor("floor", directory + "/floor", directory)
+        rows = {}
+
+        def rounds(measure, programs):
+            figures = {program.name: [] for program in programs}
+            for number in range(ROUNDS + 1):
+                for program in programs:
+                    figure = measure(program)
+                    if number > 0:
+                        figures[program.name].append(figure)
+            return figures
+
+        if "oci-run" in wanted or "oci-memory" in wanted:
+            # `floor` has no memory worth a row.
+            figures = rounds(lambda program: program.run(), [floor, *runtimes])
+            rows["run of /bin/true, ms"] = {name: statistics.median(v[0] for v in values) for name, values in figures.items()}
+            rows["peak resident memory of run, MB"] = {
+                name: max(v[1] for v in values) for name, values in figures.items() if name != "floor"}
+        if "oci-exec" in wanted:
+            sleepers = {runtime.name: runtime.start()[0] for runtime in runtimes}
+            figures = rounds(lambda runtime: runtime.execute(sleepers[runtime.name]), runtimes)
+            for runtime in runtimes:
+                runtime.delete(sleepers[runtime.name])
+            rows["exec of /bin/true, ms"] = {name: statistics.median(v[0] for v in values) for name, values in figures.items()}
+        if "oci-loop" in wanted:
+            loops = {runtime.name: one_after_the_other(runtime) for runtime in runtimes}
+            tenth = LOOP // 10
+            rows[f"run -d, {LOOP} alive: first {tenth}, ms"] = {name: pair[0] for name, pair in loops.items()}
+            rows[f"run -d, {LOOP} alive: last {tenth}, ms"] = {name: pair[1] for name, pair in loops.items()}
+        names = ["floor", "gantry", "crun", "runc"]
+        print(f"\n{'OCI runtime alone':42}" + "".join(f"{name:>10}" for name in names) + "   gantry : floor, crun, runc")
+        for title, row in rows.items():
+            cells = "".join(f"{row[name]:10.1f}" if name in row else f"{'-':>10}" for name in names)
+            ratios = ", ".join(f"{row['gantry'] / row[name]:.2f}" if name in row else "-" for name in names if name != "gantry")
+            print(f"{title:42}{cells}   {ratios}")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+main()
