@@ -100,7 +100,7 @@ enum CreateCommand {
         record.cgroup = cgroupName(configuration.cgroupsPath, record.id)
         let cgroup: Cgroup
         do throws(CgroupError) {
-            cgroup = try Cgroup.create(record.cgroup, limits: configuration.limits, in: try CgroupHierarchy.detect())
+            cgroup = try Cgroup.create(record.cgroup, limits: configuration.limits, in: try HostCgroups.hierarchy.get())
         } catch {
             throw LaunchFailure(error.description)
         }

@@ -41,7 +41,9 @@ enum LifecycleCommands {
     }
 
     /// After the fact: a failure is told, and nothing is undone (runtime-spec, lifecycle).
-    static func runHooks(_ hooks: [BundleConfiguration.Hook], _ state: JSON) {
+    static func runHooks(_ hooks: [BundleConfiguration.Hook], _ document: @autoclosure () -> JSON) {
+        guard !hooks.isEmpty else { return }
+        let state = document()
         for hook in hooks {
             do throws(LaunchFailure) {
                 try Hooks.run(hook, state)
