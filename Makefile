@@ -46,6 +46,7 @@ demo-clean: ## remove what the demo left: containers, image, daemon, its directo
 bench: build ## compare with Docker and Podman where installed; ROUNDS=n, ROWS=name,name
 	@scripts/need bench
 	@.venv/bin/python Benchmarks/bench.py
+	@python3 Benchmarks/runtime.py
 
 fuzz: build ## throw SECONDS=60 of broken requests at a daemon of its own; SEED=n repeats a run
 	@FUZZ_SECONDS=$(or $(SECONDS),60) python3 scripts/fuzz.py

@@ -9,13 +9,16 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -128,6 +131,14 @@ static void hide(void) {
     }
 }
 
+static void raise_loopback(void) {
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    int socket_handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    MUST(socket_handle);
+    MUST(ioctl(socket_handle, SIOCSIFFLAGS, &request));
+    close(socket_handle);
+}
+
 static void become(char **arguments) {
     /* CAP_AUDIT_WRITE, CAP_KILL, CAP_NET_BIND_SERVICE */
     const uint32_t kept = 1u << 29 | 1u << 5 | 1u << 10;
@@ -163,6 +174,7 @@ int main(int words, char **arguments) {
         MUST(chdir(arguments[1]));
         make_mounts();
         MUST(sethostname("gantry", 6));
+        raise_loopback();
         hide();
         MUST(syscall(SYS_pivot_root, ".", "."));
         MUST(umount2(".", MNT_DETACH));
