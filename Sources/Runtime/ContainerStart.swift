@@ -118,8 +118,8 @@ package enum ContainerStart {
         do throws(LaunchFailure) {
             try Confinement(process: process, channels: channels).execute()
         } catch {
-            StatusMessage.failure(error).send(on: channels.status)
-            if channels.gate >= 0 {
+            // Behind the gate nobody listens any more.
+            if !StatusMessage.failure(error).send(on: channels.status) {
                 let text = Array((error.message + "\n").utf8)
                 _ = write(2, text, text.count)
             }

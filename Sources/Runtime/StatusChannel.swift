@@ -33,12 +33,13 @@ package enum StatusMessage: Equatable, Sendable {
         }
     }
 
-    /// Sends it, with a descriptor when there is one; a lost monitor is not reported to anybody.
-    package func send(on socket: Int32, descriptor: Int32? = nil) {
+    /// Sends it, with a descriptor when there is one; false when nobody is there to get it.
+    @discardableResult
+    package func send(on socket: Int32, descriptor: Int32? = nil) -> Bool {
         let descriptors = descriptor.map { [$0] } ?? []
         let bytes = encoded()
-        _ = bytes.withUnsafeBytes {
-            linux_send_message(socket, $0.baseAddress, $0.count, descriptors, descriptors.count, 0)
+        return bytes.withUnsafeBytes {
+            linux_send_message(socket, $0.baseAddress, $0.count, descriptors, descriptors.count, 0) > 0
         }
     }
 }

@@ -5,53 +5,58 @@ internal import JSON
 internal import Linux
 internal import Runtime
 
-/// What is kept of a container between commands: `ROOT/ID/state.json`, and `start`, the FIFO it waits at.
+/// What is kept of a container between commands: `ROOT/ID/state.json`.
 struct ContainerRecord {
     var id: String
+    /// 0 until there is a process.
     var pid: Int32 = 0
     var startTime: UInt64 = 0
+    /// Set up to its end: it waits at its gate, or has passed it.
+    var isReady = false
     var bundle = ""
     var rootfs = ""
     var created = ""
     var cgroup = ""
+    /// Ending the first process does not end the others: there is no process namespace that goes with it.
+    var sharesProcesses = false
     var annotations = JSONObject()
 
-    static func directory(_ id: String, _ root: String) -> String { root + "/" + id }
-    static func gate(_ id: String, _ root: String) -> String { directory(id, root) + "/start" }
+    init(id: String) { self.id = id }
 
-    func save(_ root: String) throws(LaunchFailure) {
+    func save(in directory: borrowing StateDirectory) throws(LaunchFailure) {
         let document: JSON = [
-            "id": .string(id), "pid": JSON(pid), "startTime": JSON(startTime), "bundle": .string(bundle),
-            "rootfs": .string(rootfs), "created": .string(created), "cgroup": .string(cgroup),
-            "annotations": .object(annotations),
+            "id": .string(id), "pid": JSON(pid), "startTime": JSON(startTime), "isReady": .bool(isReady),
+            "bundle": .string(bundle), "rootfs": .string(rootfs), "created": .string(created),
+            "cgroup": .string(cgroup), "sharesProcesses": .bool(sharesProcesses), "annotations": .object(annotations),
         ]
-        let path = Self.directory(id, root) + "/state.json"
-        try Files.write(document.serialized(), path + ".new", mode: 0o600)
-        guard rename(path + ".new", path) == 0 else { throw Files.failure("write \(path)") }
+        try directory.replace(document.serialized(), "state.json")
     }
 
     static func load(_ id: String, _ root: String) throws(LaunchFailure) -> ContainerRecord {
-        let path = directory(id, root) + "/state.json"
-        guard access(path, F_OK) == 0 else { throw LaunchFailure("container \(id) does not exist") }
+        let path = StateDirectory.path(id, root) + "/state.json"
+        guard access(path, F_OK) == 0 else { throw LaunchFailure("container does not exist: \(id)") }
         let document: JSON
         do {
             document = try JSON.parse(try Files.read(path))
         } catch {
-            throw LaunchFailure("state of container \(id): \(error)")
+            throw LaunchFailure("state of container \(id): \(error); remove it with delete --force")
         }
         var record = ContainerRecord(id: id)
         record.pid = Int32(clamping: document["pid"]?.intValue ?? 0)
         record.startTime = UInt64(clamping: document["startTime"]?.intValue ?? 0)
+        record.isReady = document["isReady"]?.boolValue ?? false
         record.bundle = document["bundle"]?.stringValue ?? ""
         record.rootfs = document["rootfs"]?.stringValue ?? ""
         record.created = document["created"]?.stringValue ?? ""
         record.cgroup = document["cgroup"]?.stringValue ?? ""
+        record.sharesProcesses = document["sharesProcesses"]?.boolValue ?? false
         record.annotations = document["annotations"]?.objectValue ?? JSONObject()
         return record
     }
 
     /// A descriptor of the first process, which is no other of the same number; nil when it has ended.
     func process() -> Descriptor? {
+        guard pid > 0 else { return nil }
         let handle = linux_pidfd_open(pid)
         guard handle >= 0 else { return nil }
         let descriptor = Descriptor(owning: handle)
@@ -60,12 +65,13 @@ struct ContainerRecord {
         return descriptor
     }
 
-    func status(_ root: String) -> String {
-        guard pid > 0 else { return "creating" }
-        guard process() != nil else { return "stopped" }
-        if access(Self.gate(id, root), F_OK) == 0 { return "created" }
-        if let cgroup = openCgroup(), cgroup.isFrozen { return "paused" }
-        return "running"
+    enum Status: String { case creating, created, running, paused, stopped }
+
+    func status(_ root: String) -> Status {
+        guard isReady else { return StateDirectory.isBeingCreated(id, root) ? .creating : .stopped }
+        guard process() != nil else { return .stopped }
+        if let cgroup = openCgroup(), cgroup.isFrozen { return .paused }
+        return StateDirectory.hasGate(id, root) ? .created : .running
     }
 
     func openCgroup() -> Cgroup? {
@@ -73,69 +79,17 @@ struct ContainerRecord {
         return Cgroup(cgroup, in: hierarchy)
     }
 
-    /// The OCI state document.
-    func document(_ root: String) -> JSON {
-        let status = status(root)
+    /// The OCI state document, and the two members that runc adds.
+    func document(_ status: Status, owner: String = "") -> JSON {
         var members: [(String, JSON)] = [
-            ("ociVersion", "1.2.0"), ("id", .string(id)), ("pid", JSON(status == "stopped" ? 0 : pid)),
-            ("status", .string(status)), ("bundle", .string(bundle)), ("rootfs", .string(rootfs)),
-            ("created", .string(created)), ("owner", ""),
+            ("ociVersion", .string(Documents.specification)), ("id", .string(id)),
+            ("pid", JSON(status == .stopped ? 0 : pid)), ("status", .string(status.rawValue)),
+            ("bundle", .string(bundle)), ("rootfs", .string(rootfs)), ("created", .string(created)),
         ]
         if !annotations.isEmpty { members.append(("annotations", .object(annotations))) }
+        members.append(("owner", .string(owner)))
         return .object(JSONObject(members))
     }
-}
 
-/// The machine's cgroups, looked at once: a command is over before they change, and reading every mount takes 0.1 ms.
-enum HostCgroups {
-    static let hierarchy = Result<CgroupHierarchy, CgroupError> { () throws(CgroupError) in try CgroupHierarchy.detect()
-    }
-}
-
-/// What /proc says of a process.
-enum ProcessTable {
-    static func status(_ pid: Int32) -> (state: Character, startTime: UInt64)? {
-        guard let bytes = try? Files.read("/proc/\(pid)/stat"), let end = bytes.lastIndex(of: 0x29) else { return nil }
-        let fields = bytes[(end + 1)...].split(separator: 0x20)
-        guard fields.count > 19, let state = fields[0].first else { return nil }
-        return (
-            Character(UnicodeScalar(state)), UInt64(String(decoding: fields[19], as: UTF8.self)) ?? 0
-        )
-    }
-}
-
-/// Whole files.
-enum Files {
-    static func failure(_ what: String) -> LaunchFailure {
-        LaunchFailure("\(what): \(SystemError("", code: errno).reason)")
-    }
-
-    static func read(_ path: String) throws(LaunchFailure) -> [UInt8] {
-        do throws(SystemError) {
-            return try Descriptor.open(path, O_RDONLY).readAll(limit: 16 << 20)
-        } catch {
-            throw LaunchFailure("read \(path): \(error.reason)")
-        }
-    }
-
-    static func write(_ bytes: [UInt8], _ path: String, mode: mode_t) throws(LaunchFailure) {
-        do throws(SystemError) {
-            let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
-            var error: SystemError?
-            bytes.withUnsafeBytes { buffer in
-                do throws(SystemError) { try file.writeAll(buffer) } catch let failure { error = failure }
-            }
-            if let error { throw error }
-        } catch {
-            throw LaunchFailure("write \(path): \(error.reason)")
-        }
-    }
-
-    static func makeDirectory(_ path: String, mode: mode_t) throws(LaunchFailure) {
-        var current = ""
-        for part in path.split(separator: "/") {
-            current += "/" + part
-            if mkdir(current, mode) < 0 && errno != EEXIST && errno != EROFS { throw failure("create \(current)") }
-        }
-    }
+    func document(_ root: String) -> JSON { document(status(root)) }
 }

@@ -4,6 +4,9 @@ internal import Runtime
 
 /// What the runtime says of itself, and an example bundle.
 enum Documents {
+    /// The version of the runtime specification.
+    static let specification = "1.2.0"
+
     static let features: JSON = [
         "ociVersionMin": "1.0.0", "ociVersionMax": "1.2.0",
         "hooks": ["prestart", "createRuntime", "poststart", "poststop"],
@@ -32,10 +35,9 @@ enum Documents {
         ],
     ]
 
-    static func spec(_ words: [String]) throws(LaunchFailure) -> Int32 {
-        let options = try Options(words, flags: ["rootless"], valued: ["b", "bundle"])
-        let path = (options.value("b", "bundle") ?? ".") + "/config.json"
-        guard access(path, F_OK) != 0 else { throw LaunchFailure("\(path) exists; it is not overwritten") }
+    static func spec(_ options: Options) throws(LaunchFailure) -> Int32 {
+        let path = (options.value("bundle").map { $0 + "/" } ?? "") + "config.json"
+        guard access(path, F_OK) != 0 else { throw LaunchFailure("file \(path) exists: remove it first") }
         try Files.write(example.serialized(indent: "\t") + [0x0a], path, mode: 0o644)
         return 0
     }

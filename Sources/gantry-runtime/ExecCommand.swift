@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Cgroups
 internal import Glibc
 internal import JSON
 internal import Linux
@@ -6,95 +7,154 @@ internal import Runtime
 
 /// `exec`.
 enum ExecCommand {
-    static func run(_ words: [String], _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let options = try Options(
-            words, flags: ["d", "detach", "t", "tty", "no-new-privs", "ignore-paused", "no-subreaper"],
-            valued: [
-                "process", "p", "cwd", "env", "e", "user", "u", "additional-gids", "g", "cap", "c", "pid-file",
-                "console-socket", "preserve-fds", "cgroup", "apparmor", "process-label",
-            ], stopsAtFirst: true)
+    static func run(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let record = try ContainerRecord.load(try options.identifier(), context.root)
-        guard record.status(context.root) == "running", let target = record.process() else {
-            throw LaunchFailure("cannot exec in a container that is not running")
-        }
-        var process = try Self.process(options, record)
-        let configuration = try BundleConfiguration(
-            try Files.read(record.bundle + "/config.json"), bundle: record.bundle)
+        let handover = try Handover(options, context)
+        let target = try Self.target(record, options, context)
+        let configuration = try record.configuration(context.root)
+        var process = try Self.process(options, configuration)
+        process.env += handover.environment
         if let profile = configuration.seccomp {
             process.seccomp = try SeccompCache(directory: context.root + "/.seccomp").filter(
                 for: profile, capabilities: process.capabilities.bounding)
         }
-        let isDetached = options.has("d", "detach")
+        let isDetached = options.has("detach")
         let console = options.value("console-socket")
         guard !process.tty || !isDetached || console != nil else {
             throw LaunchFailure("cannot allocate tty if gantry-runtime will detach without setting console socket")
         }
+        guard (process.tty && isDetached) || console == nil else {
+            throw LaunchFailure("cannot use console socket if gantry-runtime will not detach or allocate tty")
+        }
+        let cgroups = try Self.cgroups(record, options)
         try ContainerJoin.enterProcesses(of: target.raw)
-        var pair: [Int32] = [-1, -1]
-        guard socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0 else {
-            throw Files.failure("make the status socket")
-        }
-        defer { close(pair[0]) }
-        let cgroups = record.openCgroup().map { CgroupJoin.all($0) } ?? []
-        let child: ClonedProcess
-        do throws(LaunchFailure) {
-            child = try ContainerJoin.clone(
-                process, target: target.raw, cgroups: cgroups, streams: ChildStreams(input: 0, output: 1, error: 2),
-                status: pair[1])
-        } catch {
-            close(pair[1])
-            throw error
-        }
-        close(pair[1])
+        let channel = try StatusChannel()
+        var streams = ChildStreams(input: 0, output: 1, error: 2)
+        streams.preserved = handover.count
+        let child = try ContainerJoin.clone(
+            process, target: target.raw, cgroups: cgroups, streams: streams, status: channel.child)
+        channel.closeChild()
         defer { close(child.pidfd) }
         var terminal: Int32 = -1
-        try Foreground.waitUntilReady(pair[0], terminal: &terminal)
+        try channel.waitUntilReady(terminal: &terminal)
         if let console, terminal >= 0 {
             try ConsoleSocket.send(terminal, to: console)
             close(terminal)
             terminal = -1
         }
-        if let path = options.value("pid-file") { try Files.write(Array(String(child.pid).utf8), path, mode: 0o644) }
+        if let path = options.value("pid-file") {
+            try Files.replace(Array(String(child.pid).utf8), path, mode: 0o644)
+        }
         return isDetached ? 0 : Foreground.wait(child.pidfd, terminal: terminal)
     }
 
+    private static func target(
+        _ record: ContainerRecord, _ options: Options, _ context: RuntimeProgram.Context
+    ) throws(LaunchFailure) -> Descriptor {
+        switch record.status(context.root) {
+        case .paused where !options.has("ignore-paused"):
+            throw LaunchFailure("cannot exec in a paused container (use --ignore-paused to override): \(record.id)")
+        case .running, .created, .paused:
+            if let process = record.process() { return process }
+        default: break
+        }
+        throw LaunchFailure("cannot exec in a stopped container: \(record.id)")
+    }
+
     private static func process(
-        _ options: Options, _ record: ContainerRecord
+        _ options: Options, _ configuration: BundleConfiguration
     ) throws(LaunchFailure) -> ProcessSpec {
-        if let path = options.value("process", "p") {
-            guard let document = try? JSON.parse(try Files.read(path)) else {
-                throw LaunchFailure("\(path): not a process document")
+        if let path = options.value("process") {
+            let document: JSON
+            do {
+                document = try JSON.parse(try Files.read(path))
+            } catch {
+                throw LaunchFailure("process \(path): \(error)")
             }
             var process = try BundleConfiguration.process(document)
-            if options.has("t", "tty") { process.tty = true }
+            if options.has("tty") { process.tty = true }
+            guard !process.args.isEmpty else { throw LaunchFailure("process args cannot be empty") }
             return process
         }
-        let configuration = try BundleConfiguration(
-            try Files.read(record.bundle + "/config.json"), bundle: record.bundle)
         var process = configuration.launch.process
         process.args = Array(options.rest.dropFirst())
         guard !process.args.isEmpty else { throw LaunchFailure("process args cannot be empty") }
-        process.tty = options.has("t", "tty")
-        process.env += options.all("env", "e")
+        process.tty = options.has("tty")
+        process.env += options.all("env")
         if let cwd = options.value("cwd") { process.cwd = cwd }
         if options.has("no-new-privs") { process.noNewPrivileges = true }
-        if let user = options.value("user", "u") {
-            // Numbers only, and whole ones: nothing that parses halfway may become root (CVE-2026-30892).
-            let parts = user.split(separator: ":", omittingEmptySubsequences: false)
-            let numbers = parts.compactMap { part in
-                part.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } ? UInt32(part) : nil
-            }
-            guard numbers.count == parts.count, (1...2).contains(numbers.count),
-                numbers.allSatisfy({ $0 <= 0x7fff_ffff })
-            else { throw LaunchFailure("user \(user): not UID[:GID]") }
-            let gid = numbers.count > 1 ? numbers[1] : 0
-            process.user = .ids(uid: numbers[0], gid: gid, groups: [gid])
+        try setUser(&process, options)
+        for name in options.all("cap") where !Capability.names.contains(name.uppercased().drop(prefix: "CAP_")) {
+            throw LaunchFailure("unknown capability \(name)")
         }
-        let extra = Capability.mask(options.all("cap", "c"))
         // Never inheritable (CVE-2022-29162).
+        let extra = Capability.mask(options.all("cap"))
         process.capabilities.bounding |= extra
         process.capabilities.effective |= extra
         process.capabilities.permitted |= extra
         return process
     }
+
+    /// Numbers only, and whole ones: nothing that parses halfway may become root (CVE-2026-30892).
+    private static func setUser(_ process: inout ProcessSpec, _ options: Options) throws(LaunchFailure) {
+        guard case .ids(var uid, var gid, var groups) = process.user else { return }
+        if let user = options.value("user") {
+            let parts = user.split(separator: ":", omittingEmptySubsequences: false)
+            guard (1...2).contains(parts.count), let first = Self.identity(parts[0]) else {
+                throw LaunchFailure("user \(user): not UID[:GID]")
+            }
+            uid = first
+            if parts.count > 1 {
+                guard let second = Self.identity(parts[1]) else { throw LaunchFailure("user \(user): not UID[:GID]") }
+                groups.removeAll { $0 == gid }
+                gid = second
+            }
+        }
+        for text in options.all("additional-gids") {
+            guard let group = Self.identity(text[...]) else {
+                throw LaunchFailure("additional gid \(text): not a number")
+            }
+            if !groups.contains(group) { groups.append(group) }
+        }
+        process.user = .ids(uid: uid, gid: gid, groups: groups)
+    }
+
+    private static func identity(_ text: Substring) -> UInt32? {
+        guard text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let number = UInt32(text), number <= 0x7fff_ffff
+        else { return nil }
+        return number
+    }
+
+    /// The container's, or with `--cgroup` one beneath it.
+    private static func cgroups(
+        _ record: ContainerRecord, _ options: Options
+    ) throws(LaunchFailure) -> [CgroupJoin] {
+        guard let cgroup = record.openCgroup() else { return [] }
+        var joins = CgroupJoin.all(cgroup)
+        for text in options.all("cgroup") {
+            let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            let path = parts[parts.count - 1].split(separator: "/").map { String($0) }
+            guard !path.contains(".."), !path.contains(".") else {
+                throw LaunchFailure("--cgroup \(text): not a path beneath the container's cgroup")
+            }
+            for controller in parts.count > 1 ? parts[0].split(separator: ",") : [""] {
+                var isKnown = false
+                for index in joins.indices {
+                    let names = joins[index].controller.split(separator: ",")
+                    guard parts.count == 1 || names.contains(controller) else { continue }
+                    joins[index].path = ([cgroup.places[index].path] + path).joined(separator: "/")
+                    isKnown = true
+                    guard access(joins[index].path, F_OK) == 0 else {
+                        throw Files.failure("cgroup \(joins[index].path)")
+                    }
+                }
+                guard isKnown else { throw LaunchFailure("--cgroup \(text): unknown controller \(controller)") }
+            }
+        }
+        return joins
+    }
+}
+
+extension String {
+    fileprivate func drop(prefix: String) -> String { hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self }
 }

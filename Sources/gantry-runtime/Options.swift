@@ -2,65 +2,90 @@ internal import Runtime
 
 /// A command line in runc's manner: `--name value`, `--name=value`, `-n value`; one dash is as good as two.
 struct Options {
+    private let grammar: Grammar
     private var values: [String: [String]] = [:]
     private(set) var rest: [String] = []
 
-    /// `flags` stand alone, `valued` take a value. With `stopsAtFirst`, options end at the first plain word.
-    init(_ words: [String], flags: Set<String>, valued: Set<String>, stopsAtFirst: Bool = false) throws(LaunchFailure) {
+    init(_ words: [String], _ grammar: Grammar) throws(LaunchFailure) {
+        self.grammar = grammar
         var index = 0
         while index < words.count {
             let word = words[index]
             index += 1
             guard word.hasPrefix("-"), word != "-" else {
                 rest.append(word)
-                if stopsAtFirst {
+                if grammar.endsAtFirstWord {
                     rest += words[index...]
-                    return
+                    break
                 }
                 continue
             }
             if word == "--" {
                 rest += words[index...]
-                return
+                break
             }
-            let body = word.drop { $0 == "-" }
+            let body = word.hasPrefix("--") ? word.dropFirst(2) : word.dropFirst()
             let parts = body.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = String(parts[0])
-            if flags.contains(name) {
+            guard let flag = grammar.flag(parts[0]), let key = flag.names.first else {
+                throw LaunchFailure("flag provided but not defined: \(word); see gantry-runtime \(grammar.name) --help")
+            }
+            if flag.value == nil {
                 let value = parts.count > 1 ? String(parts[1]) : "true"
-                values[name, default: []].append(value)
-            } else if valued.contains(name) {
-                if parts.count > 1 {
-                    values[name, default: []].append(String(parts[1]))
-                } else {
-                    guard index < words.count else { throw LaunchFailure("flag needs a value: --\(name)") }
-                    values[name, default: []].append(words[index])
-                    index += 1
+                guard let isOn = Self.truth(value) else {
+                    throw LaunchFailure("invalid boolean value \"\(value)\" for flag --\(key)")
                 }
+                values[key, default: []].append(isOn ? "true" : "false")
+            } else if parts.count > 1 {
+                values[key, default: []].append(String(parts[1]))
             } else {
-                throw LaunchFailure("unknown flag: --\(name)")
+                guard index < words.count else { throw LaunchFailure("flag needs an argument: --\(key)") }
+                values[key, default: []].append(words[index])
+                index += 1
             }
         }
+        let isRight = grammar.arguments.contains(rest.count) || (grammar.endsAtFirstWord && !rest.isEmpty)
+        guard isRight || has("help") else { throw wrongCount }
     }
 
-    func value(_ names: String...) -> String? {
-        for name in names { if let value = values[name]?.last { return value } }
-        return nil
+    private var wrongCount: LaunchFailure {
+        let count = grammar.arguments.lowerBound
+        let rule =
+            grammar.arguments.upperBound == count
+            ? "exactly \(count)"
+            : rest.count < count ? "a minimum of \(count)" : "a maximum of \(grammar.arguments.upperBound)"
+        return LaunchFailure(
+            "\"\(grammar.name)\" requires \(rule) argument(s), not \(rest.count); "
+                + "see gantry-runtime \(grammar.name) --help")
     }
 
-    func all(_ names: String...) -> [String] { names.flatMap { values[$0] ?? [] } }
+    /// What Go's ParseBool takes, as runc's users may have written it.
+    private static func truth(_ text: String) -> Bool? {
+        if ["1", "t", "T", "true", "True", "TRUE"].contains(text) { return true }
+        return ["0", "f", "F", "false", "False", "FALSE"].contains(text) ? false : nil
+    }
 
-    func has(_ names: String...) -> Bool { names.contains { values[$0]?.last == "true" } }
+    /// The last value of a flag, by its first name.
+    func value(_ name: String) -> String? { values[name]?.last }
+
+    func all(_ name: String) -> [String] { values[name] ?? [] }
+
+    func has(_ name: String) -> Bool { values[name]?.last == "true" }
+
+    func number(_ name: String) throws(LaunchFailure) -> Int? {
+        guard let text = value(name) else { return nil }
+        guard let number = Int(text) else { throw LaunchFailure("invalid value \"\(text)\" for flag --\(name)") }
+        return number
+    }
 
     /// The container's name, the first plain word.
     func identifier() throws(LaunchFailure) -> String {
-        guard let id = rest.first else { throw LaunchFailure("container ID is missing") }
+        let id = rest.first ?? ""
         let plain = id.utf8.allSatisfy { byte in
             (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a)
                 || byte == 0x2b || byte == 0x2d || byte == 0x2e || byte == 0x5f
         }
-        guard plain, id != ".", id != "..", id.utf8.count <= 1024 else {
-            throw LaunchFailure("container ID \(id): invalid characters")
+        guard plain, !id.isEmpty, id != ".", id != "..", id.utf8.count <= 1024 else {
+            throw LaunchFailure("invalid container ID \"\(id)\": only letters, digits and _ + - . are allowed")
         }
         return id
     }

@@ -1,41 +1,80 @@
 internal import CLinux
 internal import Glibc
 internal import JSON
-internal import Monitor
 internal import Runtime
 
 /// The OCI runtime's command line.
 enum RuntimeProgram {
     static let version = "0.1.0"
 
+    /// What stands in front of the command.
     struct Context {
         var root: String
-        var log: String?
-        var isJSON = false
+        var log = Log()
+        var criu = "criu"
+        /// Limits that an ordinary user may not set are left out instead of refused.
+        var isRootless = false
+        /// `cgroupsPath` has systemd's form.
+        var namesSlices = false
+        /// How many descriptors behind the standard streams were open when the program began.
+        var openAtStart: Int32 = 0
     }
+
+    private static let grammar = Grammar(
+        name: "", summary: "an OCI runtime with runc's command line",
+        usage: "[global options] COMMAND [options] [ARGUMENT...]",
+        flags: [
+            .toggle("debug", help: "log more"),
+            .valued("log", help: "file to log to (default: standard error)"),
+            .valued("log-format", help: "text or json (default: text)"),
+            .valued("log-level", help: "error, warning, info or debug (default: info)"),
+            .valued("root", help: "directory of the containers' state (default: \(defaultRoot))"),
+            .valued("criu", help: "the criu program for checkpoint and restore (default: criu)"),
+            .toggle("systemd-cgroup", help: "refused where systemd runs: cgroups are made directly"),
+            .valued(
+                "rootless", help: "true, false or auto: go on without the cgroups that may not be made (default: auto)"),
+            .toggle("help", "h", help: "show this"),
+            .toggle("version", "v", help: "print the version"),
+        ], arguments: 0...Int.max, endsAtFirstWord: true)
 
     static func run(_ words: [String]) -> Int32 {
         var context = Context(root: defaultRoot)
+        while fcntl(3 + context.openAtStart, F_GETFD) >= 0 { context.openAtStart += 1 }
+        var command: Command?
         do throws(LaunchFailure) {
-            let global = try Options(
-                words, flags: ["debug", "systemd-cgroup", "version", "v", "help", "h"],
-                valued: ["root", "log", "log-format", "log-level", "rootless", "criu"], stopsAtFirst: true)
-            if let root = global.value("root") { context.root = root }
-            context.log = global.value("log")
-            context.isJSON = global.value("log-format") == "json"
-            if global.has("version", "v") {
-                print("gantry-runtime version \(version)\nspec: 1.2.0")
+            let global = try Options(words, grammar)
+            try context.read(global)
+            if global.has("version") {
+                print("gantry-runtime version \(version)\nspec: \(Documents.specification)")
                 return 0
             }
-            guard let command = global.rest.first, !global.has("help", "h") else {
-                print(usage)
+            guard let name = global.rest.first, name != "help", !global.has("help") else {
+                print(help)
                 return 0
             }
-            return try perform(command, Array(global.rest.dropFirst()), context)
+            command = Command(rawValue: name)
+            guard let command else { throw LaunchFailure("unknown command \"\(name)\"; see gantry-runtime --help") }
+            let grammar = command.grammar
+            let options = try Options(Array(global.rest.dropFirst()), grammar)
+            if options.has("help") {
+                print(grammar.help)
+                return 0
+            }
+            try context.checkSystemd()
+            return try command.perform(options, context)
         } catch {
-            report(error, context)
-            return error.exitCode == 125 ? 1 : error.exitCode
+            context.log.fail(error.message)
+            // As runc: callers of exec tell the program's code from the runtime's.
+            return command == .exec ? 255 : 1
         }
+    }
+
+    private static var help: String {
+        var lines = grammar.help.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
+        lines[1] = "   gantry-runtime - \(grammar.summary)"
+        let rows = Command.allCases.map { ($0.rawValue, $0.grammar.summary) }
+        lines.insert(contentsOf: Grammar.list("COMMANDS:", rows), at: 5)
+        return lines.joined(separator: "\n")
     }
 
     private static var defaultRoot: String {
@@ -44,71 +83,65 @@ enum RuntimeProgram {
         }
         return "/run/gantry-runtime"
     }
+}
 
-    private static func perform(
-        _ command: String, _ words: [String], _ context: Context
+extension RuntimeProgram.Context {
+    fileprivate mutating func read(_ options: Options) throws(LaunchFailure) {
+        log.path = options.value("log").flatMap { $0.isEmpty || $0 == "/dev/stderr" ? nil : $0 }
+        if let root = options.value("root") { self.root = root }
+        if let program = options.value("criu") { criu = program }
+        let format = options.value("log-format") ?? "text"
+        guard format == "text" || format == "json" else {
+            throw LaunchFailure("invalid log-format \(format): text or json")
+        }
+        log.isJSON = format == "json"
+        if let name = options.value("log-level") {
+            guard let level = Log.Level(name) else {
+                throw LaunchFailure("invalid log-level \(name): error, warning, info or debug")
+            }
+            log.level = level
+        }
+        if options.has("debug") { log.level = .debug }
+        namesSlices = options.has("systemd-cgroup")
+        switch options.value("rootless") ?? "auto" {
+        case "auto": isRootless = geteuid() != 0
+        case "true": isRootless = true
+        case "false": isRootless = false
+        case let other: throw LaunchFailure("invalid rootless \(other): true, false or auto")
+        }
+    }
+
+    /// A scope that systemd does not know of is one that it moves processes out of, or removes.
+    fileprivate func checkSystemd() throws(LaunchFailure) {
+        guard namesSlices, access("/run/systemd/system", F_OK) == 0 else { return }
+        throw LaunchFailure(
+            "--systemd-cgroup is not supported while systemd manages this machine: let the caller use the cgroupfs "
+                + "driver (podman --cgroup-manager cgroupfs, dockerd --exec-opt native.cgroupdriver=cgroupfs)")
+    }
+}
+
+extension Command {
+    fileprivate func perform(
+        _ options: Options, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) -> Int32 {
-        switch command {
-        case "create": return try CreateCommand.create(words, context)
-        case "run": return try CreateCommand.run(words, context)
-        case "start": return try LifecycleCommands.start(words, context)
-        case "state": return try LifecycleCommands.state(words, context)
-        case "kill": return try LifecycleCommands.kill(words, context)
-        case "delete": return try LifecycleCommands.delete(words, context)
-        case "list": return try LifecycleCommands.list(words, context)
-        case "ps": return try LifecycleCommands.processes(words, context)
-        case "pause": return try LifecycleCommands.freeze(words, context, true)
-        case "resume": return try LifecycleCommands.freeze(words, context, false)
-        case "update": return try LifecycleCommands.update(words, context)
-        case "exec": return try ExecCommand.run(words, context)
-        case "features":
-            print(Documents.features.text(indent: "\t"))
+        switch self {
+        case .create: return try CreateCommand.create(options, context)
+        case .run: return try CreateCommand.run(options, context)
+        case .start: return try LifecycleCommands.start(options, context)
+        case .state: return try ListingCommands.state(options, context)
+        case .kill: return try LifecycleCommands.kill(options, context)
+        case .delete: return try LifecycleCommands.delete(options, context)
+        case .list: return try ListingCommands.list(options, context)
+        case .ps: return try ListingCommands.processes(options, context)
+        case .pause: return try LifecycleCommands.pause(options, context)
+        case .resume: return try LifecycleCommands.resume(options, context)
+        case .update: return try UpdateCommand.run(options, context)
+        case .events, .checkpoint, .restore: throw LaunchFailure("\(rawValue) is not supported yet")
+        case .exec: return try ExecCommand.run(options, context)
+        case .features:
+            print(Documents.features.text(indent: "    "))
             return 0
-        case "spec": return try Documents.spec(words)
-        case "help":
-            print(usage)
-            return 0
-        default: throw LaunchFailure("unknown command: \(command); see gantry-runtime --help")
+        case .spec: return try Documents.spec(options)
         }
     }
-
-    /// On standard error, and in the log file the caller reads (containerd and conmon want JSON).
-    static func report(_ failure: LaunchFailure, _ context: Context) {
-        let text = Array("gantry-runtime: \(failure.message)\n".utf8)
-        _ = write(2, text, text.count)
-        guard let path = context.log else { return }
-        let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard file >= 0 else { return }
-        defer { close(file) }
-        let line: String
-        if context.isJSON {
-            let record: JSON = [
-                "level": "error", "msg": .string(failure.message), "time": .string(Timestamp.now()),
-            ]
-            line = record.text() + "\n"
-        } else {
-            line = "time=\"\(Timestamp.now())\" level=error msg=\(JSON.string(failure.message).text())\n"
-        }
-        _ = write(file, line, line.utf8.count)
-    }
-
-    private static let usage = """
-        gantry-runtime: an OCI runtime
-
-        usage: gantry-runtime [--root DIR] [--log FILE] [--log-format text|json] COMMAND
-
-          create  [-b BUNDLE] [--pid-file FILE] [--console-socket PATH] ID   set a container up, without its program
-          start   ID                                                      run the program of a container
-          run     [-d] [-b BUNDLE] [--pid-file FILE] ID                   create and start
-          exec    [-t] [-d] [--process FILE] [-e NAME=V] [-u UID:GID] ID CMD   run another process in a container
-          state   ID                                                      print the state as JSON
-          list    [-q] [-f json]                                          print all containers
-          ps      [-f json] ID                                            print the processes of a container
-          kill    [--all] ID [SIGNAL]                                     send a signal (SIGTERM)
-          pause, resume ID                                                stop and continue all processes
-          update  [-r FILE] ID                                            change limits
-          delete  [-f] ID                                                 remove what a container leaves
-          spec    [-b BUNDLE]                                             write an example config.json
-          features                                                        print what is supported
-        """
 }

@@ -1,0 +1,89 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+internal import Runtime
+
+/// Whole files.
+enum Files {
+    static func failure(_ what: String) -> LaunchFailure {
+        LaunchFailure("\(what): \(SystemError("", code: errno).reason)")
+    }
+
+    static func read(_ path: String, at directory: Int32 = AT_FDCWD) throws(LaunchFailure) -> [UInt8] {
+        do throws(SystemError) {
+            return try Descriptor.open(path, O_RDONLY, at: directory).readAll(limit: 16 << 20)
+        } catch {
+            throw LaunchFailure("read \(path): \(error.reason)")
+        }
+    }
+
+    static func write(
+        _ bytes: [UInt8], _ path: String, mode: mode_t, at directory: Int32 = AT_FDCWD
+    ) throws(LaunchFailure) {
+        do throws(SystemError) {
+            let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode, at: directory)
+            var error: SystemError?
+            bytes.withUnsafeBytes { buffer in
+                do throws(SystemError) { try file.writeAll(buffer) } catch let failure { error = failure }
+            }
+            if let error { throw error }
+        } catch {
+            throw LaunchFailure("write \(path): \(error.reason)")
+        }
+    }
+
+    /// Whoever reads `path` sees the old bytes or the new ones.
+    static func replace(
+        _ bytes: [UInt8], _ path: String, mode: mode_t, at directory: Int32 = AT_FDCWD
+    ) throws(LaunchFailure) {
+        try write(bytes, path + ".new", mode: mode, at: directory)
+        guard renameat(directory, path + ".new", directory, path) == 0 else { throw failure("write \(path)") }
+    }
+
+    static func makeDirectory(_ path: String, mode: mode_t) throws(LaunchFailure) {
+        guard mkdir(path, mode) < 0, errno == ENOENT else { return try check(path) }
+        var current = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            current += "/" + part
+            _ = mkdir(current, mode)
+        }
+        try check(path)
+    }
+
+    private static func check(_ path: String) throws(LaunchFailure) {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw failure("create \(path)") }
+    }
+
+    static func names(in path: String) -> [String] {
+        guard let stream = opendir(path) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// The path of the host that everybody means, without symbolic links.
+    static func absolute(_ path: String, _ what: String) throws(LaunchFailure) -> String {
+        guard let resolved = realpath(path, nil) else { throw failure("\(what) \(path)") }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+}
+
+/// What /proc says of a process.
+enum ProcessTable {
+    static func status(_ pid: Int32) -> (state: Character, startTime: UInt64)? {
+        guard let bytes = try? Files.read("/proc/\(pid)/stat"), let end = bytes.lastIndex(of: 0x29) else { return nil }
+        let fields = bytes[(end + 1)...].split(separator: 0x20)
+        guard fields.count > 19, let state = fields[0].first else { return nil }
+        return (
+            Character(UnicodeScalar(state)), UInt64(String(decoding: fields[19], as: UTF8.self)) ?? 0
+        )
+    }
+}

@@ -1,0 +1,74 @@
+internal import Glibc
+internal import JSON
+internal import Monitor
+
+/// Where messages go and how they look: runc's two formats, which conmon and containerd read.
+struct Log {
+    enum Level: Int, Comparable {
+        case error, warning, info, debug
+
+        var name: String { String(describing: self) }
+
+        static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
+
+        init?(_ name: String) {
+            switch name {
+            case "panic", "fatal", "error": self = .error
+            case "warn", "warning": self = .warning
+            case "info": self = .info
+            case "debug", "trace": self = .debug
+            default: return nil
+            }
+        }
+    }
+
+    /// nil is standard error.
+    var path: String?
+    var isJSON = false
+    var level = Level.info
+
+    /// A failure of the whole command. When the log is a file the person at the terminal is told as well.
+    func fail(_ message: String) {
+        write(.error, message)
+        if path != nil { Self.put("\(message)\n", 2) }
+    }
+
+    func write(_ level: Level, _ message: String) {
+        guard level <= self.level else { return }
+        let time = Timestamp.now().prefix(19) + "Z"
+        let line: String
+        if isJSON {
+            let record: JSON = ["level": .string(level.name), "msg": .string(message), "time": .string(String(time))]
+            line = record.text() + "\n"
+        } else {
+            line = "time=\"\(time)\" level=\(level.name) msg=\(Self.quoted(message))\n"
+        }
+        guard let path else { return Self.put(line, 2) }
+        let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        guard file >= 0 else { return Self.put(line, 2) }
+        defer { close(file) }
+        Self.put(line, file)
+    }
+
+    private static func put(_ text: String, _ file: Int32) { _ = Glibc.write(file, text, text.utf8.count) }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\t": result += "\\t"
+            case "\r": result += "\\r"
+            default:
+                if scalar.value < 0x20 || scalar.value == 0x7f {
+                    result += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+                } else {
+                    result.unicodeScalars.append(scalar)
+                }
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,0 +1,52 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+internal import Runtime
+
+/// The socket to a process that is being set up.
+final class StatusChannel {
+    private let parent: Int32
+    private(set) var child: Int32
+
+    init() throws(LaunchFailure) {
+        var pair: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0 else {
+            throw Files.failure("make the status socket")
+        }
+        (parent, child) = (pair[0], pair[1])
+    }
+
+    deinit {
+        close(parent)
+        closeChild()
+    }
+
+    /// Once the process has it: its end is then told by the end of the messages.
+    func closeChild() {
+        if child >= 0 { close(child) }
+        child = -1
+    }
+
+    /// The hooks have run.
+    func proceed() {
+        var byte: UInt8 = 1
+        _ = send(parent, &byte, 1, Int32(MSG_NOSIGNAL))
+    }
+
+    /// Takes the messages of the process until it is ready (or executed), its terminal among them.
+    func waitUntilReady(terminal: inout Int32) throws(LaunchFailure) {
+        while true {
+            var bytes = [UInt8](repeating: 0, count: 8192)
+            var descriptors: [Int32] = [-1]
+            var count = 1
+            let received = linux_receive_message(parent, &bytes, bytes.count, &descriptors, &count, 0)
+            if received == -Int(EINTR) { continue }
+            if received <= 0 { return }
+            switch try StatusMessage(decoding: Array(bytes[..<received])) {
+            case .failure(let failure): throw failure
+            case .terminal: terminal = count == 1 ? descriptors[0] : -1
+            case .ready: return
+            }
+        }
+    }
+}
