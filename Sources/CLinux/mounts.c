@@ -62,6 +62,16 @@ int linux_fsconfig_create(int context)
     return answer(syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
 }
 
+int linux_fsconfig_reconfigure(int context)
+{
+    return answer(syscall(SYS_fsconfig, context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0));
+}
+
+int linux_fspick(int place)
+{
+    return answer(syscall(SYS_fspick, place, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH));
+}
+
 int linux_fsmount(int context, uint64_t attributes)
 {
     return answer(syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, (unsigned)attributes));

@@ -37,8 +37,12 @@ package struct BundleConfiguration: Sendable {
         launch.domainname = document["domainname"]?.stringValue ?? ""
         if let process = document["process"] { launch.process = try Self.process(process) }
         try refuseUnsupported(document)
+        try readRootPropagation(document["linux"]?["rootfsPropagation"]?.stringValue ?? "")
+        // What the host mounts later beneath a volume comes in, unless the bundle says otherwise; nothing goes out.
+        let isPrivate = [.private, .rprivate].contains(launch.rootfsPropagation)
         for item in document["mounts"]?.arrayValue ?? [] {
-            if let mount = try Self.mount(item, bundle: bundle) { launch.mounts.append(mount) }
+            launch.mounts.append(
+                try MountSpec(item, bundle: bundle, bindPropagation: isPrivate ? .rprivate : .rslave))
         }
         annotations = document["annotations"]?.objectValue ?? JSONObject()
         if let hooks = document["hooks"] {
@@ -48,6 +52,14 @@ package struct BundleConfiguration: Sendable {
         }
         launch.waitsForHooks = !createHooks.isEmpty
         try readLinux(document["linux"] ?? .null)
+    }
+
+    /// runc's default is `rslave`.
+    private mutating func readRootPropagation(_ name: String) throws(LaunchFailure) {
+        guard let propagation = name.isEmpty ? .rslave : MountOptions.propagations[name] else {
+            throw LaunchFailure("config.json: rootfsPropagation \(name) is not one of the kernel's")
+        }
+        launch.rootfsPropagation = propagation
     }
 
     private func refuseUnsupported(_ document: JSON) throws(LaunchFailure) {
@@ -169,52 +181,5 @@ package struct BundleConfiguration: Sendable {
             default: throw LaunchFailure("config.json: unknown namespace \(item["type"]?.stringValue ?? "")")
             }
         }
-    }
-
-    private static let flags: [String: MountFlags] = [
-        "ro": .readOnly, "rro": .recursiveReadOnly, "nosuid": .noSuid, "nodev": .noDev, "noexec": .noExec,
-        "noatime": .noATime, "strictatime": .strictATime,
-    ]
-    private static let ignored: Set<String> = [
-        "rw", "suid", "dev", "exec", "relatime", "norelatime", "atime", "diratime", "nodiratime", "async", "sync",
-        "defaults", "bind", "rbind", "nostrictatime", "rexec", "rsuid", "rdev", "rrw",
-    ]
-    private static let propagations: [String: MountPropagation] = [
-        "private": .private, "rprivate": .rprivate, "slave": .slave, "rslave": .rslave, "shared": .shared,
-        "rshared": .rshared, "unbindable": .unbindable, "runbindable": .runbindable,
-    ]
-
-    private static func mount(_ item: JSON, bundle: String) throws(LaunchFailure) -> MountSpec? {
-        guard let destination = item["destination"]?.stringValue else {
-            throw LaunchFailure("config.json: a mount has no destination")
-        }
-        let type = item["type"]?.stringValue ?? ""
-        let options = strings(item["options"])
-        let isBind = type == "bind" || options.contains("bind") || options.contains("rbind")
-        let kinds: [String: MountSpec.Kind] = [
-            "tmpfs": .tmpfs, "proc": .proc, "sysfs": .sysfs, "devpts": .devpts, "mqueue": .mqueue, "cgroup": .cgroup,
-            "cgroup2": .cgroup,
-        ]
-        guard let kind = isBind ? .bind : kinds[type] else {
-            throw LaunchFailure("config.json: mount of type \(type) on \(destination) is not supported")
-        }
-        var source = ""
-        if isBind {
-            source = item["source"]?.stringValue ?? ""
-            if !source.hasPrefix("/") { source = bundle + "/" + source }
-        }
-        var mount = MountSpec(kind, source: source, destination)
-        if isBind && !options.contains("rbind") { mount.flags.insert(.nonRecursive) }
-        for option in options {
-            if let flag = flags[option] {
-                mount.flags.insert(flag)
-            } else if let propagation = propagations[option] {
-                mount.propagation = propagation
-            } else if !ignored.contains(option) && !isBind {
-                mount.data.append(option)
-            }
-        }
-        if kind == .cgroup || kind == .sysfs || kind == .proc { mount.data = [] }
-        return mount
     }
 }

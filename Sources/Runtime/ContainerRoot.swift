@@ -26,47 +26,93 @@ struct ContainerRoot {
         return result
     }
 
-    /// Opens (linux_O_PATH) a place to mount on, making it and its parents when missing.
+    /// An open (O_PATH) place to mount on.
+    struct Place: ~Copyable {
+        let descriptor: Descriptor
+        /// It was not there before.
+        var isNew = false
+        /// A symbolic link was on the way: the path does not say where this is.
+        var isBehindLink = false
+    }
+
+    /// Opens a place to mount on, making it and its parents when missing.
     ///
     /// `strict` refuses every symbolic link on the way: /proc, /sys and /dev must be what they are called
     /// (CVE-2019-19921, CVE-2023-27561).
-    func place(_ path: String, _ kind: Kind, strict: Bool = false) throws(LaunchFailure) -> Descriptor {
+    func place(_ path: String, _ kind: Kind, strict: Bool = false) throws(LaunchFailure) -> Place {
+        let clean = Self.components(path).joined(separator: "/")
+        let direct = find(clean, linux_O_PATH, resolve: Self.inRoot | linux_RESOLVE_NO_SYMLINKS)
+        if direct >= 0 { return Place(descriptor: Descriptor(owning: direct)) }
+        if direct == -ELOOP {
+            if strict {
+                throw LaunchFailure("mount on /\(clean): the image has a symbolic link there, which is refused")
+            }
+            let found = find(clean, linux_O_PATH)
+            if found >= 0 { return Place(descriptor: Descriptor(owning: found), isBehindLink: true) }
+            guard found == -ENOENT else { throw notFound(clean, found) }
+        } else if direct != -ENOENT {
+            throw notFound(clean, direct)
+        }
+        return try make(clean, kind, strict)
+    }
+
+    private func notFound(_ path: String, _ code: Int32) -> LaunchFailure {
+        LaunchFailure("find /\(path) in the container: \(SystemError("", code: -code).reason)")
+    }
+
+    /// Makes what is missing of a path, one component after the other, each in a parent that is open.
+    private func make(_ path: String, _ kind: Kind, _ strict: Bool) throws(LaunchFailure) -> Place {
         let resolve = strict ? Self.inRoot | linux_RESOLVE_NO_SYMLINKS : Self.inRoot
-        let parts = Self.components(path)
-        let clean = parts.joined(separator: "/")
-        let first = find(clean, linux_O_PATH, resolve: resolve)
-        if first >= 0 { return Descriptor(owning: first) }
-        if first == -ELOOP {
-            throw LaunchFailure("mount on /\(clean): the image has a symbolic link there, which is refused")
-        }
-        guard first == -ENOENT else {
-            throw LaunchFailure("find /\(clean) in the container: \(SystemError("", code: -first).reason)")
-        }
-        var current = ""
-        for (index, part) in parts.enumerated() {
-            let parent = current
-            current = parent.isEmpty ? String(part) : parent + "/" + part
-            let isLast = index == parts.count - 1
+        var waiting = Array(Self.components(path).reversed())
+        var done: [Substring] = []
+        var links = 0
+        while let part = waiting.popLast() {
+            let parent = done.joined(separator: "/")
+            let current = parent.isEmpty ? String(part) : parent + "/" + part
             let found = find(current, linux_O_PATH, resolve: resolve)
             if found >= 0 {
                 close(found)
+                done.append(part)
                 continue
             }
             let directory = Descriptor(
                 owning: try step("open /\(parent)", find(parent, linux_O_PATH | O_DIRECTORY, resolve: resolve)))
-            if isLast && kind == .file {
-                let made = openat(
-                    directory.raw, String(part), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o644)
-                if made >= 0 {
-                    close(made)
-                } else if errno != EEXIST {
-                    try libraryStep("create /\(current) in the container", made)
-                }
-            } else if mkdirat(directory.raw, String(part), 0o755) < 0 && errno != EEXIST {
-                try libraryStep("create /\(current) in the container", -1)
+            if let target = Self.link(directory.raw, String(part)) {
+                // It dangles (/var/run to a /run that is not there yet): what it names is made, beneath the root.
+                links += 1
+                guard !strict, links <= 40 else { throw notFound(current, -ELOOP) }
+                let base = target.hasPrefix("/") ? "" : parent + "/"
+                let rest = waiting.reversed().joined(separator: "/")
+                waiting = Self.components(base + target + "/" + rest).map { Substring($0) }.reversed()
+                done = []
+                continue
             }
+            try make(String(part), in: directory, isFile: waiting.isEmpty && kind == .file, current)
+            done.append(part)
         }
-        return Descriptor(
-            owning: try step("open /\(clean) in the container", find(clean, linux_O_PATH, resolve: resolve)))
+        let clean = done.joined(separator: "/")
+        let place = try step("open /\(clean) in the container", find(clean, linux_O_PATH, resolve: resolve))
+        return Place(descriptor: Descriptor(owning: place), isNew: true, isBehindLink: !strict)
+    }
+
+    private func make(
+        _ name: String, in directory: borrowing Descriptor, isFile: Bool, _ path: String
+    ) throws(LaunchFailure) {
+        var result: Int32
+        if isFile {
+            result = openat(directory.raw, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o755)
+            if result >= 0 { close(result) }
+        } else {
+            result = mkdirat(directory.raw, name, 0o755)
+        }
+        if result < 0 && errno != EEXIST { try libraryStep("create /\(path) in the container", result) }
+    }
+
+    /// Where a symbolic link leads; nil when it is none.
+    private static func link(_ directory: Int32, _ name: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlinkat(directory, name, &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

@@ -18,6 +18,9 @@ package enum ContainerStart {
     package static func clone(
         _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32 = -1
     ) throws(LaunchFailure) -> ClonedProcess {
+        var spec = spec
+        try spec.prepareMounts()
+        defer { spec.closePrepared() }
         guard spec.namespaces.mount == .new else {
             throw LaunchFailure("a container needs a mount namespace of its own")
         }
@@ -154,7 +157,7 @@ package enum ContainerStart {
             "attach the root", linux_move_mount(root, "", AT_FDCWD, "/", linux_MOVE_MOUNT_F_EMPTY_PATH))
         let tree = RootFilesystem(spec: spec, root: ContainerRoot(descriptor: root), null: null)
         for mount in spec.mounts where !RootFilesystem.isBeneathSys(mount.destination) { try tree.make(mount) }
-        for device in spec.devices { try DeviceNodes.make(device, in: tree.root) }
+        try tree.makeDevices()
         if spec.process.tty { try installTerminal(tree, status) }
         try enterNetwork(spec, status)
         for mount in spec.mounts where RootFilesystem.isBeneathSys(mount.destination) { try tree.make(mount) }
@@ -175,7 +178,7 @@ package enum ContainerStart {
         }
         let console = try tree.root.place("/dev/console", .file, strict: true)
         let copy = try MountBuilder.bind("", at: side.raw, flags: [.nonRecursive], propagation: .private)
-        try MountBuilder.attach(copy, on: console, "/dev/console")
+        try MountBuilder.attach(copy, on: console.descriptor, "/dev/console")
     }
 
     private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {

@@ -19,10 +19,16 @@ enum DeviceNodes {
     }
 
     /// Fills a fresh tmpfs that is not attached anywhere yet: no path of the image takes part (CVE-2026-41579).
-    static func populate(_ directory: Int32, withConsole: Bool) throws(LaunchFailure) {
-        for device in standard {
+    ///
+    /// Returns the names of the nodes that could not be made without CAP_MKNOD: see ``bindStandard(_:into:)``.
+    static func populate(
+        _ directory: Int32, withConsole: Bool, except asked: [DeviceSpec]
+    ) throws(LaunchFailure) -> [String] {
+        var unmade: [String] = []
+        let taken = asked.map(\.path)
+        for device in standard where !taken.contains("/dev/" + device.name) {
             if mknodat(directory, device.name, S_IFCHR | 0o666, number(device.major, device.minor)) < 0 {
-                try bindStandard(device.name, into: directory)
+                unmade.append(device.name)
             }
         }
         for (name, target) in links where name != "core" || access(target, F_OK) == 0 {
@@ -34,6 +40,22 @@ enum DeviceNodes {
         if withConsole {
             let console = openat(directory, "console", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o620)
             close(try libraryStep("create /dev/console", console))
+        }
+        return unmade
+    }
+
+    /// Adds what is missing to a /dev that is not a fresh tmpfs: the image's own, or another file system on it.
+    static func complete(_ root: ContainerRoot, except asked: [DeviceSpec]) throws(LaunchFailure) {
+        for device in standard where !asked.contains(where: { $0.path == "/dev/" + device.name }) {
+            try make(DeviceSpec(.character, "/dev/" + device.name, major: device.major, minor: device.minor), in: root)
+        }
+        let place = try root.place("/dev", .directory, strict: true)
+        for (name, target) in links where name != "core" || access(target, F_OK) == 0 {
+            // An image's own ptmx would open terminals of the host.
+            if name == "ptmx" { unlinkat(place.descriptor.raw, name, 0) }
+            if symlinkat(target, place.descriptor.raw, name) < 0 && errno != EEXIST {
+                try libraryStep("create /dev/\(name)", -1)
+            }
         }
     }
 
@@ -52,20 +74,34 @@ enum DeviceNodes {
         return fallback
     }
 
-    /// Without CAP_MKNOD (user namespaces) the host's node is bound instead.
-    private static func bindStandard(_ name: String, into directory: Int32) throws(LaunchFailure) {
+    /// Without CAP_MKNOD (user namespaces) the host's nodes are bound instead, in a /dev that is in its place.
+    static func bindStandard(_ names: [String], into directory: Int32) throws(LaunchFailure) {
+        for device in standard where names.contains(device.name) {
+            try bind("/dev/" + device.name, number(device.major, device.minor), into: directory, device.name)
+        }
+    }
+
+    /// Binds the host's node at `path`, which must be the device of that number.
+    private static func bind(
+        _ path: String, _ wanted: dev_t, into directory: Int32, _ name: String
+    ) throws(LaunchFailure) {
+        let node = Descriptor(
+            owning: try libraryStep("open \(path) of the host", open(path, linux_O_PATH | O_NOFOLLOW | O_CLOEXEC)))
+        var status = stat()
+        guard fstat(node.raw, &status) == 0, status.st_rdev == wanted,
+            status.st_mode & S_IFMT == S_IFCHR || status.st_mode & S_IFMT == S_IFBLK
+        else { throw LaunchFailure("bind \(path): it is another device on the host") }
         let file = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o666)
         close(try libraryStep("create /dev/\(name)", file))
-        let made = try MountBuilder.bind("/dev/" + name, flags: [.nonRecursive], propagation: .private)
-        try step(
-            "bind /dev/\(name)", linux_move_mount(made.raw, "", directory, name, linux_MOVE_MOUNT_F_EMPTY_PATH))
+        let made = try MountBuilder.bind("", at: node.raw, flags: [.nonRecursive], propagation: .private)
+        try step("bind \(path)", linux_move_mount(made.raw, "", directory, name, linux_MOVE_MOUNT_F_EMPTY_PATH))
     }
 
     /// Makes a device the user asked for.
     static func make(_ device: DeviceSpec, in root: ContainerRoot) throws(LaunchFailure) {
         var parts = ContainerRoot.components(device.path)
         guard let name = parts.popLast() else { throw LaunchFailure("device \(device.path): not a path of a device") }
-        let parent = try root.place(parts.joined(separator: "/"), .directory)
+        let place = try root.place(parts.joined(separator: "/"), .directory, strict: parts == ["dev"])
         let type: mode_t
         switch device.kind {
         case .character: type = S_IFCHR
@@ -73,19 +109,44 @@ enum DeviceNodes {
         case .fifo: type = S_IFIFO
         }
         let wanted = number(device.major, device.minor)
-        if mknodat(parent.raw, String(name), type | device.mode & 0o7777, wanted) < 0 {
-            var status = stat()
-            if errno == EEXIST, fstatat(parent.raw, String(name), &status, AT_SYMLINK_NOFOLLOW) == 0,
-                status.st_mode & S_IFMT == type, type == S_IFIFO || status.st_rdev == wanted
-            {
-                return
+        if mknodat(place.descriptor.raw, String(name), type | device.mode & 0o7777, wanted) < 0 {
+            if errno == EEXIST { return try checkExisting(device, place.descriptor, String(name), type, wanted) }
+            if errno == EPERM, device.kind != .fifo {
+                return try bind(device.path, wanted, into: place.descriptor.raw, String(name))
             }
             try libraryStep("create device \(device.path)", -1)
         }
         if device.uid != 0 || device.gid != 0 {
             try libraryStep(
                 "set the owner of \(device.path)",
-                fchownat(parent.raw, String(name), device.uid, device.gid, AT_SYMLINK_NOFOLLOW))
+                fchownat(place.descriptor.raw, String(name), device.uid, device.gid, AT_SYMLINK_NOFOLLOW))
+        }
+    }
+
+    /// What is there already must be that device (runtime-spec, "Devices").
+    private static func checkExisting(
+        _ device: DeviceSpec, _ parent: borrowing Descriptor, _ name: String, _ type: mode_t, _ wanted: dev_t
+    ) throws(LaunchFailure) {
+        var status = stat()
+        try libraryStep("look at \(device.path)", fstatat(parent.raw, name, &status, AT_SYMLINK_NOFOLLOW))
+        guard status.st_mode & S_IFMT == type, type == S_IFIFO || status.st_rdev == wanted else {
+            throw LaunchFailure("create device \(device.path): something else is there in the image")
+        }
+    }
+}
+
+extension RootFilesystem {
+    /// Fills /dev and makes the devices of the bundle, once every mount is there.
+    func makeDevices() throws(LaunchFailure) {
+        let covering = spec.mounts.last {
+            ContainerRoot.components($0.destination) == ["dev"] && !$0.flags.contains(.remount)
+        }
+        // The host's /dev has what the host has; nothing is made in it.
+        let isHosts = covering?.kind == .bind
+        if !isHosts, covering?.kind != .tmpfs { try DeviceNodes.complete(root, except: spec.devices) }
+        for device in spec.devices {
+            if isHosts, ContainerRoot.components(device.path).first == "dev" { continue }
+            try DeviceNodes.make(device, in: root)
         }
     }
 }

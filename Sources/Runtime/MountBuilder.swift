@@ -4,36 +4,59 @@ internal import Linux
 
 /// Makes detached mounts and puts them in their places, all by descriptor.
 enum MountBuilder {
-    static func attributes(_ flags: MountFlags) -> UInt64 {
-        var result: UInt64 = 0
-        if flags.contains(.readOnly) || flags.contains(.recursiveReadOnly) { result |= linux_MOUNT_ATTR_RDONLY }
-        if flags.contains(.noSuid) { result |= linux_MOUNT_ATTR_NOSUID }
-        if flags.contains(.noDev) { result |= linux_MOUNT_ATTR_NODEV }
-        if flags.contains(.noExec) { result |= linux_MOUNT_ATTR_NOEXEC }
-        if flags.contains(.noATime) { result |= linux_MOUNT_ATTR_NOATIME }
-        if flags.contains(.strictATime) { result |= linux_MOUNT_ATTR_STRICTATIME }
-        return result
-    }
-
     /// A new file system of `type` as a detached mount; `options` are `key=value` or flags.
-    static func make(_ type: String, options: [String] = [], flags: MountFlags) throws(LaunchFailure) -> Descriptor {
+    static func make(
+        _ type: String, source: String = "", options: [String] = [], flags: MountFlags
+    ) throws(LaunchFailure) -> Descriptor {
         let context = Descriptor(owning: try step("open file system \(type)", linux_fsopen(type)))
-        _ = linux_fsconfig_string(context.raw, "source", type)
-        for option in options {
-            let result: Int32
-            if let equals = option.firstIndex(of: "=") {
-                result = linux_fsconfig_string(
-                    context.raw, String(option[..<equals]), String(option[option.index(after: equals)...]))
-            } else {
-                result = linux_fsconfig_flag(context.raw, option)
-            }
-            if result < 0 { throw failure("set \(option) on \(type)", result, context) }
+        let name = source.isEmpty ? type : source
+        let named = linux_fsconfig_string(context.raw, "source", name)
+        if named < 0 { throw failure("set the source \(name) of \(type)", named, context) }
+        // As mount(2) does for `fuse.sshfs`.
+        if let dot = type.firstIndex(of: ".") {
+            _ = linux_fsconfig_string(context.raw, "subtype", String(type[type.index(after: dot)...]))
         }
+        for option in options { try set(option, type, context) }
         let created = linux_fsconfig_create(context.raw)
         if created < 0 { throw failure("create file system \(type)", created, context) }
-        let mount = linux_fsmount(context.raw, attributes(flags))
+        let mount = linux_fsmount(context.raw, MountAttributes(on: flags).set)
         if mount < 0 { throw failure("mount \(type)", mount, context) }
         return Descriptor(owning: mount)
+    }
+
+    /// A file system that is none of the kernel's own.
+    static func makeOther(_ mount: MountSpec) throws(LaunchFailure) -> Descriptor {
+        // A disk that is read-only must not be opened for writing.
+        let options = mount.data + (mount.flags.contains(.readOnly) ? ["ro"] : [])
+        return try make(mount.type, source: mount.source, options: options, flags: mount.flags)
+    }
+
+    private static func set(
+        _ option: String, _ type: String, _ context: borrowing Descriptor
+    ) throws(LaunchFailure) {
+        let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        if type == "overlay", parts[0] == "lowerdir", parts.count == 2, parts[1].utf8.count > 255 {
+            return try setLayers(parts[1], context)
+        }
+        let result =
+            parts.count == 2
+            ? linux_fsconfig_string(context.raw, parts[0], parts[1]) : linux_fsconfig_flag(context.raw, option)
+        guard result < 0, !MountOptions.optional.contains(option) else { return }
+        throw failure("set \(option) on \(type)", result, context)
+    }
+
+    /// A string of fsconfig(2) ends at 255 bytes: longer stacks go in layer by layer (Linux 6.5).
+    private static func setLayers(_ list: String, _ context: borrowing Descriptor) throws(LaunchFailure) {
+        var key = "lowerdir+"
+        for layer in list.split(separator: ":", omittingEmptySubsequences: false) {
+            // `::` begins the layers that only hold data.
+            if layer.isEmpty {
+                key = "datadir+"
+                continue
+            }
+            let result = linux_fsconfig_string(context.raw, key, String(layer))
+            if result < 0 { throw failure("add the layer \(layer) to overlay", result, context) }
+        }
     }
 
     /// With the kernel's own explanation when it left one.
@@ -47,13 +70,24 @@ enum MountBuilder {
         return LaunchFailure("\(what): \(reason) (\(String(decoding: bytes, as: UTF8.self)))")
     }
 
-    /// A detached copy of what is mounted at `source` of the host, with its own flags and propagation.
+    /// Changes the options of the file system that is mounted at an open place.
+    static func reconfigure(
+        _ place: borrowing Descriptor, _ name: String, _ options: [String]
+    ) throws(LaunchFailure) {
+        guard !options.isEmpty else { return }
+        let context = Descriptor(owning: try step("remount \(name)", linux_fspick(place.raw)))
+        for option in options { try set(option, name, context) }
+        let result = linux_fsconfig_reconfigure(context.raw)
+        if result < 0 { throw failure("remount \(name)", result, context) }
+    }
+
+    /// A detached copy of what is mounted at `source` of the host, with its own attributes and propagation.
     static func bind(
-        _ source: String, at directory: Int32 = AT_FDCWD, flags: MountFlags, propagation: MountPropagation
+        _ source: String, at directory: Int32 = AT_FDCWD, flags: MountFlags, cleared: MountFlags = [],
+        recursive: MountAttributes = MountAttributes(), propagation: MountPropagation
     ) throws(LaunchFailure) -> Descriptor {
-        let recursive = !flags.contains(.nonRecursive)
         var how = linux_OPEN_TREE_CLONE
-        if recursive { how |= linux_AT_RECURSIVE }
+        if !flags.contains(.nonRecursive) { how |= linux_AT_RECURSIVE }
         if source.isEmpty { how |= linux_AT_EMPTY_PATH }
         let opened = linux_open_tree(directory, source, how)
         if opened == -ENOENT {
@@ -61,43 +95,46 @@ enum MountBuilder {
         }
         let mount = Descriptor(owning: try step("bind mount \(source)", opened))
         try setPropagation(mount, propagation)
-        let set = attributes(flags)
-        if set != 0 {
-            // A read-only bind covers only its own mount, as mount(8) and Docker before `rro` do.
-            let clear = flags.contains(.noATime) || flags.contains(.strictATime) ? linux_MOUNT_ATTR__ATIME : 0
-            let scope =
-                linux_AT_EMPTY_PATH | (flags.contains(.recursiveReadOnly) && recursive ? linux_AT_RECURSIVE : 0)
-            try step("set flags of \(source)", linux_mount_setattr(mount.raw, "", scope, set, clear, 0))
-        }
+        // A read-only bind covers only its own mount, as mount(8) and Docker before `rro` do.
+        try set(MountAttributes(on: flags, off: cleared), on: mount.raw, isRecursive: false, source)
+        try set(recursive, on: mount.raw, isRecursive: true, source)
         return mount
+    }
+
+    /// The bind mount of a container, not yet in its place.
+    static func bind(_ mount: MountSpec) throws(LaunchFailure) -> Descriptor {
+        try bind(
+            mount.source, flags: mount.flags, cleared: mount.cleared, recursive: mount.recursive,
+            propagation: mount.propagation)
+    }
+
+    /// Sets and clears attributes of a mount, or of everything mounted beneath it too.
+    static func set(
+        _ attributes: MountAttributes, on mount: Int32, isRecursive: Bool, _ name: String
+    ) throws(LaunchFailure) {
+        guard !attributes.isEmpty else { return }
+        let scope = linux_AT_EMPTY_PATH | (isRecursive ? linux_AT_RECURSIVE : 0)
+        try step(
+            "set the flags of \(name)", linux_mount_setattr(mount, "", scope, attributes.set, attributes.cleared, 0))
     }
 
     static func setPropagation(
         _ mount: borrowing Descriptor, _ propagation: MountPropagation
     ) throws(LaunchFailure) {
-        let value: UInt64
-        switch propagation {
-        case .rprivate, .private: value = linux_MS_PRIVATE
-        case .rslave, .slave: value = linux_MS_SLAVE
-        case .rshared, .shared: value = linux_MS_SHARED
-        case .runbindable, .unbindable: value = linux_MS_UNBINDABLE
-        }
-        let recursive: Bool
-        switch propagation {
-        case .rprivate, .rslave, .rshared, .runbindable: recursive = true
-        default: recursive = false
-        }
-        let flags = linux_AT_EMPTY_PATH | (recursive ? linux_AT_RECURSIVE : 0)
-        try step("set mount propagation", linux_mount_setattr(mount.raw, "", flags, 0, 0, value))
+        let flags = linux_AT_EMPTY_PATH | (propagation.isRecursive ? linux_AT_RECURSIVE : 0)
+        try step("set mount propagation", linux_mount_setattr(mount.raw, "", flags, 0, 0, propagation.kernel))
     }
 
     /// Puts a detached mount on an open place.
     static func attach(
         _ mount: borrowing Descriptor, on place: borrowing Descriptor, _ name: String
     ) throws(LaunchFailure) {
-        try step(
-            "mount \(name)",
-            linux_move_mount(
-                mount.raw, "", place.raw, "", linux_MOVE_MOUNT_F_EMPTY_PATH | linux_MOVE_MOUNT_T_EMPTY_PATH))
+        let result = linux_move_mount(
+            mount.raw, "", place.raw, "", linux_MOVE_MOUNT_F_EMPTY_PATH | linux_MOVE_MOUNT_T_EMPTY_PATH)
+        if result == -EINVAL || result == -ENOTDIR {
+            throw LaunchFailure(
+                "mount \(name): not a directory: are you trying to mount a directory onto a file (or vice-versa)")
+        }
+        try step("mount \(name)", result)
     }
 }

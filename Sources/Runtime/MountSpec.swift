@@ -1,41 +1,28 @@
-/// How a mount behaves.
-package struct MountFlags: OptionSet, Hashable, Sendable {
-    package let rawValue: UInt32
-
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
-
-    package static let readOnly = MountFlags(rawValue: 1 << 0)
-    /// Read-only with everything mounted beneath (`rro`).
-    package static let recursiveReadOnly = MountFlags(rawValue: 1 << 1)
-    package static let noSuid = MountFlags(rawValue: 1 << 2)
-    package static let noDev = MountFlags(rawValue: 1 << 3)
-    package static let noExec = MountFlags(rawValue: 1 << 4)
-    package static let noATime = MountFlags(rawValue: 1 << 5)
-    package static let strictATime = MountFlags(rawValue: 1 << 6)
-    /// Bind only the mount itself, not what is mounted beneath (`bind` against `rbind`).
-    package static let nonRecursive = MountFlags(rawValue: 1 << 7)
-}
-
-/// Who sees later mounts beneath a mount (mount_namespaces(7)); the `r` forms cover everything beneath.
-package enum MountPropagation: UInt8, Sendable {
-    case rprivate, `private`, rslave, slave, rshared, shared, runbindable, unbindable
-}
-
 /// One mount in a container.
 package struct MountSpec: Equatable, Sendable {
     package enum Kind: UInt8, Sendable {
         case bind, tmpfs, proc, sysfs, devpts, mqueue, cgroup
+        /// Any other file system the kernel has, named by `type`.
+        case other
     }
 
     package var kind: Kind
-    /// A path of the host; only for `bind`.
+    /// The kernel's name of the file system (`ext4`); only for `other`.
+    package var type = ""
+    /// A path of the host for `bind`; else what the file system takes: a device, an export, a name for the mount table.
     package var source: String
     /// Absolute, in the container; made when it is missing.
     package var destination: String
     package var flags: MountFlags
+    /// Switched off although the source has it (`rw`, `suid`, `dev`, …).
+    package var cleared: MountFlags = []
+    /// For the mount and everything mounted beneath it (`rro`, `rnosuid`, …).
+    package var recursive = MountAttributes()
     package var propagation: MountPropagation
     /// File system options: `size=65536k`, `mode=755`.
     package var data: [String]
+    /// A detached mount of the source that was opened before the mount namespace was made; -1 for none. Never encoded.
+    package var prepared: Int32 = -1
 
     package init(
         _ kind: Kind, source: String = "", _ destination: String, flags: MountFlags = [],
@@ -47,6 +34,15 @@ package struct MountSpec: Equatable, Sendable {
         self.flags = flags
         self.propagation = propagation
         self.data = data
+    }
+
+    /// What is set and cleared on the mount itself.
+    var attributes: MountAttributes {
+        get { MountAttributes(on: flags, off: cleared) }
+        set {
+            flags = newValue.on
+            cleared = newValue.off
+        }
     }
 
     /// What every Docker container has. A tmpfs on /dev is filled with the standard nodes and links.
@@ -93,9 +89,10 @@ package struct DeviceSpec: Equatable, Sendable {
 extension MountSpec {
     func encode(to writer: inout BinaryWriter) {
         writer.put(kind.rawValue)
+        writer.put(type)
         writer.put(source)
         writer.put(destination)
-        writer.put(flags.rawValue)
+        for flags in [flags, cleared, recursive.on, recursive.off] { writer.put(flags.rawValue) }
         writer.put(propagation.rawValue)
         writer.put(data)
     }
@@ -104,14 +101,19 @@ extension MountSpec {
         guard let kind = Kind(rawValue: try reader.integer()) else {
             throw LaunchFailure("the message has an unknown kind of mount")
         }
+        let type = try reader.string()
         let source = try reader.string()
         let destination = try reader.string()
-        let flags = MountFlags(rawValue: try reader.integer())
+        var sets: [MountFlags] = []
+        for _ in 0..<4 { sets.append(MountFlags(rawValue: try reader.integer())) }
         guard let propagation = MountPropagation(rawValue: try reader.integer()) else {
             throw LaunchFailure("the message has an unknown mount propagation")
         }
         self.init(
-            kind, source: source, destination, flags: flags, propagation: propagation, data: try reader.strings())
+            kind, source: source, destination, flags: sets[0], propagation: propagation, data: try reader.strings())
+        self.type = type
+        cleared = sets[1]
+        recursive = MountAttributes(on: sets[2], off: sets[3])
     }
 }
 

@@ -5,154 +5,120 @@ internal import Linux
 /// Makes the container's view of the file system, inside its new mount namespace, and then makes it the root.
 ///
 /// Nothing of the container runs yet; but its image, its volumes and other containers that share them are hostile.
-struct RootFilesystem {
+final class RootFilesystem {
     let spec: LaunchSpec
     let root: ContainerRoot
     /// The host's /dev/null, checked to be it (CVE-2025-31133).
     let null: Int32
+    /// Mounts that become read-only at the end, when nothing has to be made in them any more.
+    private var readonlyLater: [Int32] = []
+
+    init(spec: LaunchSpec, root: ContainerRoot, null: Int32) {
+        self.spec = spec
+        self.root = root
+        self.null = null
+    }
 
     static func isBeneathSys(_ destination: String) -> Bool {
         ContainerRoot.components(destination).first == "sys"
     }
 
-    private static func isStrict(_ mount: MountSpec) -> Bool {
-        switch mount.kind {
-        case .proc, .sysfs, .cgroup: return true
-        default:
-            let parts = ContainerRoot.components(mount.destination)
-            return parts.first == "proc" || (parts == ["dev"] && mount.kind == .tmpfs)
+    /// Makes one mount.
+    func make(_ mount: MountSpec) throws(LaunchFailure) {
+        let parts = ContainerRoot.components(mount.destination)
+        if parts.isEmpty { throw LaunchFailure("mount on /: the root of a container cannot be covered") }
+        if mount.flags.contains(.remount) { return try remount(mount) }
+        if mount.kind == .cgroup { return try makeCgroups(mount) }
+        try checkProc(mount, parts)
+        if mount.kind == .bind { return try bind(mount, parts) }
+        let isDevices = parts == ["dev"]
+        let strict = isDevices || parts.first == "proc" || mount.kind == .proc || mount.kind == .sysfs
+        let place = try root.place(mount.destination, .directory, strict: strict)
+        try checkBehindLink(mount, place)
+        var made = mount
+        let isLater = (mount.kind == .tmpfs || isDevices) && mount.flags.contains(.readOnly)
+        if isLater { made.flags.remove(.readOnly) }
+        if mount.kind == .tmpfs && !place.isNew { try takeMode(&made, from: place.descriptor) }
+        let detached = mount.prepared >= 0 ? Descriptor(owning: mount.prepared) : try detached(made)
+        var unmade: [String] = []
+        if isDevices, mount.kind == .tmpfs {
+            unmade = try DeviceNodes.populate(detached.raw, withConsole: spec.process.tty, except: spec.devices)
         }
+        if mount.flags.contains(.copyUp), !place.isNew {
+            try TreeCopy.copy(from: place.descriptor, to: detached.raw, name: mount.destination)
+        }
+        try MountBuilder.attach(detached, on: place.descriptor, mount.destination)
+        try DeviceNodes.bindStandard(unmade, into: detached.raw)
+        if mount.propagation != .rprivate { try MountBuilder.setPropagation(detached, mount.propagation) }
+        try MountBuilder.set(mount.recursive, on: detached.raw, isRecursive: true, mount.destination)
+        if isLater { readonlyLater.append(detached.release()) }
     }
 
-    /// Makes one mount. Returns the detached terminal file system when it is devpts.
-    func make(_ mount: MountSpec) throws(LaunchFailure) {
-        if mount.kind == .cgroup { return try makeCgroups(mount) }
-        if ContainerRoot.components(mount.destination).isEmpty {
-            throw LaunchFailure("mount on /: the root of a container cannot be covered")
-        }
-        if mount.kind != .proc && ContainerRoot.components(mount.destination) == ["proc"] {
+    private func bind(_ mount: MountSpec, _ parts: [Substring]) throws(LaunchFailure) {
+        let source =
+            mount.prepared >= 0
+            ? Descriptor(owning: mount.prepared) : try MountBuilder.bind(mount)
+        if parts == ["proc"] {
             // A fake /proc would receive what is meant for the kernel (CVE-2019-16884, CVE-2025-52881).
-            guard mount.kind == .bind, isProc(mount.source) else {
+            guard linux_filesystem_magic(source.raw) == linux_PROC_SUPER_MAGIC else {
                 throw LaunchFailure("mount on /proc: only a proc file system may be there")
             }
         }
-        let made = try detached(mount)
-        if mount.kind == .tmpfs, ContainerRoot.components(mount.destination) == ["dev"] {
-            try DeviceNodes.populate(made.raw, withConsole: spec.process.tty)
-        }
         var status = stat()
-        let kind: ContainerRoot.Kind =
-            mount.kind == .bind && fstat(made.raw, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
-            ? .file : .directory
-        let place = try root.place(mount.destination, kind, strict: Self.isStrict(mount))
-        try MountBuilder.attach(made, on: place, mount.destination)
-        if mount.propagation != .rprivate, mount.kind != .bind {
-            try MountBuilder.setPropagation(made, mount.propagation)
-        }
+        let isFile = fstat(source.raw, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
+        let strict = parts.first == "proc" || parts == ["dev"]
+        let place = try root.place(mount.destination, isFile ? .file : .directory, strict: strict)
+        try checkBehindLink(mount, place)
+        try MountBuilder.attach(source, on: place.descriptor, mount.destination)
     }
 
-    private func isProc(_ path: String) -> Bool {
-        let handle = Glibc.open(path, linux_O_PATH | O_CLOEXEC)
-        guard handle >= 0 else { return false }
-        defer { close(handle) }
-        return linux_filesystem_magic(handle) == linux_PROC_SUPER_MAGIC
+    /// A tmpfs has the mode of the directory it covers unless its options say otherwise, as with runc.
+    private func takeMode(_ mount: inout MountSpec, from place: borrowing Descriptor) throws(LaunchFailure) {
+        guard !mount.data.contains(where: { $0.hasPrefix("mode=") }) else { return }
+        var status = stat()
+        try libraryStep("look at \(mount.destination)", fstat(place.raw, &status))
+        mount.data.append("mode=" + String(status.st_mode & 0o7777, radix: 8))
     }
 
     private func detached(_ mount: MountSpec) throws(LaunchFailure) -> Descriptor {
+        let type: String
         switch mount.kind {
-        case .bind: return try MountBuilder.bind(mount.source, flags: mount.flags, propagation: mount.propagation)
-        case .tmpfs: return try MountBuilder.make("tmpfs", options: mount.data, flags: mount.flags)
-        case .proc: return try MountBuilder.make("proc", options: mount.data, flags: mount.flags)
-        case .sysfs: return try MountBuilder.make("sysfs", options: mount.data, flags: mount.flags)
-        case .devpts: return try MountBuilder.make("devpts", options: mount.data, flags: mount.flags)
-        case .mqueue: return try MountBuilder.make("mqueue", options: mount.data, flags: mount.flags)
-        case .cgroup: return try MountBuilder.make("cgroup2", options: mount.data, flags: mount.flags)
+        case .tmpfs: type = "tmpfs"
+        case .proc: type = "proc"
+        case .sysfs: type = "sysfs"
+        case .devpts: type = "devpts"
+        case .mqueue: type = "mqueue"
+        case .bind, .cgroup: type = ""
+        case .other: return try MountBuilder.makeOther(mount)
+        }
+        do throws(LaunchFailure) {
+            return try MountBuilder.make(type, source: mount.source, options: mount.data, flags: mount.flags)
+        } catch {
+            // A user namespace without a network or process namespace of its own may not mount these; the host's
+            // view, which it has anyway, takes their place.
+            let isShared =
+                mount.kind == .sysfs && spec.namespaces.network != .new
+                || mount.kind == .proc && spec.namespaces.pid != .new
+            guard isShared, spec.namespaces.user != .host else { throw error }
+            return try MountBuilder.bind(
+                mount.kind == .sysfs ? "/sys" : "/proc", flags: mount.flags, propagation: .rslave)
         }
     }
 
-    /// cgroup2 as one file system; cgroup v1 as a tmpfs with the container's own directory of every hierarchy.
-    private func makeCgroups(_ mount: MountSpec) throws(LaunchFailure) {
-        let first = spec.cgroups.filter { !$0.controller.isEmpty }
-        let place: Descriptor
-        if first.isEmpty {
-            guard let unified = spec.cgroups.first else { return }
-            place = try root.place(mount.destination, .directory, strict: true)
-            let made =
-                spec.namespaces.cgroup == .new
-                ? try MountBuilder.make("cgroup2", flags: mount.flags)
-                : try MountBuilder.bind(unified.path, flags: mount.flags, propagation: .rprivate)
-            return try MountBuilder.attach(made, on: place, mount.destination)
-        }
-        place = try root.place(mount.destination, .directory, strict: true)
-        let folder = try MountBuilder.make("tmpfs", options: ["mode=755"], flags: mount.flags.subtracting(.readOnly))
-        try MountBuilder.attach(folder, on: place, mount.destination)
-        for join in first {
-            try libraryStep("create cgroup folder \(join.controller)", mkdirat(folder.raw, join.controller, 0o755))
-            let made = try MountBuilder.bind(join.path, flags: mount.flags, propagation: .rprivate)
-            let target = Descriptor(
-                owning: try step(
-                    "open cgroup folder \(join.controller)",
-                    linux_openat2(
-                        folder.raw, join.controller, UInt64(linux_O_PATH | O_DIRECTORY), 0, linux_RESOLVE_BENEATH)))
-            try MountBuilder.attach(made, on: target, mount.destination)
-            if join.controller.contains(",") {
-                for name in join.controller.split(separator: ",") {
-                    _ = symlinkat(join.controller, folder.raw, String(name))
-                }
-            }
-        }
-        if mount.flags.contains(.readOnly) {
-            try step(
-                "make \(mount.destination) read-only",
-                linux_mount_setattr(folder.raw, "", linux_AT_EMPTY_PATH, linux_MOUNT_ATTR_RDONLY, 0, 0))
-        }
-    }
-
-    /// Hides a path: a directory beneath an empty read-only tmpfs, anything else beneath /dev/null.
-    func mask(_ path: String) throws(LaunchFailure) {
-        let found = root.find(path, linux_O_PATH)
-        if found == -ENOENT || found == -ENOTDIR { return }
-        let place = Descriptor(owning: try step("find \(path)", found))
-        try checkKernelPath(path, place)
-        var status = stat()
-        try libraryStep("look at \(path)", fstat(place.raw, &status))
-        let cover =
-            status.st_mode & S_IFMT == S_IFDIR
-            ? try MountBuilder.make("tmpfs", options: ["size=0k", "nr_inodes=1"], flags: [.readOnly])
-            : try MountBuilder.bind("", at: null, flags: [.nonRecursive], propagation: .private)
-        try MountBuilder.attach(cover, on: place, path)
-    }
-
-    /// Makes what is at a path read-only, with everything beneath.
-    func makeReadonly(_ path: String) throws(LaunchFailure) {
-        let found = root.find(path, linux_O_PATH)
-        if found == -ENOENT || found == -ENOTDIR { return }
-        let place = Descriptor(owning: try step("find \(path)", found))
-        try checkKernelPath(path, place)
-        let copy = try MountBuilder.bind("", at: place.raw, flags: [], propagation: .rprivate)
-        try step(
-            "make \(path) read-only",
-            linux_mount_setattr(
-                copy.raw, "", linux_AT_EMPTY_PATH | linux_AT_RECURSIVE, linux_MOUNT_ATTR_RDONLY, 0, 0))
-        try MountBuilder.attach(copy, on: place, path)
-    }
-
-    /// What is to be protected beneath /proc and /sys must be the kernel's (CVE-2019-16884).
-    private func checkKernelPath(_ path: String, _ place: borrowing Descriptor) throws(LaunchFailure) {
-        let top = ContainerRoot.components(path).first
-        guard top == "proc" || top == "sys" else { return }
-        let magic = linux_filesystem_magic(place.raw)
-        let kernels = [
-            linux_PROC_SUPER_MAGIC, linux_SYSFS_MAGIC, linux_CGROUP_SUPER_MAGIC, linux_CGROUP2_SUPER_MAGIC,
-            0x0102_1994 /* TMPFS_MAGIC: masked before */,
-        ]
-        guard kernels.contains(magic) else {
-            throw LaunchFailure("protect \(path): it is not on the kernel's file system, which is refused")
-        }
+    /// Changes what an earlier mount made.
+    private func remount(_ mount: MountSpec) throws(LaunchFailure) {
+        let place = Descriptor(
+            owning: try step("remount \(mount.destination)", root.find(mount.destination, linux_O_PATH)))
+        if mount.kind != .bind { try MountBuilder.reconfigure(place, mount.destination, mount.data) }
+        try MountBuilder.set(mount.attributes, on: place.raw, isRecursive: false, mount.destination)
+        try MountBuilder.set(mount.recursive, on: place.raw, isRecursive: true, mount.destination)
     }
 
     /// Makes the prepared tree the root and lets the host's go.
     func enter(_ mount: Int32) throws(LaunchFailure) {
+        for later in readonlyLater {
+            try MountBuilder.set(MountAttributes(on: .readOnly), on: later, isRecursive: false, "a tmpfs")
+        }
         if spec.readonlyRootfs {
             try step(
                 "make the root read-only",

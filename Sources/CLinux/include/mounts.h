@@ -20,6 +20,10 @@ int linux_fsconfig_flag(int context, const char *key);
 int linux_fsconfig_descriptor(int context, const char *key, int descriptor);
 /// fsconfig(2) FSCONFIG_CMD_CREATE.
 int linux_fsconfig_create(int context);
+/// fsconfig(2) FSCONFIG_CMD_RECONFIGURE.
+int linux_fsconfig_reconfigure(int context);
+/// fspick(2): a context for the file system mounted at an open place.
+int linux_fspick(int place);
 /// fsmount(2): the file system of a created context as a detached mount with MOUNT_ATTR_* attributes.
 int linux_fsmount(int context, uint64_t attributes);
 /// The kernel's messages in a context's log: one read(2), as text of at most `length` bytes. 0 when there is none.

@@ -1,0 +1,45 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+
+extension RootFilesystem {
+    /// cgroup2 as one file system; cgroup v1 as a tmpfs with the container's own directory of every hierarchy.
+    func makeCgroups(_ mount: MountSpec) throws(LaunchFailure) {
+        guard !spec.cgroups.isEmpty else { return }
+        let first = spec.cgroups.filter { !$0.controller.isEmpty }
+        let place = try root.place(mount.destination, .directory, strict: Self.isBeneathSys(mount.destination))
+        if first.isEmpty || mount.type == "cgroup2" {
+            return try MountBuilder.attach(try unified(mount), on: place.descriptor, mount.destination)
+        }
+        let folder = try MountBuilder.make("tmpfs", options: ["mode=755"], flags: [.noSuid, .noDev, .noExec])
+        try MountBuilder.attach(folder, on: place.descriptor, mount.destination)
+        for join in first {
+            try libraryStep("create cgroup folder \(join.controller)", mkdirat(folder.raw, join.controller, 0o755))
+            let made = try MountBuilder.bind(join.path, flags: mount.flags, propagation: .rprivate)
+            let target = Descriptor(
+                owning: try step(
+                    "open cgroup folder \(join.controller)",
+                    linux_openat2(
+                        folder.raw, join.controller, UInt64(linux_O_PATH | O_DIRECTORY), 0, linux_RESOLVE_BENEATH)))
+            try MountBuilder.attach(made, on: target, mount.destination)
+            if join.controller.contains(",") {
+                for name in join.controller.split(separator: ",") {
+                    _ = symlinkat(join.controller, folder.raw, String(name))
+                }
+            }
+        }
+        if mount.flags.contains(.readOnly) {
+            try MountBuilder.set(
+                MountAttributes(on: .readOnly), on: folder.raw, isRecursive: false, mount.destination)
+        }
+    }
+
+    private func unified(_ mount: MountSpec) throws(LaunchFailure) -> Descriptor {
+        let own = spec.cgroups.first { $0.controller.isEmpty }
+        if spec.namespaces.cgroup != .host || own == nil {
+            return try MountBuilder.make("cgroup2", source: mount.source, options: mount.data, flags: mount.flags)
+        }
+        // Without a namespace a new mount would show the whole host's (CVE-2023-25809).
+        return try MountBuilder.bind(own?.path ?? "", flags: mount.flags, propagation: .rprivate)
+    }
+}

@@ -1,0 +1,71 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+
+extension RootFilesystem {
+    /// Files of /proc that LXCFS and its like replace by their own.
+    private static let replaceable: Set<String> = [
+        "cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo", "sys/kernel/ns_last_pid",
+        "sys/crypto/fips_enabled",
+    ]
+
+    /// Nothing may come between the runtime and the kernel's own /proc (CVE-2019-16884, CVE-2025-52881).
+    func checkProc(_ mount: MountSpec, _ parts: [Substring]) throws(LaunchFailure) {
+        guard parts.first == "proc" else { return }
+        if parts.count == 1 {
+            guard mount.kind == .proc || mount.kind == .bind else {
+                throw LaunchFailure("mount on /proc: only a proc file system may be there")
+            }
+        } else if !Self.replaceable.contains(parts.dropFirst().joined(separator: "/")) {
+            throw LaunchFailure("mount on \(mount.destination): it is inside /proc, which is refused")
+        }
+    }
+
+    /// The same for a path whose symbolic links lead into /proc.
+    func checkBehindLink(_ mount: MountSpec, _ place: borrowing ContainerRoot.Place) throws(LaunchFailure) {
+        guard place.isBehindLink else { return }
+        guard linux_filesystem_magic(place.descriptor.raw) != linux_PROC_SUPER_MAGIC else {
+            throw LaunchFailure("mount on \(mount.destination): a link leads it into /proc, which is refused")
+        }
+    }
+
+    /// Hides a path: a directory beneath an empty read-only tmpfs, anything else beneath /dev/null.
+    func mask(_ path: String) throws(LaunchFailure) {
+        let found = root.find(path, linux_O_PATH)
+        if found == -ENOENT || found == -ENOTDIR { return }
+        let place = Descriptor(owning: try step("find \(path)", found))
+        try checkKernelPath(path, place)
+        var status = stat()
+        try libraryStep("look at \(path)", fstat(place.raw, &status))
+        let cover =
+            status.st_mode & S_IFMT == S_IFDIR
+            ? try MountBuilder.make("tmpfs", options: ["size=0k", "nr_inodes=1"], flags: [.readOnly])
+            : try MountBuilder.bind("", at: null, flags: [.nonRecursive], propagation: .private)
+        try MountBuilder.attach(cover, on: place, path)
+    }
+
+    /// Makes what is at a path read-only, with everything beneath.
+    func makeReadonly(_ path: String) throws(LaunchFailure) {
+        let found = root.find(path, linux_O_PATH)
+        if found == -ENOENT || found == -ENOTDIR { return }
+        let place = Descriptor(owning: try step("find \(path)", found))
+        try checkKernelPath(path, place)
+        let copy = try MountBuilder.bind(
+            "", at: place.raw, flags: [], recursive: MountAttributes(on: .readOnly), propagation: .rprivate)
+        try MountBuilder.attach(copy, on: place, path)
+    }
+
+    /// What is to be protected beneath /proc and /sys must be the kernel's (CVE-2019-16884).
+    private func checkKernelPath(_ path: String, _ place: borrowing Descriptor) throws(LaunchFailure) {
+        let top = ContainerRoot.components(path).first
+        guard top == "proc" || top == "sys" else { return }
+        let magic = linux_filesystem_magic(place.raw)
+        let kernels = [
+            linux_PROC_SUPER_MAGIC, linux_SYSFS_MAGIC, linux_CGROUP_SUPER_MAGIC, linux_CGROUP2_SUPER_MAGIC,
+            0x0102_1994 /* TMPFS_MAGIC: masked before */,
+        ]
+        guard kernels.contains(magic) else {
+            throw LaunchFailure("protect \(path): it is not on the kernel's file system, which is refused")
+        }
+    }
+}
