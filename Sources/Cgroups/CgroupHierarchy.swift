@@ -10,13 +10,21 @@ package struct CgroupHierarchy: Equatable, Sendable {
         package let name: String
         /// `memory`; `cpu` and `cpuacct`; empty for a named hierarchy.
         package let controllers: [String]
+        /// Where names start.
         package let path: String
+        /// What is mounted there of the hierarchy: `/`, or in a container its own cgroup.
+        let root: String
+        /// As /proc/PID/cgroup names it: `memory`, `cpu,cpuacct`, `name=systemd`.
+        let label: String
     }
 
     /// Version 1, in the order of mounting.
     package let mounts: [Mount]
     /// The cgroup2 mount, if there is one.
     package let unified: String?
+    let unifiedRoot: String
+    /// What the cgroup2 mount can limit, in version 2's names: `memory`, `io`.
+    package let unifiedControllers: Set<String>
 
     package var mode: Mode { mounts.isEmpty ? .v2 : unified == nil ? .v1 : .hybrid }
 
@@ -25,38 +33,59 @@ package struct CgroupHierarchy: Equatable, Sendable {
         guard let text = ControlFile.read("/proc/self/mountinfo") else {
             throw CgroupError("find the hierarchies", "/proc/self/mountinfo", code: errno)
         }
-        let result = parse(text)
+        let result = parse(text) { ControlFile.words($0 + "/cgroup.controllers") }
         guard !result.mounts.isEmpty || result.unified != nil else {
             throw CgroupError("find the hierarchies", "/sys/fs/cgroup", "no cgroup file system is mounted")
         }
         return result
     }
 
-    package static func parse(_ mountinfo: String) -> CgroupHierarchy {
+    /// `controllers` says what a cgroup2 mount can limit.
+    package static func parse(
+        _ mountinfo: String, controllers: (String) -> [String] = { _ in [] }
+    ) -> CgroupHierarchy {
         var mounts: [Mount] = []
-        var unified: String?
+        var unified: (path: String, root: String)?
         for line in mountinfo.split(separator: "\n") {
+            // Most lines are of other file systems.
+            guard line.utf8.contains(0x67), line.contains(" cgroup") else { continue }
             let words = line.split(separator: " ")
             guard let dash = words.firstIndex(of: "-"), dash + 3 < words.count, dash > 5 else { continue }
             let path = unescape(words[4])
-            // A bind of a part of a hierarchy shows a root other than "/" and is not ours to use.
-            guard words[3] == "/" else { continue }
+            let root = unescape(words[3])
+            // A bind of a part of a hierarchy is not ours to use, except where a container sees its own like that.
+            guard root == "/" || path.hasPrefix("/sys/fs/cgroup"), !root.hasPrefix("/..") else { continue }
             switch words[dash + 1] {
-            case "cgroup2": if unified == nil { unified = path }
+            case "cgroup2":
+                guard let known = unified, known.root == "/" || root != "/" else {
+                    unified = (path, root)
+                    continue
+                }
             case "cgroup":
-                let name = String(path.split(separator: "/").last ?? "")
                 let options = words[dash + 3].split(separator: ",").map { String($0) }
                 let controllers = options.filter { known.contains($0) }
-                let isNamed = options.contains { $0.hasPrefix("name=") }
-                if !mounts.contains(where: { $0.controllers == controllers && $0.name == name }),
-                    isNamed || !controllers.isEmpty
-                {
-                    mounts.append(Mount(name: name, controllers: controllers, path: path))
+                guard let label = options.first(where: { $0.hasPrefix("name=") }) ?? label(controllers) else {
+                    continue
+                }
+                let mount = Mount(
+                    name: String(path.split(separator: "/").last ?? ""), controllers: controllers, path: path,
+                    root: root, label: label)
+                // The same hierarchy may be mounted again; a whole one is better than a part.
+                if let index = mounts.firstIndex(where: { $0.label == label }) {
+                    if mounts[index].root != "/" && root == "/" { mounts[index] = mount }
+                } else {
+                    mounts.append(mount)
                 }
             default: continue
             }
         }
-        return CgroupHierarchy(mounts: mounts, unified: unified)
+        return CgroupHierarchy(
+            mounts: mounts, unified: unified?.path, unifiedRoot: unified?.root ?? "/",
+            unifiedControllers: Set(unified.map { controllers($0.path) } ?? []))
+    }
+
+    private static func label(_ controllers: [String]) -> String? {
+        controllers.isEmpty ? nil : controllers.joined(separator: ",")
     }
 
     private static let known: Set<String> = [
@@ -66,7 +95,7 @@ package struct CgroupHierarchy: Equatable, Sendable {
 
     /// mountinfo writes blanks as \040.
     private static func unescape(_ text: Substring) -> String {
-        guard text.contains("\\") else { return String(text) }
+        guard text.utf8.contains(0x5c) else { return String(text) }
         var result: [UInt8] = []
         var bytes = Array(text.utf8)[...]
         while let first = bytes.popFirst() {
@@ -82,14 +111,8 @@ package struct CgroupHierarchy: Equatable, Sendable {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// The controllers that can limit something here: a limit of any other is not set, and a warning is due.
-    package var controllers: Set<String> {
-        var result = Set(mounts.flatMap(\.controllers))
-        if mode == .v2, let unified, let text = ControlFile.read(unified + "/cgroup.controllers") {
-            result.formUnion(text.split(whereSeparator: { $0 == " " || $0 == "\n" }).map { String($0) })
-        }
-        return result
-    }
+    /// The controllers that can limit something here, in version 1's names where a version 1 mount has them.
+    package var controllers: Set<String> { Set(mounts.flatMap(\.controllers)).union(unifiedControllers) }
 
     /// The version 1 mount of a controller.
     package func mount(of controller: String) -> Mount? { mounts.first { $0.controllers.contains(controller) } }

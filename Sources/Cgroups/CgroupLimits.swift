@@ -1,19 +1,32 @@
 /// What a container may use. Nil, and zero where Docker means that by it, is no limit.
 package struct CgroupLimits: Equatable, Sendable {
-    /// Bytes.
+    /// Bytes; -1 is unlimited.
     package var memory: Int64?
     /// Bytes of memory and swap together; -1 is unlimited swap.
     package var memorySwap: Int64?
     /// Bytes; a soft limit.
     package var memoryReservation: Int64?
+    /// 0 to 100 (version 1).
     package var memorySwappiness: Int64?
+    /// Bytes of kernel memory, and of its TCP buffers (version 1, before Linux 5.16).
+    package var kernelMemory: Int64?
+    package var kernelMemoryTCP: Int64?
     package var oomKillDisable = false
+    /// Refuse a memory limit below what is in use, instead of killing for it.
+    package var checkMemoryBeforeUpdate = false
     /// 2 to 262144; 1024 is the usual share.
     package var cpuShares: UInt64?
-    /// Microseconds of processor time per period.
+    /// Microseconds of processor time per period; -1 is unlimited.
     package var cpuQuota: Int64?
     /// Microseconds.
     package var cpuPeriod: UInt64?
+    /// Microseconds that may be saved up (Linux 5.14).
+    package var cpuBurst: UInt64?
+    /// 1 runs only when nobody else wants to (Linux 5.15).
+    package var cpuIdle: Int64?
+    /// Microseconds for real-time processes (version 1).
+    package var cpuRealtimeRuntime: Int64?
+    package var cpuRealtimePeriod: UInt64?
     /// `0-3,7`.
     package var cpusetCpus: String?
     package var cpusetMems: String?
@@ -21,23 +34,34 @@ package struct CgroupLimits: Equatable, Sendable {
     package var pids: Int64?
     /// 10 to 1000.
     package var blkioWeight: UInt16?
+    package var blkioLeafWeight: UInt16?
+    package var blkioWeightDevices: [CgroupDeviceWeight] = []
     /// Bytes per second and operations per second per device.
     package var blkioThrottle: [CgroupThrottle] = []
+    /// Bytes by page size: `2MB`.
+    package var hugepages: [Named<UInt64>] = []
+    /// By device: `mlx5_1`.
+    package var rdma: [Named<CgroupRDMA>] = []
+    /// The class that packets are marked with (version 1).
+    package var networkClass: UInt32?
+    /// Priority of packets by interface (version 1).
+    package var networkPriorities: [Named<UInt32>] = []
     /// Which devices may be used; nil leaves the hierarchy's own rule (everything).
     package var devices: [DeviceRule]? = DeviceRule.dockerDefault
     /// Files of version 2 by name, as the OCI `unified` map.
-    package var unified: [(name: String, value: String)] = []
+    package var unified: [Named<String>] = []
 
     package init() {}
 
-    package static func == (left: CgroupLimits, right: CgroupLimits) -> Bool {
-        left.memory == right.memory && left.memorySwap == right.memorySwap
-            && left.memoryReservation == right.memoryReservation && left.cpuShares == right.cpuShares
-            && left.memorySwappiness == right.memorySwappiness && left.oomKillDisable == right.oomKillDisable
-            && left.cpuQuota == right.cpuQuota && left.cpuPeriod == right.cpuPeriod
-            && left.cpusetCpus == right.cpusetCpus && left.cpusetMems == right.cpusetMems && left.pids == right.pids
-            && left.blkioWeight == right.blkioWeight && left.blkioThrottle == right.blkioThrottle
-            && left.devices == right.devices && left.unified.elementsEqual(right.unified) { $0 == $1 }
+    /// One entry of a map, in the document's order.
+    package struct Named<Value: Equatable & Sendable>: Equatable, Sendable {
+        package var name: String
+        package var value: Value
+
+        package init(_ name: String, _ value: Value) {
+            self.name = name
+            self.value = value
+        }
     }
 }
 
@@ -45,11 +69,22 @@ package struct CgroupLimits: Equatable, Sendable {
 package struct CgroupThrottle: Equatable, Sendable {
     package enum Kind: String, Sendable {
         case readBytes = "rbps", writeBytes = "wbps", readOps = "riops", writeOps = "wiops"
+
+        /// Version 1's file.
+        var file: String {
+            switch self {
+            case .readBytes: return "blkio.throttle.read_bps_device"
+            case .writeBytes: return "blkio.throttle.write_bps_device"
+            case .readOps: return "blkio.throttle.read_iops_device"
+            case .writeOps: return "blkio.throttle.write_iops_device"
+            }
+        }
     }
 
     package var kind: Kind
     package var major: UInt32
     package var minor: UInt32
+    /// 0 is unlimited.
     package var rate: UInt64
 
     package init(_ kind: Kind, major: UInt32, minor: UInt32, rate: UInt64) {
@@ -60,82 +95,55 @@ package struct CgroupThrottle: Equatable, Sendable {
     }
 }
 
-/// Allows or denies the use of devices. Later rules win.
-package struct DeviceRule: Equatable, Sendable {
-    package enum Kind: UInt8, Sendable {
-        case all = 0x61
-        case block = 0x62
-        case character = 0x63
-    }
+/// A share of one block device.
+package struct CgroupDeviceWeight: Equatable, Sendable {
+    package var major: UInt32
+    package var minor: UInt32
+    package var weight: UInt16?
+    package var leafWeight: UInt16?
 
-    package struct Access: OptionSet, Hashable, Sendable {
-        package let rawValue: UInt8
-        package init(rawValue: UInt8) { self.rawValue = rawValue }
-        /// The bits of BPF_DEVCG_ACC_*.
-        package static let mknod = Access(rawValue: 1)
-        package static let read = Access(rawValue: 2)
-        package static let write = Access(rawValue: 4)
-        package static let all: Access = [.mknod, .read, .write]
-
-        /// `rwm` in any order; nil for another letter.
-        package init?(_ text: String) {
-            var result: Access = []
-            for letter in text {
-                switch letter {
-                case "r": result.insert(.read)
-                case "w": result.insert(.write)
-                case "m": result.insert(.mknod)
-                default: return nil
-                }
-            }
-            self = result
-        }
-
-        var text: String {
-            (contains(.read) ? "r" : "") + (contains(.write) ? "w" : "") + (contains(.mknod) ? "m" : "")
-        }
-    }
-
-    package var allow: Bool
-    package var kind: Kind
-    /// Nil is every number.
-    package var major: UInt32?
-    package var minor: UInt32?
-    package var access: Access
-
-    package init(
-        allow: Bool, _ kind: Kind, major: UInt32? = nil, minor: UInt32? = nil, access: Access = .all
-    ) {
-        self.allow = allow
-        self.kind = kind
+    package init(major: UInt32, minor: UInt32, weight: UInt16?, leafWeight: UInt16? = nil) {
         self.major = major
         self.minor = minor
-        self.access = access
+        self.weight = weight
+        self.leafWeight = leafWeight
+    }
+}
+
+/// Handles and objects of an RDMA device; nil is unlimited.
+package struct CgroupRDMA: Equatable, Sendable {
+    package var handles: UInt32?
+    package var objects: UInt32?
+
+    package init(handles: UInt32?, objects: UInt32?) {
+        self.handles = handles
+        self.objects = objects
+    }
+}
+
+/// A limit that was asked for and not set.
+package struct LeftOutLimit: Equatable, Sendable, CustomStringConvertible {
+    package enum Reason: Equatable, Sendable {
+        /// No hierarchy here has the controller of that name, or this user may not write there.
+        case noController(String)
+        /// The kernel does not have the file of that name.
+        case noFile(String)
+        /// Version 2 has no such limit.
+        case notInVersion2
     }
 
-    /// Docker's list: nodes may be made, but only these may be opened.
-    package static let dockerDefault: [DeviceRule] = [
-        DeviceRule(allow: false, .all),
-        DeviceRule(allow: true, .character, access: .mknod),
-        DeviceRule(allow: true, .block, access: .mknod),
-        DeviceRule(allow: true, .character, major: 1, minor: 3),
-        DeviceRule(allow: true, .character, major: 1, minor: 5),
-        DeviceRule(allow: true, .character, major: 1, minor: 7),
-        DeviceRule(allow: true, .character, major: 1, minor: 8),
-        DeviceRule(allow: true, .character, major: 1, minor: 9),
-        DeviceRule(allow: true, .character, major: 5, minor: 0),
-        DeviceRule(allow: true, .character, major: 5, minor: 1),
-        DeviceRule(allow: true, .character, major: 5, minor: 2),
-        DeviceRule(allow: true, .character, major: 136),
-    ]
+    /// `memory limit`, `swap limit`, …
+    package let limit: String
+    package let reason: Reason
 
-    /// Everything: `--privileged`.
-    package static let everything = [DeviceRule(allow: true, .all)]
+    /// `memory limit: no memory controller is available`.
+    package var description: String { "\(limit): \(explanation)" }
 
-    /// As devices.allow and devices.deny take it.
-    var line: String {
-        if kind == .all && major == nil && minor == nil { return "a" }
-        let letter = kind == .all ? "a" : kind == .block ? "b" : "c"
-        return "\(letter) \(major.map { String($0) } ?? "*"):\(minor.map { String($0) } ?? "*") \(access.text)"
+    var explanation: String {
+        switch reason {
+        case .noController(let name): return "no \(name) controller is available"
+        case .noFile(let name): return "this kernel has no \(name)"
+        case .notInVersion2: return "cgroup version 2 has no such limit"
+        }
     }
 }

@@ -39,9 +39,29 @@ enum ControlFile {
         return String(decoding: result, as: UTF8.self)
     }
 
-    static func number(_ path: String) -> UInt64? {
-        guard let text = read(path) else { return nil }
-        return UInt64(text.prefix { $0 != "\n" })
+    /// A file of one line, without its end.
+    static func word(_ path: String) -> String? {
+        guard var text = read(path) else { return nil }
+        if text.utf8.last == 0x0a { text.removeLast() }
+        return text
+    }
+
+    /// A file of one line, as its words.
+    static func words(_ path: String) -> [String] {
+        (read(path) ?? "").split { $0 == " " || $0 == "\n" }.map { String($0) }
+    }
+
+    /// Nil also for `max`.
+    static func number(_ path: String) -> UInt64? { word(path).flatMap { UInt64($0) } }
+
+    /// The lines `name value`.
+    static func fields(_ path: String) -> [String: UInt64] {
+        var result: [String: UInt64] = [:]
+        for line in (read(path) ?? "").split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count == 2, let value = UInt64(words[1]) { result[String(words[0])] = value }
+        }
+        return result
     }
 
     /// The value of a line `name value`.

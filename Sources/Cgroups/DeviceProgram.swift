@@ -1,7 +1,3 @@
-internal import CLinux
-internal import Glibc
-internal import Linux
-
 /// Device rules as a BPF program of type BPF_PROG_TYPE_CGROUP_DEVICE, for cgroup2 (bpf(2), linux/bpf.h).
 package enum DeviceProgram {
     private static func instruction(
@@ -59,18 +55,5 @@ package enum DeviceProgram {
         }
         if !isDecided { program += [instruction(0xb4, 0, 0, 0, 0), instruction(0x95)] }
         return program
-    }
-
-    /// Loads and attaches; the kernel keeps it as long as the cgroup.
-    static func attach(_ rules: [DeviceRule], to directory: String) throws(CgroupError) {
-        let program = assemble(rules)
-        let loaded = linux_load_device_program(program, program.count)
-        guard loaded >= 0 else { throw CgroupError("load the device filter", directory, code: -loaded) }
-        let handle = Descriptor(owning: loaded)
-        let folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard folder >= 0 else { throw CgroupError("open", directory, code: errno) }
-        defer { close(folder) }
-        let result = linux_attach_device_program(folder, handle.raw)
-        if result < 0 { throw CgroupError("attach the device filter", directory, code: -result) }
     }
 }

@@ -2,57 +2,96 @@ import Cgroups
 import Glibc
 import Testing
 
+/// A cgroup of this test's own, and its parent, which go away with it.
+func withCgroup(
+    _ limits: CgroupLimits = CgroupLimits(), _ demand: Cgroup.Demand = .lenient, _ body: (Cgroup) throws -> Void
+) throws {
+    let hierarchy = try CgroupHierarchy.detect()
+    let parent = "/gantry-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    defer { #expect(Cgroup(parent, in: hierarchy).remove()) }
+    let cgroup = try Cgroup.create(parent + "/one", limits: limits, in: hierarchy, demand)
+    defer {
+        cgroup.kill()
+        #expect(cgroup.remove())
+        #expect(cgroup.remove())
+    }
+    try body(cgroup)
+}
+
+private func spawn(_ words: [String]) throws -> pid_t {
+    var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+    defer { for argument in arguments { free(argument) } }
+    var pid: pid_t = 0
+    try #require(posix_spawnp(&pid, words[0], nil, nil, &arguments, environ) == 0)
+    return pid
+}
+
+/// A process in a cgroup, killed at the end.
+func withProcess(in cgroup: Cgroup, _ words: String..., body: (pid_t) throws -> Void) throws {
+    let pid = try spawn(words)
+    defer {
+        kill(pid, SIGKILL)
+        var status: Int32 = 0
+        waitpid(pid, &status, 0)
+    }
+    for place in cgroup.places {
+        let file = open(place.path + "/cgroup.procs", O_WRONLY)
+        let text = String(pid)
+        #expect(write(file, text, text.utf8.count) > 0)
+        close(file)
+    }
+    try body(pid)
+}
+
 @Suite(.enabled(if: geteuid() == 0), .serialized)
 struct CgroupTests {
-    private func withCgroup(
-        _ limits: CgroupLimits = CgroupLimits(), _ body: (Cgroup) throws -> Void
-    ) throws {
-        let hierarchy = try CgroupHierarchy.detect()
-        let cgroup = try Cgroup.create("/gantry-test-\(getpid())/one", limits: limits, in: hierarchy)
-        defer {
-            cgroup.kill()
-            #expect(cgroup.remove())
-            #expect(cgroup.remove())
-            #expect(Cgroup("/gantry-test-\(getpid())", in: hierarchy).remove())
-        }
-        try body(cgroup)
-    }
-
-    @Test func limitsAreSet() throws {
-        var limits = CgroupLimits()
-        limits.memory = 64 << 20
-        limits.pids = 77
-        limits.cpuShares = 512
-        limits.cpuQuota = 50000
-        limits.cpuPeriod = 100_000
-        limits.cpusetCpus = "0"
-        try withCgroup(limits) { cgroup in
-            #expect(cgroup.pids.limit == 77 || cgroup.hierarchy.mode == .v2)
-            if cgroup.hierarchy.mount(of: "memory") != nil { #expect(cgroup.memoryLimit == 64 << 20) }
-            #expect(cgroup.processes().isEmpty)
-            #expect(cgroup.oomKillCount == 0)
-        }
-    }
-
     @Test func processesAreListedFrozenAndKilled() throws {
         try withCgroup { cgroup in
-            var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("100"), nil]
-            var pid: pid_t = 0
-            #expect(posix_spawnp(&pid, "sleep", nil, nil, &arguments, environ) == 0)
-            for place in cgroup.places {
-                let file = open(place.path + "/cgroup.procs", O_WRONLY)
-                let text = String(pid)
-                #expect(write(file, text, text.utf8.count) > 0)
-                close(file)
+            try withProcess(in: cgroup, "sleep", "100") { pid in
+                #expect(cgroup.processes() == [pid])
+                try cgroup.freeze()
+                #expect(cgroup.isFrozen)
+                try cgroup.thaw()
+                #expect(!cgroup.isFrozen)
+                // A frozen process dies too.
+                try cgroup.freeze()
+                cgroup.kill()
+                var status: Int32 = 0
+                #expect(waitpid(pid, &status, 0) == pid)
+                #expect(status & 0x7f == SIGKILL)
             }
-            #expect(cgroup.processes() == [pid])
-            try cgroup.freeze()
-            #expect(cgroup.isFrozen)
-            try cgroup.thaw()
-            #expect(!cgroup.isFrozen)
-            cgroup.kill()
-            var status: Int32 = 0
-            #expect(waitpid(pid, &status, 0) == pid)
+        }
+    }
+
+    @Test func processesThatForkAreFrozenAndKilled() throws {
+        try withCgroup { cgroup in
+            try withProcess(in: cgroup, "sh", "-c", "while :; do sh -c 'sleep 100 & sleep 0.01'; done") { _ in
+                while cgroup.processes().count < 10 { usleep(10000) }
+                try cgroup.freeze()
+                let before = cgroup.processes()
+                #expect(cgroup.isFrozen)
+                #expect(cgroup.processes() == before)
+                try cgroup.thaw()
+                cgroup.kill()
+                var left = cgroup.processes()
+                // Killed ones wait for their parents, which are killed too.
+                for _ in 0..<500 where !left.isEmpty {
+                    usleep(10000)
+                    left = cgroup.processes()
+                }
+                #expect(left.isEmpty)
+            }
+        }
+    }
+
+    @Test func nestedCgroupsAreRemoved() throws {
+        try withCgroup { cgroup in
+            for path in cgroup.joinPaths {
+                #expect(mkdir(path + "/a", 0o755) == 0)
+                #expect(mkdir(path + "/a/b", 0o755) == 0)
+            }
+            #expect(cgroup.remove())
+            #expect(cgroup.joinPaths.allSatisfy { access($0, F_OK) != 0 })
         }
     }
 
@@ -68,36 +107,63 @@ struct CgroupTests {
         #expect(Cgroup(parent, in: hierarchy).remove())
     }
 
+    /// What was there before is joined only when it is empty and runs, and stays when making fails.
+    @Test func usedAndFrozenCgroupsAreRefused() throws {
+        try withCgroup { cgroup in
+            #expect(cgroup.isNew)
+            let again = try Cgroup.create(cgroup.name, limits: CgroupLimits(), in: cgroup.hierarchy, .strict)
+            #expect(!again.isNew)
+            try withProcess(in: cgroup, "sleep", "100") { _ in
+                #expect(throws: CgroupError.self) {
+                    try Cgroup.create(cgroup.name, limits: CgroupLimits(), in: cgroup.hierarchy, .strict)
+                }
+                cgroup.kill()
+            }
+            try cgroup.freeze()
+            for name in [cgroup.name, cgroup.name + "/below"] {
+                let error = #expect(throws: CgroupError.self) {
+                    try Cgroup.create(name, limits: CgroupLimits(), in: cgroup.hierarchy)
+                }
+                #expect(error?.description.contains("unexpectedly frozen") == true, "\(error as Any)")
+            }
+            #expect(access(cgroup.joinPaths[0] + "/below", F_OK) != 0)
+            #expect(access(cgroup.joinPaths[0], F_OK) == 0)
+            try cgroup.thaw()
+        }
+    }
+
     @Test func namesStayBelow() throws {
         let hierarchy = try CgroupHierarchy.detect()
         for name in ["/", "", "/a/../..", "/./x"] {
             #expect(throws: CgroupError.self) { try Cgroup.create(name, limits: CgroupLimits(), in: hierarchy) }
         }
+        for path in ["/", "..", "/..", "."] {
+            #expect(throws: CgroupError.self) { try hierarchy.cgroup(path: path, id: "x", systemd: false) }
+        }
     }
 
-    @Test func readsMounts() {
-        let text = """
-            30 20 0:25 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro
-            31 30 0:26 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
-            32 30 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd
-            33 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
-            34 30 0:29 /docker/x /other rw - cgroup cgroup rw,memory
-            """
-        let hierarchy = CgroupHierarchy.parse(text)
-        #expect(hierarchy.mode == .hybrid)
-        #expect(hierarchy.mounts.map(\.name) == ["cpu,cpuacct", "systemd"])
-        #expect(hierarchy.mount(of: "cpuacct")?.path == "/sys/fs/cgroup/cpu,cpuacct")
-    }
-
-    @Test func weightsFollowShares() {
-        #expect(Cgroup.weight(shares: 2) == 1)
-        #expect(Cgroup.weight(shares: 1024) == 39)
-        #expect(Cgroup.weight(shares: 262_144) == 10000)
-    }
-
-    @Test func devicePrograms() {
-        let program = DeviceProgram.assemble(DeviceRule.dockerDefault)
-        #expect(program.count > 40)
-        #expect(DeviceProgram.assemble(DeviceRule.everything).count == 8)
+    @Test func memoryThatIsKilledForIsReported() throws {
+        var limits = CgroupLimits()
+        limits.memory = 16 << 20
+        limits.memorySwap = 16 << 20
+        try withCgroup(limits) { cgroup in
+            guard cgroup.statistics().memory.usage.limit == 16 << 20 else { return }
+            var events = try OutOfMemoryEvents(cgroup)
+            // It joins by itself before it takes memory, so that what it takes is counted here.
+            let place = try #require(cgroup.places.first { $0.controller == "memory" || $0.controller.isEmpty })
+            let script = "echo 0 > \(place.path)/cgroup.procs; exec tail /dev/zero"
+            let pid = try spawn(["sh", "-c", script])
+            var status: Int32 = 0
+            #expect(waitpid(pid, &status, 0) == pid)
+            try #require(status & 0x7f == SIGKILL)
+            // Version 2 also tells each time the limit is met.
+            var report = events.next()
+            while report.count == 0 && !report.isOver { report = events.next() }
+            #expect(report.count > 0)
+            #expect(cgroup.oomKillCount == 1)
+            let memory = cgroup.statistics().memory
+            #expect(memory.kills == 1)
+            #expect(memory.usage.peak > 8 << 20 && memory.usage.peak <= 16 << 20)
+        }
     }
 }

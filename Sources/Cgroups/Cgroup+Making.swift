@@ -1,0 +1,159 @@
+internal import Glibc
+
+extension Cgroup {
+    /// How much of what is asked has to be possible.
+    package enum Demand: Equatable, Sendable {
+        /// Goes on without a limit that this machine cannot set, and tells (``leftOut``).
+        case lenient
+        /// What an OCI bundle asks for: every limit, in a cgroup where nobody else is.
+        case strict
+        /// As strict, but without the hierarchies that this user may not write in.
+        case strictWhereAllowed
+    }
+
+    /// Makes it and its parents and sets the limits. Whatever was made is removed again when that fails.
+    package static func create(
+        _ name: String, limits: CgroupLimits, in hierarchy: CgroupHierarchy, _ demand: Demand = .lenient
+    ) throws(CgroupError) -> Cgroup {
+        guard !name.split(separator: "/").contains(where: { $0 == ".." || $0 == "." }), name != "/", !name.isEmpty
+        else {
+            throw CgroupError("create", name, "not a name of a cgroup")
+        }
+        var cgroup = Cgroup(name, in: hierarchy)
+        try cgroup.make(limits, demand)
+        return cgroup
+    }
+
+    /// As ``create(_:limits:in:_:)``, for a cgroup that is described already.
+    package mutating func make(_ limits: CgroupLimits, _ demand: Demand) throws(CgroupError) {
+        var made: [Place] = []
+        do throws(CgroupError) {
+            var allowed: [Place] = []
+            for place in places {
+                do throws(CgroupError) {
+                    let isNew = try makeDirectory(place, limits)
+                    if isNew { made.append(place) }
+                    allowed.append(place)
+                } catch {
+                    let isDenied = error.code == EACCES || error.code == EPERM || error.code == EROFS
+                    guard demand == .strictWhereAllowed, isDenied else { throw error }
+                }
+            }
+            places = allowed
+            isNew = !made.isEmpty
+            try checkState(isExclusive: demand != .lenient && made.count < places.count)
+            leftOut = try apply(limits, demand)
+            if let rules = limits.devices { try set(devices: rules, isNew: isNew) }
+        } catch {
+            for place in made { _ = Self.removeTree(place.path) }
+            throw error
+        }
+    }
+
+    /// True when the last directory was not there before.
+    private func makeDirectory(_ place: Place, _ limits: CgroupLimits) throws(CgroupError) -> Bool {
+        var base = hierarchy.unified ?? ""
+        if let mount = hierarchy.mounts.first(where: { $0.name == place.controller }) { base = mount.path }
+        let parts = name.split(separator: "/")
+        // Beside version 1, cgroup2 only limits what a bundle asks of it.
+        let wanted = hierarchy.mode == .v2 || !limits.hugepages.isEmpty ? hierarchy.unifiedControllers : []
+        var path = base
+        var isNew = false
+        for (index, part) in parts.enumerated() {
+            let parent = path
+            if place.controller.isEmpty { enable(wanted, parent) }
+            path += "/" + part
+            isNew = mkdir(path, 0o755) == 0
+            if !isNew, errno != EEXIST { throw CgroupError("create", path, code: errno) }
+            if place.controllers.contains("cpuset") {
+                try fillCpuset(path, from: parent, isNew: isNew, limits: index == parts.count - 1 ? limits : nil)
+            }
+        }
+        return isNew
+    }
+
+    /// No process can be put into a cpuset without processors and memory nodes: version 1 starts empty.
+    private func fillCpuset(
+        _ path: String, from parent: String, isNew: Bool, limits: CgroupLimits?
+    ) throws(CgroupError) {
+        for (file, own) in [("/cpuset.cpus", limits?.cpusetCpus), ("/cpuset.mems", limits?.cpusetMems)] {
+            if let own, !own.isEmpty { continue }
+            if !isNew, let value = ControlFile.word(path + file), !value.isEmpty { continue }
+            guard let value = ControlFile.word(parent + file) else { continue }
+            let code = ControlFile.write(value, path + file)
+            if code != 0 { throw CgroupError("set \(file.dropFirst()) to \(value)", path, code: code) }
+        }
+    }
+
+    /// Hands the controllers of cgroup2 down one level. What cannot be handed down is told when a limit needs it.
+    private func enable(_ controllers: Set<String>, _ path: String) {
+        guard !controllers.isEmpty else { return }
+        let file = path + "/cgroup.subtree_control"
+        guard let text = ControlFile.read(file) else { return }
+        let enabled = text.split { $0 == " " || $0 == "\n" }
+        let missing = controllers.filter { name in !enabled.contains { $0 == name } }.sorted()
+        if missing.isEmpty || ControlFile.write(missing.map { "+" + $0 }.joined(separator: " "), file) == 0 { return }
+        // One that is refused (cpu while real-time processes run) must not keep the others away.
+        for name in missing { _ = ControlFile.write("+" + name, file) }
+    }
+
+    /// Neither frozen nor, on version 2, of a kind that processes cannot be in; nor, when asked, in use.
+    private func checkState(isExclusive: Bool) throws(CgroupError) {
+        if isExclusive {
+            let count = processes().count
+            guard count == 0 else {
+                throw CgroupError("use", name, "container's cgroup is not empty: \(count) process(es) found")
+            }
+        }
+        if let path = path(of: "freezer") {
+            let state = ControlFile.word(path + "/freezer.state")
+            guard state == nil || state == "THAWED" else {
+                throw CgroupError("use", path, "container's cgroup unexpectedly frozen; thaw it or its parent first")
+            }
+        }
+        guard let path = unifiedPath, hierarchy.mode == .v2 else { return }
+        guard ControlFile.word(path + "/cgroup.freeze") != "1" else {
+            throw CgroupError("use", path, "container's cgroup unexpectedly frozen; thaw it first")
+        }
+    }
+
+    /// Removes it everywhere; true when nothing is left. Can be called again, and for one that was never made.
+    ///
+    /// The kernel answers EBUSY for a moment after the last process is gone: it is tried for about 100 ms.
+    @discardableResult
+    package func remove() -> Bool {
+        var isGone = true
+        for place in places where !Self.removeTree(place.path) { isGone = false }
+        return isGone
+    }
+
+    private static func removeTree(_ path: String) -> Bool {
+        for attempt in 0..<12 {
+            if rmdir(path) == 0 || errno == ENOENT { return true }
+            guard errno == EBUSY || errno == ENOTEMPTY else { return false }
+            // Cgroups that were made inside the container.
+            for child in ControlFile.directories(path) { _ = removeTree(path + "/" + child) }
+            if attempt > 0 { usleep(UInt32(min(20000, 250 << attempt))) }
+        }
+        return false
+    }
+
+    /// Removes it in each hierarchy where nothing is inside: for a parent that may still have children.
+    package func removeIfEmpty() {
+        for place in places { _ = rmdir(place.path) }
+    }
+
+    /// Removes every child of `parent` that `keep` does not name. Returns the names that could not be removed.
+    package static func removeOrphans(
+        under parent: String, keep: Set<String>, in hierarchy: CgroupHierarchy
+    ) -> [String] {
+        let base = Cgroup(parent, in: hierarchy)
+        var names: Set<String> = []
+        for place in base.places { names.formUnion(ControlFile.directories(place.path)) }
+        return names.subtracting(keep).sorted().filter { name in
+            let orphan = Cgroup(parent + "/" + name, in: hierarchy)
+            orphan.kill()
+            return !orphan.remove()
+        }
+    }
+}

@@ -1,0 +1,93 @@
+internal import Glibc
+
+extension CgroupHierarchy {
+    /// The same hierarchies with names that start at the caller's own cgroups, for a path that does not begin with `/`.
+    ///
+    /// On version 2 they start one level up: the caller's cgroup holds the caller, so it can hand no controller down.
+    package func beneathOwn() throws(CgroupError) -> CgroupHierarchy {
+        guard let text = ControlFile.read("/proc/self/cgroup") else {
+            throw CgroupError("find the own cgroup", "/proc/self/cgroup", code: errno)
+        }
+        return beneath(own: text)
+    }
+
+    /// `own` is what /proc/self/cgroup says: `4:memory:/a/b` per hierarchy, `0::/a/b` for cgroup2.
+    package func beneath(own text: String) -> CgroupHierarchy {
+        var own: [String: String] = [:]
+        for line in text.split(separator: "\n") {
+            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            if parts.count == 3 { own[String(parts[1])] = String(parts[2]) }
+        }
+        let moved = mounts.map { mount in
+            Mount(
+                name: mount.name, controllers: mount.controllers,
+                path: mount.path + Self.inside(own[mount.label] ?? "/", mount.root), root: mount.root,
+                label: mount.label)
+        }
+        var place = Self.inside(own[""] ?? "/", unifiedRoot)
+        if mode == .v2, let slash = place.lastIndex(of: "/") { place = String(place[..<slash]) }
+        return CgroupHierarchy(
+            mounts: moved, unified: unified.map { $0 + place }, unifiedRoot: unifiedRoot,
+            unifiedControllers: unifiedControllers)
+    }
+
+    /// A path of the hierarchy as seen through a mount of `root`: empty for the mount point itself.
+    private static func inside(_ path: String, _ root: String) -> String {
+        // Outside of what is mounted here (a process of another cgroup namespace): the best is the mount point.
+        if path.hasPrefix("/..") { return "" }
+        if root == "/" { return path == "/" ? "" : path }
+        return path.hasPrefix(root + "/") ? String(path.dropFirst(root.count)) : ""
+    }
+
+    /// The cgroup that a bundle's `linux.cgroupsPath` means, by runc's rules: one that begins with `/` starts at the
+    /// mount, any other at the caller's own cgroup, none is `id` there; with `systemd` it reads `slice:prefix:name`.
+    package func cgroup(path: String?, id: String, systemd: Bool) throws(CgroupError) -> Cgroup {
+        if systemd {
+            let name = try SystemdName(path ?? "::\(id)").path
+            return Cgroup(name, in: self)
+        }
+        let wanted = path ?? id
+        var parts: [Substring] = []
+        for part in wanted.split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+        }
+        guard !parts.isEmpty else { throw CgroupError("create", wanted, "not a name of a cgroup") }
+        let name = parts.joined(separator: "/")
+        return Cgroup(name, in: wanted.hasPrefix("/") ? self : try beneathOwn())
+    }
+}
+
+/// systemd's way to name a cgroup: `slice:prefix:name` is the scope `prefix-name.scope` in that slice.
+package struct SystemdName: Equatable, Sendable {
+    /// Below each hierarchy's mount: `/system.slice/docker-1234.scope`.
+    package let path: String
+
+    package init(_ text: String) throws(CgroupError) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { String($0) }
+        guard parts.count == 3, !parts[2].isEmpty, !text.contains("/") else {
+            throw CgroupError(
+                "create", text, "expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups")
+        }
+        let slice = parts[0].isEmpty ? "system.slice" : parts[0]
+        let prefix = parts[0].isEmpty && parts[1].isEmpty ? "gantry-runtime" : parts[1]
+        let unit =
+            parts[2].hasSuffix(".slice") ? parts[2] : (prefix.isEmpty ? "" : prefix + "-") + parts[2] + ".scope"
+        path = try Self.expand(slice) + "/" + unit
+    }
+
+    /// A slice lives in those its name tells: `a-b.slice` is `/a.slice/a-b.slice`, `-.slice` the root.
+    private static func expand(_ slice: String) throws(CgroupError) -> String {
+        if slice == "-.slice" { return "" }
+        guard slice.hasSuffix(".slice") else {
+            throw CgroupError("create", slice, "invalid slice name: it has to end in .slice")
+        }
+        var path = ""
+        var name = ""
+        for part in slice.dropLast(".slice".count).split(separator: "-", omittingEmptySubsequences: false) {
+            guard !part.isEmpty else { throw CgroupError("create", slice, "invalid slice name") }
+            name += (name.isEmpty ? "" : "-") + part
+            path += "/" + name + ".slice"
+        }
+        return path
+    }
+}

@@ -1,0 +1,113 @@
+internal import Glibc
+
+/// Writes limits into the files of one cgroup, and notes those that this machine cannot set.
+struct LimitWriter {
+    let cgroup: Cgroup
+    let limits: CgroupLimits
+    let demand: Cgroup.Demand
+    private(set) var leftOut: [LeftOutLimit] = []
+    private var unifiedControllers: [String]?
+
+    init(_ cgroup: Cgroup, _ limits: CgroupLimits, _ demand: Cgroup.Demand) {
+        self.cgroup = cgroup
+        self.limits = limits
+        self.demand = demand
+    }
+
+    /// Where the controller of a limit is; nil when that limit is left out.
+    mutating func directory(_ controller: String, for limit: String) throws(CgroupError) -> Cgroup.Directory? {
+        if let directory = cgroup.directory(of: controller) {
+            guard case .v2(let path) = directory, !isEnabled(controller, path) else { return directory }
+        }
+        if demand != .lenient, cgroup.hierarchy.mode != .v2 {
+            throw CgroupError(
+                "set \(limit)", cgroup.name,
+                "cannot set \(controller) limit: container could not join or create cgroup")
+        }
+        try leaveOut(limit, .noController(controller))
+        return nil
+    }
+
+    /// Processes in a parent keep it from handing controllers down (cgroups(7), "no internal processes").
+    private mutating func isEnabled(_ controller: String, _ path: String) -> Bool {
+        let known = unifiedControllers ?? ControlFile.words(path + "/cgroup.controllers")
+        unifiedControllers = known
+        return known.contains(controller == "blkio" ? "io" : controller)
+    }
+
+    /// Notes that a limit is not set; an error when it has to be.
+    mutating func leaveOut(_ limit: String, _ reason: LeftOutLimit.Reason) throws(CgroupError) {
+        let item = LeftOutLimit(limit: limit, reason: reason)
+        // What version 2 does not have is left out by every runtime.
+        guard demand == .lenient || reason == .notInVersion2 else {
+            throw CgroupError("set \(limit)", cgroup.name, item.explanation)
+        }
+        if !leftOut.contains(item) { leftOut.append(item) }
+    }
+
+    /// As ``leaveOut(_:_:)`` for what a bundle may ask for in vain.
+    mutating func leaveOutAnyway(_ limit: String, _ reason: LeftOutLimit.Reason) {
+        leftOut.append(LeftOutLimit(limit: limit, reason: reason))
+    }
+
+    /// Writes a file that only some kernels have.
+    mutating func put(_ value: String, _ name: String, in path: String, for limit: String) throws(CgroupError) {
+        let code = ControlFile.write(value, path + "/" + name)
+        if code == ENOENT, ControlFile.exists(path) { return try leaveOut(limit, .noFile(name)) }
+        if code != 0 { throw CgroupError("set \(name) to \(value)", path, code: code) }
+    }
+}
+
+extension Cgroup {
+    /// Sets limits, also of a running container: only what is given changes. Devices are ``set(devices:isNew:)``'s.
+    ///
+    /// Returns what could not be set.
+    @discardableResult
+    package func apply(_ limits: CgroupLimits, _ demand: Demand = .lenient) throws(CgroupError) -> [LeftOutLimit] {
+        try limits.check(on: hierarchy.mode)
+        var writer = LimitWriter(self, limits, demand)
+        try writer.checkKind()
+        try writer.writeMemory()
+        try writer.writeProcessor()
+        try writer.writeBlock()
+        try writer.writeOthers()
+        try writer.writeUnified()
+        return writer.leftOut
+    }
+}
+
+extension CgroupLimits {
+    /// What cannot be meant, before anything is written.
+    func check(on mode: CgroupHierarchy.Mode) throws(CgroupError) {
+        func refuse(_ what: String, _ why: String) throws(CgroupError) -> Never {
+            throw CgroupError("set \(what)", "", why)
+        }
+        if let swappiness = memorySwappiness, swappiness < -1 || swappiness > 100 {
+            try refuse("memory.swappiness", "invalid memory swappiness value: \(swappiness) (valid range is 0-100)")
+        }
+        if let shares = cpuShares, shares > 0, mode != .v2 {
+            // The kernel would quietly take the nearest.
+            if shares < 2 { try refuse("cpu.shares", "the minimum allowed cpu-shares is 2") }
+            if shares > 262_144 { try refuse("cpu.shares", "the maximum allowed cpu-shares is 262144") }
+        }
+        if let swap = memorySwap, swap > 0 {
+            if let memory, memory > 0, swap < memory {
+                try refuse("swap limit", "memory+swap limit should be >= memory limit")
+            }
+        }
+        if let weight = blkioWeight, weight > 0, !(10...1000).contains(weight) {
+            try refuse("block weight", "invalid block weight \(weight) (valid range is 10-1000)")
+        }
+        for page in hugepages where page.name.contains("/") || page.name.isEmpty {
+            try refuse("hugepage limit", "invalid page size \(page.name)")
+        }
+        for item in unified {
+            guard !item.name.contains("/"), item.name != ".", item.name != ".." else {
+                try refuse(item.name, "unified resource \"\(item.name)\" must be a file name (no slashes)")
+            }
+        }
+        if !unified.isEmpty && mode != .v2 {
+            try refuse("unified", "invalid configuration: cannot use unified on cgroup v1")
+        }
+    }
+}
