@@ -14,7 +14,7 @@ RELEASE := -c release
 TESTING := $(RELEASE) --disable-testable-imports --disable-xctest --no-parallel
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint format bench demo demo-clean fuzz install clean
+.PHONY: help build test lint format bench demo demo-clean conformance fuzz install clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET'
@@ -47,6 +47,11 @@ bench: build ## compare with Docker and Podman where installed; ROUNDS=n, ROWS=n
 	@scripts/need bench
 	@.venv/bin/python Benchmarks/bench.py
 	@python3 Benchmarks/runtime.py
+
+conformance: build ## the OCI runtime validation programs and crun's tests, with runc and crun beside; PROGRAMS='name name'
+	@scripts/need conformance
+	@scripts/conformance/fetch
+	@python3 scripts/conformance/run.py $(PROGRAMS)
 
 fuzz: build ## throw SECONDS=60 of broken requests at a daemon of its own; SEED=n repeats a run
 	@FUZZ_SECONDS=$(or $(SECONDS),60) python3 scripts/fuzz.py
