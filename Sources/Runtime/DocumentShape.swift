@@ -5,7 +5,7 @@ internal import JSON
 /// What has another type is refused, as the specification asks ("valid values"): a `"noNewPrivileges": "true"` that is
 /// taken for absent would start a container with less protection than its author wrote down. Members that are not known
 /// are left alone ("extensibility"), and null is as good as absent, as it is for the programs in Go that write the documents.
-indirect enum DocumentShape {
+indirect enum DocumentShape: Sendable {
     case text
     case truth
     case number(ClosedRange<Int64>)
