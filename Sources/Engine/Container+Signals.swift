@@ -128,7 +128,7 @@ extension Container {
         if let policy = request.RestartPolicy, !policy.Name.isEmpty { host.RestartPolicy = policy }
         if record.state.Running {
             try attempt {
-                try Cgroup(cgroupPath, in: environment.hierarchy).apply(CgroupLimits(host))
+                _ = try Cgroup(cgroupPath, in: environment.hierarchy).apply(CgroupLimits(host))
             }
         }
         let changed = host
