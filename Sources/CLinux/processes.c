@@ -34,7 +34,9 @@ static int answer(long result)
 pid_t linux_clone(uint64_t flags, int *pidfd, int cgroup)
 {
     struct clone_args arguments = {
-        .flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
+        .flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd,
+        // A sibling ends with its parent's signal; naming one is refused.
+        .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD};
     if (cgroup >= 0) {
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = (uint64_t)cgroup;
@@ -221,6 +223,15 @@ int linux_seals(int descriptor)
     return answer(fcntl(descriptor, F_GET_SEALS));
 }
 
+int linux_get_limit(int resource, uint64_t *soft, uint64_t *hard)
+{
+    struct rlimit64 limit = {0, 0};
+    int result = answer(prlimit64(0, (enum __rlimit_resource)resource, NULL, &limit));
+    *soft = limit.rlim_cur;
+    *hard = limit.rlim_max;
+    return result;
+}
+
 int linux_set_limit(int resource, uint64_t soft, uint64_t hard)
 {
     struct rlimit64 limit = {.rlim_cur = soft, .rlim_max = hard};
@@ -230,4 +241,4 @@ int linux_set_limit(int resource, uint64_t soft, uint64_t hard)
 const uint64_t linux_CLONE_NEWNS = CLONE_NEWNS, linux_CLONE_NEWPID = CLONE_NEWPID, linux_CLONE_NEWNET = CLONE_NEWNET,
                linux_CLONE_NEWIPC = CLONE_NEWIPC, linux_CLONE_NEWUTS = CLONE_NEWUTS,
                linux_CLONE_NEWCGROUP = CLONE_NEWCGROUP, linux_CLONE_NEWUSER = CLONE_NEWUSER,
-               linux_CLONE_NEWTIME = CLONE_NEWTIME;
+               linux_CLONE_NEWTIME = CLONE_NEWTIME, linux_CLONE_PARENT = CLONE_PARENT;

@@ -39,6 +39,8 @@ extension Container {
             execEnded(exec, code)
         case .adopted:
             break
+        case .warning(let text):
+            environment.notices.say(text)
         case .closed:
             monitorClosed()
         }

@@ -124,6 +124,7 @@ struct EngineEnvironment: Sendable {
     let hierarchy: CgroupHierarchy
     let filters: SeccompCache
     let log: Logger
+    let notices: Notices
     let shutdown: ShutdownFlag
     /// RFC 3339.
     let startedAt = Clock.text()

@@ -27,6 +27,7 @@ package final class Engine: Sendable {
                 spawner: try MonitorSpawner(executable: configuration.monitorExecutable),
                 reactor: try MonitorReactor(), hierarchy: try CgroupHierarchy.detect(),
                 filters: SeccompCache(directory: configuration.dataRoot + "/seccomp"), log: log,
+                notices: Notices(log: log),
                 shutdown: ShutdownFlag())
         } catch {
             throw EngineError(wrapping: error)

@@ -91,6 +91,8 @@ struct LaunchPlan {
         spec.process.noNewPrivileges = noNewPrivileges
         spec.process.seccomp = seccomp
         if host.OomScoreAdj != 0 { spec.process.oomScoreAdj = Int32(clamping: host.OomScoreAdj) }
+        spec.process.isLenient = true
+        spec.process.keyring = "_ses.\(record.id)"
         spec.process.tty = config.Tty
         if host.ConsoleSize.count == 2 {
             spec.process.rows = UInt16(clamping: host.ConsoleSize[0])

@@ -120,6 +120,8 @@ package enum MonitorEvent: Equatable, Sendable {
     case adopted(MonitorState?)
     /// The monitor's end is gone: it ended, or another daemon took over. The last event.
     case closed
+    /// Something that was asked for was left out.
+    case warning(String)
 
     func encoded() -> [UInt8] {
         var writer = BinaryWriter()
@@ -157,6 +159,9 @@ package enum MonitorEvent: Equatable, Sendable {
             writer.put(state?.startTime ?? 0)
             writer.put(state?.monitorPid ?? 0)
         case .closed: writer.put(UInt8(8))
+        case .warning(let text):
+            writer.put(UInt8(9))
+            writer.put(text)
         }
         return writer.bytes
     }
@@ -181,6 +186,7 @@ package enum MonitorEvent: Equatable, Sendable {
                 pid: try reader.integer(), startTime: try reader.integer(), monitorPid: try reader.integer())
             self = .adopted(state.pid == 0 ? nil : state)
         case 8: self = .closed
+        case 9: self = .warning(try reader.string())
         default: throw LaunchFailure("unknown monitor event")
         }
     }

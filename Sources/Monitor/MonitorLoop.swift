@@ -341,14 +341,18 @@ package final class MonitorLoop {
             guard hasStarted, !first.isFinished, let spec else {
                 throw LaunchFailure("the container is not running")
             }
-            if !joinedProcesses {
+            var kinds = ContainerJoin.usualKinds
+            if spec.namespaces.time != .host { kinds |= ContainerJoin.timeKind }
+            if spec.namespaces.user != .host { kinds = ContainerJoin.kinds(of: first.pid) }
+            if !joinedProcesses && kinds & ContainerJoin.userKind == 0 {
                 try ContainerJoin.enterProcesses(of: first.pidfd)
                 joinedProcesses = true
             }
             let target = first.pidfd
             let cgroups = spec.cgroups
             try start(session, wanted) { streams, status throws(LaunchFailure) in
-                try ContainerJoin.clone(wanted, target: target, cgroups: cgroups, streams: streams, status: status)
+                try ContainerJoin.clone(
+                    wanted, target: target, kinds: kinds, cgroups: cgroups, streams: streams, status: status)
             }
             execs.append(session)
         } catch {
@@ -370,6 +374,7 @@ package final class MonitorLoop {
             switch message {
             case .failure(let failure): session.failure = failure
             case .ready: break
+            case .warning(let text): send(.warning(text))
             case .terminal:
                 guard count == 1 else { return }
                 unblock(descriptors[0])

@@ -30,6 +30,7 @@ package struct BundleConfiguration: Sendable {
         } catch {
             throw LaunchFailure("config.json: \(error)")
         }
+        try Self.refuseNulls(document)
         let root = document["root"]?["path"]?.stringValue ?? "rootfs"
         launch.rootfsPath = root.hasPrefix("/") ? root : bundle + "/" + root
         launch.readonlyRootfs = document["root"]?["readonly"]?.boolValue ?? false
@@ -66,21 +67,9 @@ package struct BundleConfiguration: Sendable {
         for kind in ["createContainer", "startContainer"] where !(document["hooks"]?[kind]?.arrayValue ?? []).isEmpty {
             throw LaunchFailure("config.json: hooks of the kind \(kind) are not supported yet")
         }
-        for key in ["uidMappings", "gidMappings"] where !(document["linux"]?[key]?.arrayValue ?? []).isEmpty {
-            throw LaunchFailure("config.json: user namespaces are not supported yet")
-        }
-        for key in ["apparmorProfile", "selinuxLabel"] {
-            guard let value = document["process"]?[key]?.stringValue, !value.isEmpty else { continue }
-            let enabled =
-                key == "selinuxLabel" ? "/sys/fs/selinux/enforce" : "/sys/kernel/security/apparmor/profiles"
-            // What the kernel does not have cannot be asked of it; what it has must not be left out silently.
-            if access(enabled, F_OK) == 0, value != "unconfined" {
-                throw LaunchFailure("config.json: \(key) is not supported yet")
-            }
-        }
     }
 
-    private static func strings(_ value: JSON?) -> [String] { value?.arrayValue?.compactMap { $0.stringValue } ?? [] }
+    static func strings(_ value: JSON?) -> [String] { value?.arrayValue?.compactMap { $0.stringValue } ?? [] }
 
     private static func hooks(_ value: JSON?) -> [Hook] {
         (value?.arrayValue ?? []).compactMap { item in
@@ -90,57 +79,14 @@ package struct BundleConfiguration: Sendable {
         }
     }
 
-    /// An OCI `process` object, also that of `exec --process`.
-    package static func process(_ value: JSON) throws(LaunchFailure) -> ProcessSpec {
-        var process = ProcessSpec()
-        process.args = strings(value["args"])
-        process.env = strings(value["env"])
-        process.cwd = value["cwd"]?.stringValue ?? "/"
-        process.tty = value["terminal"]?.boolValue ?? false
-        process.columns = UInt16(clamping: value["consoleSize"]?["width"]?.intValue ?? 0)
-        process.rows = UInt16(clamping: value["consoleSize"]?["height"]?.intValue ?? 0)
-        process.noNewPrivileges = value["noNewPrivileges"]?.boolValue ?? false
-        process.oomScoreAdj = value["oomScoreAdj"]?.intValue.map { Int32(clamping: $0) }
-        process.openStdin = true
-        let user = value["user"]
-        let gid = UInt32(clamping: user?["gid"]?.intValue ?? 0)
-        var groups: [UInt32] = [gid]
-        for item in user?["additionalGids"]?.arrayValue ?? [] {
-            if let number = item.intValue, !groups.contains(UInt32(clamping: number)) {
-                groups.append(UInt32(clamping: number))
-            }
-        }
-        process.user = .ids(uid: UInt32(clamping: user?["uid"]?.intValue ?? 0), gid: gid, groups: groups)
-        if let umask = user?["umask"]?.intValue { process.umask = UInt32(clamping: umask) }
-        let sets = value["capabilities"]
-        process.capabilities = CapabilitySets(
-            bounding: Capability.mask(strings(sets?["bounding"])),
-            effective: Capability.mask(strings(sets?["effective"])),
-            permitted: Capability.mask(strings(sets?["permitted"])),
-            inheritable: Capability.mask(strings(sets?["inheritable"])),
-            ambient: Capability.mask(strings(sets?["ambient"])))
-        for item in value["rlimits"]?.arrayValue ?? [] {
-            guard let name = item["type"]?.stringValue, let number = ResourceLimit.number(named: name) else {
-                throw LaunchFailure("config.json: unknown limit \(item["type"]?.stringValue ?? "")")
-            }
-            process.rlimits.append(
-                ResourceLimit(resource: number, soft: unsigned(item["soft"]), hard: unsigned(item["hard"])))
-        }
-        return process
-    }
-
-    private static func unsigned(_ value: JSON?) -> UInt64 {
-        if case .number(let text)? = value, let number = UInt64(text) { return number }
-        return value?.intValue.map { UInt64(bitPattern: $0) } ?? 0
-    }
-
     private mutating func readLinux(_ linux: JSON) throws(LaunchFailure) {
         launch.maskedPaths = Self.strings(linux["maskedPaths"])
         launch.readonlyPaths = Self.strings(linux["readonlyPaths"])
         for (name, value) in linux["sysctl"]?.objectValue ?? JSONObject() {
             launch.sysctls.append((name, value.stringValue ?? ""))
         }
-        try readNamespaces(linux["namespaces"]?.arrayValue ?? [])
+        try readNamespaces(linux)
+        try readDomain(linux)
         for item in linux["devices"]?.arrayValue ?? [] {
             let kinds: [String: DeviceSpec.Kind] = ["c": .character, "u": .character, "b": .block, "p": .fifo]
             guard let path = item["path"]?.stringValue, let kind = kinds[item["type"]?.stringValue ?? ""] else {
@@ -159,27 +105,4 @@ package struct BundleConfiguration: Sendable {
         if let profile = linux["seccomp"], profile != .null { seccomp = try SeccompProfile(profile) }
     }
 
-    private mutating func readNamespaces(_ items: [JSON]) throws(LaunchFailure) {
-        launch.namespaces.pid = .host
-        launch.namespaces.network = .host
-        launch.namespaces.ipc = .host
-        launch.namespaces.uts = .host
-        launch.namespaces.cgroup = .host
-        launch.namespaces.mount = .host
-        for item in items {
-            let path = item["path"]?.stringValue ?? ""
-            let choice: NamespaceChoice = path.isEmpty ? .new : .path(path)
-            switch item["type"]?.stringValue ?? "" {
-            case "mount": launch.namespaces.mount = choice
-            case "pid": launch.namespaces.pid = choice
-            case "network": launch.namespaces.network = choice
-            case "ipc": launch.namespaces.ipc = choice
-            case "uts": launch.namespaces.uts = choice
-            case "cgroup": launch.namespaces.cgroup = choice
-            case "user": launch.namespaces.user = choice
-            case "time": launch.namespaces.time = choice
-            default: throw LaunchFailure("config.json: unknown namespace \(item["type"]?.stringValue ?? "")")
-            }
-        }
-    }
 }

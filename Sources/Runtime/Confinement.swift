@@ -8,17 +8,15 @@ struct Confinement {
     let process: ProcessSpec
     /// The gate is a FIFO that is read before the program is executed; -1 for none.
     let channels: ContainerStart.Channels
+    /// In a user namespace the right to set groups may have been given up.
+    let isolatesUsers: Bool
 
     /// Returns only by throwing.
     func execute() throws(LaunchFailure) -> Never {
         let user = try resolveUser()
         var env = process.env
         if !env.contains(where: { $0.hasPrefix("HOME=") }) { env.append("HOME=\(user.home)") }
-        for limit in process.rlimits {
-            let result = linux_set_limit(limit.resource, limit.soft, limit.hard)
-            // Raising needs CAP_SYS_RESOURCE, which the daemon may lack; the limit then stays as it is.
-            if result < 0 && result != -EPERM { try step("set limit \(limit.resource)", result) }
-        }
+        try Attributes(process, status: channels.status).apply()
         let isInside = try enterDirectory(mayRetry: user.uid != 0)
         takeOutput(user.uid)
         try become(user)
@@ -101,10 +99,15 @@ struct Confinement {
             if result == -EINVAL { break }
             try step("drop capability \(capability)", result)
         }
-        try libraryStep("set groups", setgroups(user.groups.count, user.groups))
-        try libraryStep("set group \(user.gid)", setgid(user.gid))
+        let result = linux_set_groups(user.groups, user.groups.count)
+        let isGivenUp = result == -EPERM && isolatesUsers
+        if isGivenUp && user.groups.contains(where: { $0 != user.gid }) {
+            throw LaunchFailure("set groups: a user namespace with a single mapped group cannot have additional ones")
+        }
+        if !isGivenUp { try step("set groups", result) }
+        try step("set group \(user.gid)", linux_become_group(user.gid))
         try step("keep capabilities", linux_keep_capabilities(1))
-        try libraryStep("set user \(user.uid)", setuid(user.uid))
+        try step("set user \(user.uid)", linux_become_user(user.uid))
         try step("keep capabilities", linux_keep_capabilities(0))
     }
 
@@ -125,7 +128,9 @@ struct Confinement {
         try step(
             "set capabilities",
             linux_set_capabilities(sets.effective & permitted, permitted, sets.inheritable & permitted))
-        for capability in 0..<64 where sets.ambient & permitted & (1 << UInt64(capability)) != 0 {
+        // Only what is inheritable can be ambient; like runc, the rest of the wish is left out.
+        let ambient = sets.ambient & permitted & sets.inheritable
+        for capability in 0..<64 where ambient & (1 << UInt64(capability)) != 0 {
             try step("raise ambient capability \(capability)", linux_raise_ambient(Int32(capability)))
         }
     }

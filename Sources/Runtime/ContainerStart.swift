@@ -21,29 +21,51 @@ package enum ContainerStart {
         var spec = spec
         try spec.prepareMounts()
         defer { spec.closePrepared() }
-        guard spec.namespaces.mount == .new else {
+        guard spec.namespaces.mount != .host else {
             throw LaunchFailure("a container needs a mount namespace of its own")
         }
-        guard spec.namespaces.user == .host, spec.namespaces.time == .host else {
-            throw LaunchFailure("user and time namespaces are not supported yet")
-        }
-        var flags = linux_CLONE_NEWNS
-        if spec.namespaces.pid == .new { flags |= linux_CLONE_NEWPID }
-        if spec.namespaces.ipc == .new { flags |= linux_CLONE_NEWIPC }
-        if spec.namespaces.uts == .new { flags |= linux_CLONE_NEWUTS }
-        if spec.namespaces.network == .new && !spec.networkComes { flags |= linux_CLONE_NEWNET }
-        if case .path(let path) = spec.namespaces.pid { try join(path, linux_CLONE_NEWPID) }
-        var cgroup: Int32 = -1
-        if let unified = spec.cgroups.first(where: { $0.controller.isEmpty }) {
-            cgroup = try libraryStep(
-                "open cgroup \(unified.path)", open(unified.path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
-        }
+        var flags: UInt64 = 0
+        let choices = spec.namespaces
+        if choices.mount == .new { flags |= linux_CLONE_NEWNS }
+        if choices.pid == .new { flags |= linux_CLONE_NEWPID }
+        if choices.ipc == .new { flags |= linux_CLONE_NEWIPC }
+        if choices.uts == .new { flags |= linux_CLONE_NEWUTS }
+        if choices.network == .new && !spec.networkComes { flags |= linux_CLONE_NEWNET }
+        let cgroup = try unifiedCgroup(spec.cgroups)
         defer { if cgroup >= 0 { close(cgroup) } }
+        if choices.needStage {
+            var stage = StartStage(spec: spec, status: status)
+            return try StagedClone.clone(
+                cgroup: cgroup,
+                map: { pid throws(LaunchFailure) in
+                    try IdentityMaps(users: spec.userMappings, groups: spec.groupMappings).write(pid: pid)
+                },
+                enter: { link throws(LaunchFailure) in
+                    try stage.enter(link)
+                    return flags
+                },
+                child: {
+                    begin(stage.spec, root: root, streams: streams, status: status, gate: gate, entered: stage.entered)
+                })
+        }
         var pidfd: Int32 = -1
         let pid = try step("clone the container's process", linux_clone(flags, &pidfd, cgroup))
-        guard pid == 0 else { return ClonedProcess(pid: pid, pidfd: pidfd) }
+        if pid == 0 { begin(spec, root: root, streams: streams, status: status, gate: gate, entered: nil) }
+        return ClonedProcess(pid: pid, pidfd: pidfd)
+    }
+
+    /// The cgroup2 directory that the process is cloned into; -1 for none.
+    static func unifiedCgroup(_ cgroups: [CgroupJoin]) throws(LaunchFailure) -> Int32 {
+        guard let unified = cgroups.first(where: { $0.controller.isEmpty }) else { return -1 }
+        return try libraryStep(
+            "open cgroup \(unified.path)", open(unified.path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
+    }
+
+    private static func begin(
+        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32, entered: UInt64?
+    ) -> Never {
         do throws(LaunchFailure) {
-            try setUp(spec, root: root, streams: streams, status: status, gate: gate)
+            try setUp(spec, root: root, streams: streams, status: status, gate: gate, entered: entered)
         } catch {
             StatusMessage.failure(error).send(on: status)
         }
@@ -56,43 +78,35 @@ package enum ContainerStart {
         try step("join namespace \(path)", linux_setns(file.raw, Int32(truncatingIfNeeded: kind)))
     }
 
-    static func joinCgroups(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
-        for join in cgroups where !join.controller.isEmpty {
-            // `tasks` and `0`: moving itself, a single-threaded process does not wait for RCU as `cgroup.procs` makes it.
-            let file = Descriptor(
-                owning: try libraryStep("open cgroup \(join.path)", open(join.path + "/tasks", O_WRONLY | O_CLOEXEC)))
-            let written = write(file.raw, "0", 1)
-            try libraryStep("join cgroup \(join.path)", Int32(written))
-        }
-    }
-
     private static func setUp(
-        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32
+        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32, entered: UInt64?
     ) throws(LaunchFailure) -> Never {
         // Nobody in the container may open this process's executable or descriptors (CVE-2019-5736).
         try step("become undumpable", linux_set_dumpable(0))
         linux_reset_signals()
         umask(0)
         _ = setsid()
-        if let score = spec.process.oomScoreAdj { try setScore(score) }
-        try joinCgroups(spec.cgroups)
-        if case .path(let path) = spec.namespaces.ipc { try join(path, linux_CLONE_NEWIPC) }
-        if case .path(let path) = spec.namespaces.uts { try join(path, linux_CLONE_NEWUTS) }
-        if case .path(let path) = spec.namespaces.cgroup { try join(path, linux_CLONE_NEWCGROUP) }
+        // The stage, where there is one, has done this with the privileges that are gone in the user namespace.
+        if entered == nil { try Attributes(spec.process, status: status).prepare(spec.cgroups) }
+        for (flag, path) in spec.namespaces.joined where flag != linux_CLONE_NEWNET && (entered ?? 0) & flag == 0 {
+            try join(path, flag)
+        }
         // Now that the cgroups are joined they are what the namespace shows as the root.
         if spec.namespaces.cgroup == .new {
             try step("unshare the cgroup namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWCGROUP)))
         }
-        let null = try makeMounts(spec, root: root, status: status)
+        let null = try makeMounts(spec, root: root, status: status, entered: entered ?? 0)
         if !spec.process.tty { try streams.install(null: null) }
-        if !spec.hostname.isEmpty, spec.namespaces.uts == .new {
+        if !spec.hostname.isEmpty, spec.namespaces.uts != .host {
             try libraryStep("set host name", sethostname(spec.hostname, spec.hostname.utf8.count))
         }
-        if !spec.domainname.isEmpty, spec.namespaces.uts == .new {
+        if !spec.domainname.isEmpty, spec.namespaces.uts != .host {
             try libraryStep("set domain name", setdomainname(spec.domainname, spec.domainname.utf8.count))
         }
         // From here on only the standard streams and the status socket are open (CVE-2024-21626).
-        finish(spec.process, try keepOnly(status, gate: gate, preserved: streams.preserved))
+        finish(
+            spec.process, try keepOnly(status, gate: gate, preserved: streams.preserved),
+            isolatesUsers: spec.namespaces.user != .host)
     }
 
     /// The two ways back that a process has until it executes its program, both closed by that.
@@ -117,9 +131,9 @@ package enum ContainerStart {
     }
 
     /// The last part, with nothing else open.
-    static func finish(_ process: ProcessSpec, _ channels: Channels) -> Never {
+    static func finish(_ process: ProcessSpec, _ channels: Channels, isolatesUsers: Bool) -> Never {
         do throws(LaunchFailure) {
-            try Confinement(process: process, channels: channels).execute()
+            try Confinement(process: process, channels: channels, isolatesUsers: isolatesUsers).execute()
         } catch {
             // Behind the gate nobody listens any more.
             if !StatusMessage.failure(error).send(on: channels.status) {
@@ -130,20 +144,10 @@ package enum ContainerStart {
         }
     }
 
-    private static func setScore(_ score: Int32) throws(LaunchFailure) {
-        let handle = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)
-        let file = Descriptor(owning: try libraryStep("set oom_score_adj", handle))
-        do {
-            try file.writeEverything(Array(String(score).utf8))
-        } catch {
-            // Lowering needs CAP_SYS_RESOURCE, which the daemon may lack.
-            if error.code != EACCES { throw LaunchFailure("set oom_score_adj: \(error.reason)") }
-        }
-    }
-
     private static func makeMounts(
-        _ spec: LaunchSpec, root: Int32, status: Int32
+        _ spec: LaunchSpec, root mount: Int32, status: Int32, entered: UInt64
     ) throws(LaunchFailure) -> Int32 {
+        if case .path(let path) = spec.namespaces.mount { try join(path, linux_CLONE_NEWNS) }
         // Nothing mounted here may reach the host; what the host mounts later may still come in for slave volumes.
         try step(
             "make the mounts private",
@@ -153,13 +157,15 @@ package enum ContainerStart {
         guard fstat(null, &information) == 0, information.st_mode & S_IFMT == S_IFCHR,
             information.st_rdev == DeviceNodes.number(1, 3)
         else { throw LaunchFailure("/dev/null of the host is not the null device") }
+        // Whoever may not mount outside may do so here, in the user namespace.
+        let root = mount >= 0 ? mount : try RootMount.copy(spec.rootfsPath)
         try step(
             "attach the root", linux_move_mount(root, "", AT_FDCWD, "/", linux_MOVE_MOUNT_F_EMPTY_PATH))
         let tree = RootFilesystem(spec: spec, root: ContainerRoot(descriptor: root), null: null)
         for mount in spec.mounts where !RootFilesystem.isBeneathSys(mount.destination) { try tree.make(mount) }
         try tree.makeDevices()
         if spec.process.tty { try installTerminal(tree, status) }
-        try enterNetwork(spec, status)
+        try enterNetwork(spec, status, entered)
         for mount in spec.mounts where RootFilesystem.isBeneathSys(mount.destination) { try tree.make(mount) }
         try setParameters(spec)
         for path in spec.readonlyPaths { try tree.makeReadonly(path) }
@@ -181,7 +187,7 @@ package enum ContainerStart {
         try MountBuilder.attach(copy, on: console.descriptor, "/dev/console")
     }
 
-    private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {
+    private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32, _ entered: UInt64) throws(LaunchFailure) {
         let kind = Int32(truncatingIfNeeded: linux_CLONE_NEWNET)
         if spec.waitsForHooks {
             var byte: UInt8 = 0
@@ -197,7 +203,7 @@ package enum ContainerStart {
             }
             try step("join the network namespace", linux_setns(handle, kind))
             close(handle)
-        } else if case .path(let path) = spec.namespaces.network {
+        } else if case .path(let path) = spec.namespaces.network, entered & linux_CLONE_NEWNET == 0 {
             try join(path, linux_CLONE_NEWNET)
         } else if spec.namespaces.network == .new {
             try step("bring the loopback link up", linux_loopback_up())
@@ -211,63 +217,5 @@ package enum ContainerStart {
         }
         let proc = try MountBuilder.make("proc", flags: [.noSuid, .noExec, .noDev])
         for (name, value) in spec.sysctls { try Sysctls.write(name, value, proc: proc.raw) }
-    }
-}
-
-/// Starts another process in a running container. Only for a process with a single thread.
-package enum ContainerJoin {
-    /// Makes every later clone of the caller land in the process namespace of `pidfd`; once per monitor.
-    package static func enterProcesses(of pidfd: Int32) throws(LaunchFailure) {
-        try step(
-            "join the container's process namespace",
-            linux_setns(pidfd, Int32(truncatingIfNeeded: linux_CLONE_NEWPID)))
-    }
-
-    /// Clones the child, which joins the namespaces of `target` (a pidfd of the first process) and executes.
-    package static func clone(
-        _ process: ProcessSpec, target: Int32, cgroups: [CgroupJoin], streams: ChildStreams, status: Int32
-    ) throws(LaunchFailure) -> ClonedProcess {
-        var cgroup: Int32 = -1
-        if let unified = cgroups.first(where: { $0.controller.isEmpty }) {
-            cgroup = try libraryStep(
-                "open cgroup \(unified.path)", open(unified.path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
-        }
-        defer { if cgroup >= 0 { close(cgroup) } }
-        var pidfd: Int32 = -1
-        let pid = try step("clone the process", linux_clone(0, &pidfd, cgroup))
-        guard pid == 0 else { return ClonedProcess(pid: pid, pidfd: pidfd) }
-        do throws(LaunchFailure) {
-            try setUp(process, target: target, cgroups: cgroups, streams: streams, status: status)
-        } catch {
-            StatusMessage.failure(error).send(on: status)
-        }
-        _exit(Int32(255))
-    }
-
-    private static func setUp(
-        _ process: ProcessSpec, target: Int32, cgroups: [CgroupJoin], streams: ChildStreams, status: Int32
-    ) throws(LaunchFailure) -> Never {
-        // Before the container can see this process (CVE-2019-5736).
-        try step("become undumpable", linux_set_dumpable(0))
-        linux_reset_signals()
-        umask(0)
-        _ = setsid()
-        try ContainerStart.joinCgroups(cgroups)
-        let null = try libraryStep("open /dev/null", open("/dev/null", O_RDWR | O_CLOEXEC))
-        let kinds =
-            linux_CLONE_NEWNS | linux_CLONE_NEWNET | linux_CLONE_NEWIPC | linux_CLONE_NEWUTS | linux_CLONE_NEWCGROUP
-        try step("join the container", linux_setns(target, Int32(truncatingIfNeeded: kinds)))
-        if process.tty {
-            let slash = Descriptor(
-                owning: try libraryStep("open the root", open("/", linux_O_PATH | O_DIRECTORY | O_CLOEXEC)))
-            _ = try Terminal.install(
-                root: ContainerRoot(descriptor: slash.raw), process: process, status: status)
-        } else {
-            let slash = Descriptor(
-                owning: try libraryStep("open the root", open("/", linux_O_PATH | O_DIRECTORY | O_CLOEXEC)))
-            let inside = DeviceNodes.openNull(in: ContainerRoot(descriptor: slash.raw), fallback: null)
-            try streams.install(null: inside)
-        }
-        ContainerStart.finish(process, try ContainerStart.keepOnly(status, preserved: streams.preserved))
     }
 }

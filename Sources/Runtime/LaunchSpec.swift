@@ -1,25 +1,3 @@
-/// Where a namespace of the container comes from.
-package enum NamespaceChoice: Equatable, Sendable {
-    case host
-    case new
-    /// A namespace file: /proc/PID/ns/net, or a bind mount of one.
-    case path(String)
-}
-
-/// The namespaces of a container; Docker's defaults.
-package struct NamespaceChoices: Equatable, Sendable {
-    package var mount = NamespaceChoice.new
-    package var pid = NamespaceChoice.new
-    package var network = NamespaceChoice.new
-    package var ipc = NamespaceChoice.new
-    package var uts = NamespaceChoice.new
-    package var cgroup = NamespaceChoice.new
-    package var user = NamespaceChoice.host
-    package var time = NamespaceChoice.host
-
-    package init() {}
-}
-
 /// A cgroup that the container's processes join themselves.
 package struct CgroupJoin: Equatable, Sendable {
     /// The name of its hierarchy's folder under /sys/fs/cgroup: `memory`, `cpu,cpuacct`; empty for cgroup2.
@@ -39,6 +17,11 @@ package struct LaunchSpec: Equatable, Sendable {
     package var hostname = ""
     package var domainname = ""
     package var namespaces = NamespaceChoices()
+    /// The IDs of a new user namespace.
+    package var userMappings: [IdentityMapping] = []
+    package var groupMappings: [IdentityMapping] = []
+    /// The clocks of a new time namespace.
+    package var clockOffsets: [ClockOffset] = []
     /// In order; those beneath /sys are made last, when the network namespace is there.
     package var mounts: [MountSpec] = []
     /// The root when no descriptor of a mount comes with the launch.
@@ -74,26 +57,7 @@ package struct LaunchSpec: Equatable, Sendable {
 }
 
 extension LaunchSpec {
-    private static let version: UInt32 = 1
-
-    private static func put(_ choice: NamespaceChoice, _ writer: inout BinaryWriter) {
-        switch choice {
-        case .host: writer.put(UInt8(0))
-        case .new: writer.put(UInt8(1))
-        case .path(let path):
-            writer.put(UInt8(2))
-            writer.put(path)
-        }
-    }
-
-    private static func choice(_ reader: inout BinaryReader) throws(LaunchFailure) -> NamespaceChoice {
-        switch try reader.integer(UInt8.self) {
-        case 0: return .host
-        case 1: return .new
-        case 2: return .path(try reader.string())
-        default: throw LaunchFailure("the message has an unknown kind of namespace")
-        }
-    }
+    private static let version: UInt32 = 2
 
     /// The flat form, for a memfd.
     package func encoded() -> [UInt8] {
@@ -102,11 +66,12 @@ extension LaunchSpec {
         process.encode(to: &writer)
         writer.put(hostname)
         writer.put(domainname)
-        for choice in [
-            namespaces.mount, namespaces.pid, namespaces.network, namespaces.ipc, namespaces.uts, namespaces.cgroup,
-            namespaces.user, namespaces.time,
-        ] {
-            Self.put(choice, &writer)
+        namespaces.encode(to: &writer)
+        for mappings in [userMappings, groupMappings] { writer.put(each: mappings) { $1.encode(to: &$0) } }
+        writer.put(each: clockOffsets) {
+            $0.put($1.clock)
+            $0.put($1.seconds)
+            $0.put($1.nanoseconds)
         }
         writer.put(each: mounts) { $1.encode(to: &$0) }
         writer.put(rootfsPath)
@@ -135,14 +100,12 @@ extension LaunchSpec {
         process = try ProcessSpec(from: &reader)
         hostname = try reader.string()
         domainname = try reader.string()
-        namespaces.mount = try Self.choice(&reader)
-        namespaces.pid = try Self.choice(&reader)
-        namespaces.network = try Self.choice(&reader)
-        namespaces.ipc = try Self.choice(&reader)
-        namespaces.uts = try Self.choice(&reader)
-        namespaces.cgroup = try Self.choice(&reader)
-        namespaces.user = try Self.choice(&reader)
-        namespaces.time = try Self.choice(&reader)
+        namespaces = try NamespaceChoices(from: &reader)
+        userMappings = try reader.list { part throws(LaunchFailure) in try IdentityMapping(from: &part) }
+        groupMappings = try reader.list { part throws(LaunchFailure) in try IdentityMapping(from: &part) }
+        clockOffsets = try reader.list { part throws(LaunchFailure) in
+            ClockOffset(clock: try part.string(), seconds: try part.integer(), nanoseconds: try part.integer())
+        }
         mounts = try reader.list { part throws(LaunchFailure) in try MountSpec(from: &part) }
         rootfsPath = try reader.string()
         readonlyRootfs = try reader.bool()

@@ -5,11 +5,19 @@ internal import Linux
 extension LaunchSpec {
     /// Opens what only the caller can: before its mount namespace is copied, in its own cgroups and user namespace.
     mutating func prepareMounts() throws(LaunchFailure) {
+        let mayMount = linux_permitted_capabilities() & Capability.mask(["SYS_ADMIN"]) != 0
         for index in mounts.indices {
+            if mounts[index].kind == .bind, ContainerRoot.components(mounts[index].source).first == "sys",
+                mounts[index].flags.contains(.readOnly)
+            {
+                // The cgroups beneath a read-only /sys are not for writing either (CVE-2023-25809).
+                mounts[index].recursive.on.insert(.readOnly)
+            }
             let mount = mounts[index]
-            guard mount.prepared < 0, !mount.flags.contains(.remount) else { continue }
-            if mount.kind == .bind, mount.propagation.isShared {
-                // In the copy everything is a slave, from which nothing reaches the host.
+            guard mayMount, mount.prepared < 0, !mount.flags.contains(.remount) else { continue }
+            if mount.kind == .bind, mount.propagation.isShared || namespaces.user != .host {
+                // In the copy everything is a slave, from which nothing reaches the host; and the root of a user
+                // namespace could not open what is beneath a directory of mode 0700.
                 mounts[index].prepared = try MountBuilder.bind(mount).release()
             } else if mount.kind == .other, Self.isDisk(mount.source) {
                 // The devices cgroup of the container knows nothing of the disk.

@@ -19,14 +19,19 @@ package struct ResourceLimit: Equatable, Sendable {
         self.hard = hard
     }
 
+    private static let order = [
+        "cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks", "sigpending",
+        "msgqueue", "nice", "rtprio", "rttime",
+    ]
+
+    static func name(of resource: Int32) -> String {
+        order.indices.contains(Int(resource)) ? order[Int(resource)] : String(resource)
+    }
+
     /// The RLIMIT_* number of `nofile`, `RLIMIT_NOFILE`, …; nil when unknown.
     package static func number(named name: String) -> Int32? {
         var short = name.lowercased()
         if short.hasPrefix("rlimit_") { short.removeFirst(7) }
-        let order = [
-            "cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks", "sigpending",
-            "msgqueue", "nice", "rtprio", "rttime",
-        ]
         return order.firstIndex(of: short).map { Int32($0) }
     }
 }
@@ -46,8 +51,22 @@ package struct ProcessSpec: Equatable, Sendable {
     package var noNewPrivileges = false
     /// A compiled filter (struct sock_filter[]); empty for none.
     package var seccomp: [UInt8] = []
-    /// Nil leaves it alone. Lowering below the monitor's own is tolerated to fail without CAP_SYS_RESOURCE.
+    /// Nil leaves it alone.
     package var oomScoreAdj: Int32?
+    /// What needs CAP_SYS_RESOURCE (raising a limit, lowering `oomScoreAdj`) is left out with a warning where the caller
+    /// lacks it. Otherwise it fails: a bundle insists.
+    package var isLenient = false
+    package var scheduling: Scheduling?
+    package var ioPriority: IOPriority?
+    /// The execution domain (personality(2)).
+    package var personality: UInt64?
+    /// Bit masks of CPUs, before and after the cgroups are joined; empty leaves it alone.
+    package var initialAffinity: [UInt8] = []
+    package var finalAffinity: [UInt8] = []
+    /// The name of a session keyring to make or join; empty keeps the caller's.
+    package var keyring = ""
+    package var appArmorProfile = ""
+    package var seLinuxLabel = ""
     package var umask: UInt32 = 0o022
     package var tty = false
     package var columns: UInt16 = 0
@@ -94,6 +113,7 @@ extension ProcessSpec {
         writer.put(seccomp)
         writer.put(oomScoreAdj != nil)
         writer.put(oomScoreAdj ?? 0)
+        encodeAttributes(to: &writer)
         writer.put(umask)
         writer.put(tty)
         writer.put(columns)
@@ -127,6 +147,7 @@ extension ProcessSpec {
         let hasScore = try reader.bool()
         let score = try reader.integer(Int32.self)
         oomScoreAdj = hasScore ? score : nil
+        try decodeAttributes(from: &reader)
         umask = try reader.integer()
         tty = try reader.bool()
         columns = try reader.integer()

@@ -94,14 +94,20 @@ final class RootFilesystem {
         do throws(LaunchFailure) {
             return try MountBuilder.make(type, source: mount.source, options: mount.data, flags: mount.flags)
         } catch {
-            // A user namespace without a network or process namespace of its own may not mount these; the host's
-            // view, which it has anyway, takes their place.
-            let isShared =
-                mount.kind == .sysfs && spec.namespaces.network != .new
-                || mount.kind == .proc && spec.namespaces.pid != .new
-            guard isShared, spec.namespaces.user != .host else { throw error }
+            // In a user namespace that does not own the namespace a file system shows, the kernel refuses a new one; the
+            // host's shows the same.
+            let source: String
+            switch mount.kind {
+            case .sysfs where spec.namespaces.network != .new: source = "/sys"
+            case .proc where spec.namespaces.pid != .new: source = "/proc"
+            case .mqueue where spec.namespaces.ipc != .new && access("/dev/mqueue", F_OK) == 0: source = "/dev/mqueue"
+            default: throw error
+            }
+            guard spec.namespaces.user != .host else { throw error }
+            // Read-only to its last submount (CVE-2023-25809).
             return try MountBuilder.bind(
-                mount.kind == .sysfs ? "/sys" : "/proc", flags: mount.flags, propagation: .rslave)
+                source, flags: mount.flags, recursive: MountAttributes(on: mount.flags.intersection(.readOnly)),
+                propagation: .rslave)
         }
     }
 

@@ -4,8 +4,14 @@ internal import Linux
 
 /// The mount of a container's root, made before its mount namespace exists.
 package enum RootMount {
-    /// A detached copy of what is at `path` of the host, private. The caller closes it, and holds the file system until then.
+    /// A detached copy of what is at `path` of the host, private. The caller closes it, and holds the file system until
+    /// then. -1 when the caller may not mount: the container's process then makes the copy in its user namespace.
     package static func open(_ path: String) throws(LaunchFailure) -> Int32 {
+        if linux_permitted_capabilities() & Capability.mask(["SYS_ADMIN"]) == 0 { return -1 }
+        return try copy(path)
+    }
+
+    static func copy(_ path: String) throws(LaunchFailure) -> Int32 {
         guard !path.isEmpty else { throw LaunchFailure("the launch has no root file system") }
         return try MountBuilder.bind(path, flags: [], propagation: .rprivate).release()
     }

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 
-/// The socket between the monitor and a process it is starting: failures and the terminal come up, the network
+/// The socket between the monitor and a process it is starting: failures, warnings and the terminal come up, the network
 /// namespace goes down. It closes by itself when the program is executed: end of file is success.
 package enum StatusMessage: Equatable, Sendable {
     case failure(LaunchFailure)
@@ -9,6 +9,8 @@ package enum StatusMessage: Equatable, Sendable {
     case terminal
     /// Everything is set up; the process waits at its gate.
     case ready
+    /// Something asked for was left out; the process goes on.
+    case warning(String)
 
     package func encoded() -> [UInt8] {
         var writer = BinaryWriter()
@@ -19,6 +21,9 @@ package enum StatusMessage: Equatable, Sendable {
             writer.put(String(decoding: failure.message.utf8.prefix(4096), as: UTF8.self))
         case .terminal: writer.put(UInt8(2))
         case .ready: writer.put(UInt8(3))
+        case .warning(let text):
+            writer.put(UInt8(4))
+            writer.put(String(decoding: text.utf8.prefix(4096), as: UTF8.self))
         }
         return writer.bytes
     }
@@ -29,6 +34,7 @@ package enum StatusMessage: Equatable, Sendable {
         case 1: self = .failure(LaunchFailure(exitCode: try reader.integer(), try reader.string()))
         case 2: self = .terminal
         case 3: self = .ready
+        case 4: self = .warning(try reader.string())
         default: throw LaunchFailure("the starting process sent an unknown message")
         }
     }

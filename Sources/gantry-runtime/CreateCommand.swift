@@ -102,6 +102,7 @@ enum CreateCommand {
         _ context: RuntimeProgram.Context, _ options: Options
     ) throws(LaunchFailure) -> Created {
         var spec = configuration.launch
+        if !options.has("no-new-keyring") { spec.process.keyring = "_ses.\(record.id)" }
         if let profile = configuration.seccomp {
             spec.process.seccomp = try SeccompCache(directory: context.root + "/.seccomp").filter(
                 for: profile, capabilities: spec.process.capabilities.bounding)
@@ -113,7 +114,7 @@ enum CreateCommand {
         }
         let gate = try directory.makeGate()
         let root = try RootMount.open(spec.rootfsPath)
-        defer { close(root) }
+        defer { if root >= 0 { close(root) } }
         let channel = try StatusChannel()
         var streams = ChildStreams(input: 0, output: 1, error: 2)
         streams.preserved = handover.count
@@ -130,7 +131,7 @@ enum CreateCommand {
             channel.proceed()
         }
         var created = Created(record: record, pidfd: child.pidfd, terminal: -1, hooks: configuration.poststartHooks)
-        try channel.waitUntilReady(terminal: &created.terminal)
+        try channel.waitUntilReady(terminal: &created.terminal, context.log)
         if let console, created.terminal >= 0 {
             try ConsoleSocket.send(created.terminal, to: console)
             close(created.terminal)

@@ -27,16 +27,19 @@ enum ExecCommand {
             throw LaunchFailure("cannot use console socket if gantry-runtime will not detach or allocate tty")
         }
         let cgroups = try Self.cgroups(record, options)
-        try ContainerJoin.enterProcesses(of: target.raw)
+        process.keyring = "_ses.\(record.id)"
+        if process.personality == nil { process.personality = configuration.launch.process.personality }
+        let kinds = ContainerJoin.kinds(of: record.pid)
+        if kinds & ContainerJoin.userKind == 0 { try ContainerJoin.enterProcesses(of: target.raw) }
         let channel = try StatusChannel()
         var streams = ChildStreams(input: 0, output: 1, error: 2)
         streams.preserved = handover.count
         let child = try ContainerJoin.clone(
-            process, target: target.raw, cgroups: cgroups, streams: streams, status: channel.child)
+            process, target: target.raw, kinds: kinds, cgroups: cgroups, streams: streams, status: channel.child)
         channel.closeChild()
         defer { close(child.pidfd) }
         var terminal: Int32 = -1
-        try channel.waitUntilReady(terminal: &terminal)
+        try channel.waitUntilReady(terminal: &terminal, context.log)
         if let console, terminal >= 0 {
             try ConsoleSocket.send(terminal, to: console)
             close(terminal)

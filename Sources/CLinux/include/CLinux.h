@@ -8,8 +8,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "console.h"
+#include "attributes.h"
 #include "background.h"
+#include "console.h"
 #include "filters.h"
 #include "filesystem.h"
 #include "heap.h"

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 /// clone3(2) without a new stack (so it returns twice, like fork) and with CLONE_PIDFD always on. SIGCHLD on exit.
-/// `cgroup` is a cgroup2 directory for CLONE_INTO_CGROUP, or -1. Only for a process with a single thread.
+/// With CLONE_PARENT the new process is the caller's sibling. `cgroup` is a cgroup2 directory for CLONE_INTO_CGROUP, or -1. Only for a process with a single thread.
 pid_t linux_clone(uint64_t flags, int *pidfd, int cgroup);
 /// pidfd_open(2).
 int linux_pidfd_open(pid_t pid);
@@ -56,8 +56,9 @@ int linux_seal(int descriptor);
 int linux_seals(int descriptor);
 /// prlimit(2) on the calling process.
 int linux_set_limit(int resource, uint64_t soft, uint64_t hard);
+int linux_get_limit(int resource, uint64_t *soft, uint64_t *hard);
 
 extern const uint64_t linux_CLONE_NEWNS, linux_CLONE_NEWPID, linux_CLONE_NEWNET, linux_CLONE_NEWIPC,
-    linux_CLONE_NEWUTS, linux_CLONE_NEWCGROUP, linux_CLONE_NEWUSER, linux_CLONE_NEWTIME;
+    linux_CLONE_NEWUTS, linux_CLONE_NEWCGROUP, linux_CLONE_NEWUSER, linux_CLONE_NEWTIME, linux_CLONE_PARENT;
 
 #endif

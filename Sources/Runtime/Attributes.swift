@@ -1,0 +1,147 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+
+/// Gives the calling process what a ``ProcessSpec`` asks for besides its user, its capabilities and its filter.
+struct Attributes {
+    private let process: ProcessSpec
+    /// Where warnings go.
+    private let status: Int32
+
+    init(_ process: ProcessSpec, status: Int32) {
+        self.process = process
+        self.status = status
+    }
+
+    /// While the process still has the caller's privileges and the caller's /proc.
+    func prepare(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
+        if !process.initialAffinity.isEmpty {
+            try step("set the CPUs", linux_set_affinity(process.initialAffinity, process.initialAffinity.count))
+        }
+        if let score = process.oomScoreAdj { try setScore(score) }
+        try raiseLimits()
+        try Self.join(cgroups)
+        if !process.finalAffinity.isEmpty {
+            try step("set the CPUs", linux_set_affinity(process.finalAffinity, process.finalAffinity.count))
+        }
+    }
+
+    /// In the container, still as its root.
+    func apply() throws(LaunchFailure) {
+        try joinKeyring()
+        if let persona = process.personality { try step("set the personality", linux_set_personality(UInt(persona))) }
+        if let value = process.scheduling {
+            try step(
+                "set the scheduler",
+                linux_set_scheduler(
+                    value.policy, value.flags, value.nice, value.priority, value.runtime, value.deadline, value.period))
+        }
+        if let value = process.ioPriority {
+            try step("set the I/O priority", linux_set_io_priority(value.kind, value.level))
+        }
+        try setLabels()
+        for limit in process.rlimits { try set(limit) }
+    }
+
+    private static func join(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
+        for join in cgroups where !join.controller.isEmpty {
+            // `tasks` and `0`: moving itself, a single-threaded process does not wait for RCU as `cgroup.procs` makes it.
+            let file = Descriptor(
+                owning: try libraryStep("open cgroup \(join.path)", open(join.path + "/tasks", O_WRONLY | O_CLOEXEC)))
+            let written = Glibc.write(file.raw, "0", 1)
+            try libraryStep("join cgroup \(join.path)", Int32(written))
+        }
+    }
+
+    private func setScore(_ score: Int32) throws(LaunchFailure) {
+        let handle = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)
+        let file = Descriptor(owning: try libraryStep("set oom_score_adj", handle))
+        do {
+            try file.writeEverything(Array(String(score).utf8))
+        } catch {
+            guard error.code == EACCES, process.isLenient else {
+                throw LaunchFailure("set oom_score_adj to \(score): \(error.reason)\(Self.hint(error.code))")
+            }
+            warn("oom_score_adj cannot be lowered to \(score) without CAP_SYS_RESOURCE: left as it is")
+        }
+    }
+
+    /// A user namespace takes away the right to raise limits; what is above the wanted ones afterwards needs none.
+    private func raiseLimits() throws(LaunchFailure) {
+        for limit in process.rlimits {
+            var soft: UInt64 = 0
+            var hard: UInt64 = 0
+            guard linux_get_limit(limit.resource, &soft, &hard) == 0, limit.hard > hard else { continue }
+            // A refusal is told when the limit itself is set.
+            _ = linux_set_limit(limit.resource, soft, limit.hard)
+        }
+    }
+
+    private func set(_ limit: ResourceLimit) throws(LaunchFailure) {
+        let result = linux_set_limit(limit.resource, limit.soft, limit.hard)
+        guard result < 0 else { return }
+        let name = ResourceLimit.name(of: limit.resource)
+        guard result == -EPERM, process.isLenient else {
+            throw LaunchFailure(
+                "set limit \(name) to \(limit.soft):\(limit.hard): \(SystemError("", code: -result).reason)"
+                    + Self.hint(-result))
+        }
+        warn("limit \(name) cannot be raised to \(limit.hard) without CAP_SYS_RESOURCE: left as it is")
+    }
+
+    private static func hint(_ code: Int32) -> String {
+        code == EPERM || code == EACCES ? "; it needs CAP_SYS_RESOURCE, which the runtime does not have" : ""
+    }
+
+    private func warn(_ text: String) { StatusMessage.warning(text).send(on: status) }
+
+    /// Keys of the caller's session stay the caller's.
+    private func joinKeyring() throws(LaunchFailure) {
+        guard !process.keyring.isEmpty else { return }
+        let key = linux_join_session_keyring(process.keyring)
+        // Not in this kernel, or hidden by the filter of a container around this one.
+        if key == -ENOSYS || key == -EPERM { return }
+        try step("join the session keyring \(process.keyring)", key)
+        var text = [CChar](repeating: 0, count: 512)
+        try step("look at the session keyring", linux_describe_key(key, &text, text.count))
+        let fields = text.prefix { $0 != 0 }.split(separator: 0x3b)
+        guard fields.count > 3,
+            let permissions = UInt32(
+                String(decoding: fields[3].map { UInt8(bitPattern: $0) }, as: UTF8.self), radix: 16)
+        else { throw LaunchFailure("look at the session keyring: the kernel's answer is of another form") }
+        // KEY_USR_SEARCH: an exec finds it by its name.
+        try step("share the session keyring", linux_set_key_permissions(key, permissions | 0x0008_0000))
+    }
+
+    /// Labels take effect when the program is executed. They are written through a proc file system made for this, so
+    /// that nothing of the container stands between (CVE-2019-16884, CVE-2025-52881).
+    private func setLabels() throws(LaunchFailure) {
+        let profile = process.appArmorProfile
+        guard !profile.isEmpty || !process.seLinuxLabel.isEmpty else { return }
+        let proc = try MountBuilder.make("proc", flags: [.noSuid, .noExec, .noDev])
+        if !profile.isEmpty {
+            let paths = ["attr/apparmor/exec", "attr/exec"]
+            try Self.write("exec \(profile)", paths, proc.raw, "apply AppArmor profile \(profile)")
+        }
+        if !process.seLinuxLabel.isEmpty {
+            try Self.write(process.seLinuxLabel, ["attr/exec"], proc.raw, "set SELinux label \(process.seLinuxLabel)")
+        }
+    }
+
+    private static func write(
+        _ text: String, _ paths: [String], _ proc: Int32, _ what: String
+    ) throws(LaunchFailure) {
+        let how = linux_RESOLVE_BENEATH | linux_RESOLVE_NO_SYMLINKS | linux_RESOLVE_NO_XDEV
+        var found = -ENOENT
+        for path in paths where found < 0 {
+            found = linux_openat2(proc, "\(getpid())/\(path)", UInt64(O_WRONLY), 0, how)
+        }
+        let file = Descriptor(owning: try step(what, found))
+        do {
+            try file.writeEverything(Array(text.utf8))
+        } catch {
+            let hint = error.code == EINVAL ? "; the kernel does not know it" : ""
+            throw LaunchFailure("\(what): \(error.reason)\(hint)")
+        }
+    }
+}

@@ -1,0 +1,94 @@
+internal import JSON
+
+extension BundleConfiguration {
+    /// A path makes a namespace joined, none makes it new, and what the document does not name is the caller's.
+    mutating func readNamespaces(_ linux: JSON) throws(LaunchFailure) {
+        launch.namespaces = .host
+        var seen: Set<String> = []
+        for item in linux["namespaces"]?.arrayValue ?? [] {
+            let type = item["type"]?.stringValue ?? ""
+            guard let member = NamespaceChoices.members.first(where: { $0.name == type })?.1 else {
+                throw LaunchFailure("config.json: unknown namespace \(type)")
+            }
+            guard seen.insert(type).inserted else {
+                throw LaunchFailure("config.json: the \(type) namespace is there twice")
+            }
+            let path = item["path"]?.stringValue ?? ""
+            guard path.isEmpty || path.hasPrefix("/") else {
+                throw LaunchFailure("config.json: namespace path \(path) is not absolute")
+            }
+            launch.namespaces[keyPath: member] = path.isEmpty ? .new : .path(path)
+        }
+        launch.userMappings = try Self.mappings(linux["uidMappings"], "uidMappings")
+        launch.groupMappings = try Self.mappings(linux["gidMappings"], "gidMappings")
+        let areMapped = (!launch.userMappings.isEmpty, !launch.groupMappings.isEmpty)
+        switch launch.namespaces.user {
+        case .host where areMapped.0 || areMapped.1:
+            throw LaunchFailure("config.json: ID mappings, but no user namespace that they are for")
+        case .new where !areMapped.0 || !areMapped.1:
+            throw LaunchFailure("config.json: a new user namespace needs uidMappings and gidMappings")
+        default: break
+        }
+        try readClocks(linux["timeOffsets"]?.objectValue ?? JSONObject())
+        guard !launch.hostname.isEmpty || !launch.domainname.isEmpty else { return }
+        guard launch.namespaces.uts != .host else {
+            throw LaunchFailure("config.json: hostname or domainname, but no uts namespace: they would be the host's")
+        }
+    }
+
+    private static func mappings(_ value: JSON?, _ name: String) throws(LaunchFailure) -> [IdentityMapping] {
+        var mappings: [IdentityMapping] = []
+        for item in value?.arrayValue ?? [] {
+            mappings.append(
+                IdentityMapping(
+                    container: try identifier(item["containerID"], "linux.\(name).containerID"),
+                    host: try identifier(item["hostID"], "linux.\(name).hostID"),
+                    count: try identifier(item["size"], "linux.\(name).size")))
+        }
+        return mappings
+    }
+
+    private mutating func readClocks(_ offsets: JSONObject) throws(LaunchFailure) {
+        for (clock, value) in offsets {
+            guard clock == "monotonic" || clock == "boottime" else {
+                throw LaunchFailure("config.json: timeOffsets: unknown clock \(clock)")
+            }
+            launch.clockOffsets.append(
+                ClockOffset(
+                    clock: clock, seconds: value["secs"]?.intValue ?? 0,
+                    nanoseconds: try Self.identifier(value["nanosecs"], "linux.timeOffsets.\(clock).nanosecs")))
+        }
+        guard launch.clockOffsets.isEmpty || launch.namespaces.time == .new else {
+            throw LaunchFailure("config.json: timeOffsets, but no new time namespace that they are for")
+        }
+    }
+
+    /// What the kernel of the container's processes is to look like, and what this runtime cannot give.
+    mutating func readDomain(_ linux: JSON) throws(LaunchFailure) {
+        if let personality = linux["personality"], personality != .null {
+            let domains: [String: UInt64] = ["LINUX": 0, "LINUX32": 8]
+            guard let domain = domains[personality["domain"]?.stringValue ?? ""] else {
+                throw LaunchFailure("config.json: personality has an unknown domain; LINUX and LINUX32 are known")
+            }
+            guard (personality["flags"]?.arrayValue ?? []).isEmpty else {
+                throw LaunchFailure("config.json: personality flags are not supported; the specification defines none")
+            }
+            launch.process.personality = domain
+        }
+        if let resources = linux["intelRdt"], resources != .null {
+            throw LaunchFailure("config.json: intelRdt is not supported; remove it to run without it")
+        }
+        if !(linux["mountLabel"]?.stringValue ?? "").isEmpty { try Self.needSELinux() }
+    }
+
+    /// A string with a NUL would be cut short on its way to the kernel, and name something else.
+    static func refuseNulls(_ value: JSON) throws(LaunchFailure) {
+        switch value {
+        case .string(let text):
+            guard !text.utf8.contains(0) else { throw LaunchFailure("config.json: a string has a NUL character") }
+        case .array(let items): for item in items { try refuseNulls(item) }
+        case .object(let members): for (_, item) in members { try refuseNulls(item) }
+        default: break
+        }
+    }
+}
