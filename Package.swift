@@ -153,7 +153,8 @@ let package = Package(
 
         // Programs
         program("gantry", ["CommandLine"], staticExecutable),
-        program("gantry-runtime", ["Monitor", "Runtime", "Cgroups", "JSON", "Linux", "CLinux"], staticExecutable),
+        program(
+            "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "JSON", "Linux", "CLinux"], staticExecutable),
         program(
             "gantryd",
             [

@@ -136,7 +136,9 @@ extension Command {
         case .pause: return try LifecycleCommands.pause(options, context)
         case .resume: return try LifecycleCommands.resume(options, context)
         case .update: return try UpdateCommand.run(options, context)
-        case .events, .checkpoint, .restore: throw LaunchFailure("\(rawValue) is not supported yet")
+        case .events: throw LaunchFailure("\(rawValue) is not supported yet")
+        case .checkpoint: return try CheckpointCommand.run(options, context)
+        case .restore: return try RestoreCommand.run(options, context)
         case .exec: return try ExecCommand.run(options, context)
         case .features:
             print(Documents.features.text(indent: "    "))
