@@ -11,7 +11,7 @@ let strict: [SwiftSetting] = [
 ]
 
 /// A static executable starts in under a millisecond; the dynamic standard library alone costs three.
-let staticExecutable: [LinkerSetting] = [
+let staticProgram: [LinkerSetting] = [
     .unsafeFlags([
         "-static-executable",
         "-Xlinker", "--start-group",
@@ -152,9 +152,8 @@ let package = Package(
         room("CommandLine", ["JSON", "Linux", "CLinux"]),
 
         // Programs
-        program("gantry", ["CommandLine"], staticExecutable),
-        program(
-            "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "JSON", "Linux", "CLinux"], staticExecutable),
+        program("gantry", ["CommandLine"], staticProgram),
+        program("gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "JSON", "Linux", "CLinux"], staticProgram),
         program(
             "gantryd",
             [

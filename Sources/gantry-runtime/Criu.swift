@@ -51,7 +51,7 @@ struct Criu {
         let words = [action] + arguments + ["--log-file", log]
         let code: Int32
         do throws(LaunchFailure) {
-            code = try HostProgram.run(program, words).code
+            code = try HostProgram.run(program, words)
         } catch {
             throw LaunchFailure(
                 "\(error.message); checkpoint and restore need criu: apt-get install criu, or name it with --criu")

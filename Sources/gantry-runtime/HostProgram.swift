@@ -5,8 +5,13 @@ internal import Runtime
 
 /// Programs of the host that do a part of the work: ps and criu.
 enum HostProgram {
-    /// Its standard output and exit code; standard error is the caller's. Signals count as 128 + n.
-    static func run(_ name: String, _ arguments: [String]) throws(LaunchFailure) -> (output: String, code: Int32) {
+    /// Its exit code, 128 + n after signal n. What it prints goes to standard error.
+    static func run(_ name: String, _ arguments: [String]) throws(LaunchFailure) -> Int32 {
+        wait(try spawn(name, arguments, output: 2))
+    }
+
+    /// Its standard output as well.
+    static func capture(_ name: String, _ arguments: [String]) throws(LaunchFailure) -> (output: String, code: Int32) {
         var ends: [Int32] = [-1, -1]
         guard linux_pipe(&ends) == 0 else { throw LaunchFailure("run \(name): no pipe") }
         let reader = Descriptor(owning: ends[0])

@@ -76,7 +76,7 @@ enum ListingCommands {
             return 0
         }
         let arguments = options.rest.count > 1 ? Array(options.rest.dropFirst()) : ["-ef"]
-        let result = try HostProgram.run("ps", arguments)
+        let result = try HostProgram.capture("ps", arguments)
         let lines = result.output.split(separator: "\n")
         guard result.code == 0 else { throw LaunchFailure("ps ended with \(result.code)") }
         let fields = lines.first?.split(separator: " ") ?? []

@@ -136,7 +136,7 @@ extension Command {
         case .pause: return try LifecycleCommands.pause(options, context)
         case .resume: return try LifecycleCommands.resume(options, context)
         case .update: return try UpdateCommand.run(options, context)
-        case .events: throw LaunchFailure("\(rawValue) is not supported yet")
+        case .events: return try EventsCommand.run(options, context)
         case .checkpoint: return try CheckpointCommand.run(options, context)
         case .restore: return try RestoreCommand.run(options, context)
         case .exec: return try ExecCommand.run(options, context)
