@@ -2,7 +2,7 @@ internal import JSON
 
 /// What a bundle's mount options mean (runtime-spec 1.2, "Linux mount options"; runc's names where the specification
 /// has none). Options that are not here are the file system's.
-enum MountOptions {
+package enum MountOptions {
     /// An option of one mount: the flag and whether it is switched on. With `r` in front, of everything beneath too.
     static let attributes: [String: (flag: MountFlags, isOn: Bool)] = [
         "ro": (.readOnly, true), "rw": (.readOnly, false), "nosuid": (.noSuid, true), "suid": (.noSuid, false),

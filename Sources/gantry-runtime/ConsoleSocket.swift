@@ -22,6 +22,8 @@ enum ConsoleSocket {
             }
         }
         guard result == 0 else { throw Files.failure("connect to the console socket \(path)") }
+        // Blocking, as everybody who listens has always got it.
+        _ = fcntl(terminal, F_SETFL, O_RDWR)
         let name = Array("/dev/ptmx".utf8)
         var descriptor = terminal
         let sent = linux_send_message(handle, name, name.count, &descriptor, 1, 0)

@@ -143,7 +143,7 @@ extension Command {
         case .features:
             print(Documents.features.text(indent: "    "))
             return 0
-        case .spec: return try Documents.spec(options)
+        case .spec: return try ExampleBundle.write(options)
         }
     }
 }

@@ -84,13 +84,14 @@ extension Integration {
             (["state", "a", "b"], "requires exactly 1 argument(s)"),
             (["kill", "a", "b", "c"], "a maximum of 2 argument(s)"),
             (["kill", "nosuch"], "container does not exist"), (["list", "-f", "xml"], "invalid format option"),
-            (["run", "../x"], "invalid container ID"),
+            (["run", "--bundle", "DIR", "../x"], "invalid container ID"),
             (["create", "--preserve-fds", "x", "a"], "invalid value \"x\" for flag -"),
             (["run", "--bundle", "/nosuch", "a"], "/nosuch: no such file or directory"),
             (["update", "--memory", "100", "nosuch"], "container does not exist"),
         ])
         func tellsWhatIsWrong(words: [String], message: String) throws {
-            let result = try Bundle().runtime(words)
+            let bundle = try Bundle()
+            let result = try bundle.runtime(words.map { $0 == "DIR" ? bundle.directory : $0 })
             #expect(result.status == 1 && result.err.contains(message.replacingOccurrences(of: "\"", with: "\\\"")))
         }
 

@@ -27,7 +27,7 @@ extension Integration {
 
         @Test func takesEveryFlag() throws {
             let bundle = try Self.running()
-            let flags = ["-u", "5:6", "-g", "7", "--additional-gids=8", "--cwd", "/tmp", "-e", "A=b", "--env", "C=d"]
+            let flags = ["-u", "5:6", "-g", "7", "-g=8", "--cwd", "/tmp", "--env", "A=b", "--env", "C=d"]
             let result = try bundle.exec(flags, "sh", "-c", "id -u; id -g; id -G; pwd; echo $A$C")
             #expect(result.lines[0] == "5" && result.lines[1] == "6" && result.lines[3...] == ["/tmp", "bd"])
             #expect(Set(result.lines[2].split(separator: " ")).isSuperset(of: ["7", "8"]))
@@ -75,7 +75,7 @@ extension Integration {
             let result = try command(["sh", "-c", #"exec "$@" </dev/null >/dev/null 2>&1"#, "sh"] + words)
             #expect(result.status == 0)
             let pid = try Programs.text(pidFile)
-            #expect(try Programs.text("/proc/\(pid)/cmdline") == "sleep\u{0}99\u{0}")
+            try eventually("it sleeps") { try Programs.text("/proc/\(pid)/cmdline") == "sleep\u{0}99\u{0}" }
             let pids = try bundle.runtime(["ps", "-f", "json", bundle.id]).trimmed
             #expect(pids == "[\(try bundle.pid()),\(pid)]")
             try bundle.runtime(["kill", "--all", bundle.id, "KILL"])
