@@ -64,6 +64,10 @@ enum RestoreCommand {
     ) throws(LaunchFailure) -> Int32 {
         let root = directory + "/root"
         try mountRoot(record.rootfs, on: root)
+        defer {
+            _ = linux_umount(root, Int32(MNT_DETACH))
+            rmdir(root)
+        }
         let pidFile = directory + "/criu.pid"
         var words = try criu.arguments(options, configuration)
         words += ["--root", root, "--restore-detached", "--restore-sibling", "--pidfile", pidFile]
