@@ -374,6 +374,7 @@ package final class MonitorLoop {
             switch message {
             case .failure(let failure): session.failure = failure
             case .ready: break
+            case .listener: if count == 1 { close(descriptors[0]) }
             case .warning(let text): send(.warning(text))
             case .terminal:
                 guard count == 1 else { return }

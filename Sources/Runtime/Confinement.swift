@@ -23,8 +23,11 @@ struct Confinement {
         if !isInside { _ = try enterDirectory(mayRetry: false) }
         let program = try CommandSearch.find(process.args.first ?? "", env: env)
         umask(mode_t(process.umask & 0o777))
+        // A listener gets its descriptor while whoever created the container is still there; otherwise the filter comes
+        // as late as it can.
+        if process.seccompNotifies { try confine() }
         waitAtGate()
-        try confine()
+        if !process.seccompNotifies { try confine() }
         try run(program, env)
     }
 
@@ -119,8 +122,14 @@ struct Confinement {
             // Without no_new_privs loading needs CAP_SYS_ADMIN, which changing the user took from the effective set.
             try step("take capabilities", linux_set_capabilities(held, held, 0))
             let count = process.seccomp.count / 8
-            let result = process.seccomp.withUnsafeBytes { linux_load_filter($0.baseAddress, count, 0) }
+            // Only a listener can be waited for; and this process has no other thread to take along.
+            let flags = process.seccompNotifies ? process.seccompFlags & ~1 | 8 : process.seccompFlags & ~32
+            let result = process.seccomp.withUnsafeBytes { linux_load_filter($0.baseAddress, count, flags) }
             try step("load the seccomp filter", result)
+            if process.seccompNotifies {
+                StatusMessage.listener.send(on: channels.status, descriptor: result)
+                close(result)
+            }
         }
         // The daemon may lack a capability that `--privileged` asks for.
         let permitted = sets.permitted & held

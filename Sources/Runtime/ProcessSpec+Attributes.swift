@@ -52,6 +52,8 @@ extension ProcessSpec {
         if let personality { writer.put(personality) }
         writer.put(initialAffinity)
         writer.put(finalAffinity)
+        writer.put(seccompFlags)
+        writer.put(seccompNotifies)
         for text in [keyring, appArmorProfile, seLinuxLabel] { writer.put(text) }
     }
 
@@ -72,6 +74,8 @@ extension ProcessSpec {
         if try reader.bool() { personality = try reader.integer() }
         initialAffinity = try reader.data()
         finalAffinity = try reader.data()
+        seccompFlags = try reader.integer()
+        seccompNotifies = try reader.bool()
         keyring = try reader.string()
         appArmorProfile = try reader.string()
         seLinuxLabel = try reader.string()

@@ -51,6 +51,10 @@ package struct ProcessSpec: Equatable, Sendable {
     package var noNewPrivileges = false
     /// A compiled filter (struct sock_filter[]); empty for none.
     package var seccomp: [UInt8] = []
+    /// SECCOMP_FILTER_FLAG_* of seccomp(2).
+    package var seccompFlags: UInt32 = 0
+    /// A listener decides about some calls: its descriptor comes over the status socket.
+    package var seccompNotifies = false
     /// Nil leaves it alone.
     package var oomScoreAdj: Int32?
     /// What needs CAP_SYS_RESOURCE (raising a limit, lowering `oomScoreAdj`) is left out with a warning where the caller

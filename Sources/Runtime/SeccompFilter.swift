@@ -3,6 +3,15 @@ internal import CSeccomp
 internal import Glibc
 internal import Linux
 
+extension ProcessSpec {
+    /// Compiles the profile of a bundle, or takes it from the cache.
+    package mutating func filter(by profile: SeccompProfile, _ cache: SeccompCache) throws(LaunchFailure) {
+        seccomp = try cache.filter(for: profile, capabilities: capabilities.bounding)
+        seccompFlags = profile.flags
+        seccompNotifies = profile.notifies
+    }
+}
+
 extension SeccompProfile {
     /// The filter (struct sock_filter[]) for a container with these capabilities. Takes 10 to 20 ms: see ``SeccompCache``.
     package func compile(capabilities: UInt64) throws(LaunchFailure) -> [UInt8] {
@@ -40,6 +49,7 @@ extension SeccompProfile {
         case .killProcess: return 0x8000_0000
         case .killThread: return 0
         case .trap: return 0x0003_0000
+        case .notify: return 0x7fc0_0000
         case .error(let value): return 0x0005_0000 | UInt32(value)
         case .trace(let value): return 0x7ff0_0000 | UInt32(value)
         }

@@ -19,6 +19,8 @@ package struct SeccompProfile: Equatable, Sendable {
 
     enum Action: Equatable, Sendable {
         case allow, log, killProcess, killThread, trap
+        /// Asks the program that listens at `listenerPath`.
+        case notify
         case error(UInt16)
         case trace(UInt16)
     }
@@ -38,6 +40,14 @@ package struct SeccompProfile: Equatable, Sendable {
     /// libseccomp's names without SCMP_ARCH_, beside the machine's own.
     var architectures: [String]
     var rules: [Rule]
+    /// SECCOMP_FILTER_FLAG_* of seccomp(2).
+    package var flags: UInt32 = 0
+    /// The socket of the program that decides where the action is to notify; empty for none.
+    package var listenerPath = ""
+    package var listenerMetadata = ""
+
+    /// Whether a listener is asked.
+    package var notifies: Bool { rules.contains { $0.action == .notify } }
 
     /// Reads a profile as `--security-opt seccomp=FILE` and OCI's `linux.seccomp` give it.
     package init(text: [UInt8]) throws(LaunchFailure) {
@@ -70,6 +80,10 @@ package struct SeccompProfile: Equatable, Sendable {
         }
         rules = []
         for item in document["syscalls"]?.arrayValue ?? [] { rules.append(try Self.rule(item)) }
+        flags = try Self.flags(document["flags"])
+        listenerPath = document["listenerPath"]?.stringValue ?? ""
+        listenerMetadata = document["listenerMetadata"]?.stringValue ?? ""
+        try checkListener()
     }
 
     init(defaultAction: Action, architectures: [String], rules: [Rule]) {
@@ -96,9 +110,46 @@ package struct SeccompProfile: Equatable, Sendable {
         case "SCMP_ACT_KILL", "SCMP_ACT_KILL_THREAD": return .killThread
         case "SCMP_ACT_KILL_PROCESS": return .killProcess
         case "SCMP_ACT_TRAP": return .trap
+        case "SCMP_ACT_NOTIFY": return .notify
         case "SCMP_ACT_ERRNO": return .error(UInt16(truncatingIfNeeded: value ?? 1))
         case "SCMP_ACT_TRACE": return .trace(UInt16(truncatingIfNeeded: value ?? 1))
         default: throw LaunchFailure("seccomp profile has an unknown action: \(name)")
+        }
+    }
+
+    private static let knownFlags: [String: UInt32] = [
+        "SECCOMP_FILTER_FLAG_TSYNC": 1, "SECCOMP_FILTER_FLAG_LOG": 2, "SECCOMP_FILTER_FLAG_SPEC_ALLOW": 4,
+        "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": 32,
+    ]
+    package static var flagNames: [String] { knownFlags.keys.sorted() }
+
+    /// With runc's default where the document says nothing: without it kernels before 5.16 slow the whole program down.
+    private static func flags(_ value: JSON?) throws(LaunchFailure) -> UInt32 {
+        guard let names = value?.arrayValue else { return 4 }
+        var flags: UInt32 = 0
+        for name in names {
+            guard let flag = knownFlags[name.stringValue ?? ""] else {
+                throw LaunchFailure("seccomp profile has an unknown flag: \(name.stringValue ?? "")")
+            }
+            flags |= flag
+        }
+        return flags
+    }
+
+    private func checkListener() throws(LaunchFailure) {
+        guard defaultAction != .notify else {
+            throw LaunchFailure(
+                "seccomp profile: SCMP_ACT_NOTIFY cannot be the default: the listener itself would wait")
+        }
+        guard notifies else { return }
+        guard !listenerPath.isEmpty else {
+            throw LaunchFailure("seccomp profile has SCMP_ACT_NOTIFY, but no listenerPath")
+        }
+        // The calls that give the listener its descriptor, here and in other runtimes.
+        for rule in rules where rule.action == .notify {
+            if let name = rule.names.first(where: { ["sendmsg", "write"].contains($0) }) {
+                throw LaunchFailure("seccomp profile: SCMP_ACT_NOTIFY cannot be the action of \(name)")
+            }
         }
     }
 

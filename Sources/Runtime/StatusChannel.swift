@@ -11,6 +11,8 @@ package enum StatusMessage: Equatable, Sendable {
     case ready
     /// Something asked for was left out; the process goes on.
     case warning(String)
+    /// The descriptor that answers for the filter's calls came with it.
+    case listener
 
     package func encoded() -> [UInt8] {
         var writer = BinaryWriter()
@@ -24,6 +26,7 @@ package enum StatusMessage: Equatable, Sendable {
         case .warning(let text):
             writer.put(UInt8(4))
             writer.put(String(decoding: text.utf8.prefix(4096), as: UTF8.self))
+        case .listener: writer.put(UInt8(5))
         }
         return writer.bytes
     }
@@ -35,6 +38,7 @@ package enum StatusMessage: Equatable, Sendable {
         case 2: self = .terminal
         case 3: self = .ready
         case 4: self = .warning(try reader.string())
+        case 5: self = .listener
         default: throw LaunchFailure("the starting process sent an unknown message")
         }
     }

@@ -1,19 +1,55 @@
 internal import CLinux
 internal import Glibc
+internal import JSON
 internal import Linux
 internal import Runtime
 
 /// Sends a terminal's controlling side to whoever listens at `--console-socket`.
 enum ConsoleSocket {
     static func send(_ terminal: Int32, to path: String) throws(LaunchFailure) {
+        // Blocking, as everybody who listens has always got it.
+        _ = fcntl(terminal, F_SETFL, O_RDWR)
+        try OtherProgram.send(terminal, Array("/dev/ptmx".utf8), to: path, "console socket")
+    }
+}
+
+/// Gives the program that decides about system calls its descriptor (runtime-spec, "Container Process State").
+struct SeccompListener {
+    let path: String
+    let metadata: String
+    let state: JSON
+    let pid: Int32
+
+    init?(_ profile: SeccompProfile?, _ state: JSON, pid: Int32) {
+        guard let profile, profile.notifies else { return nil }
+        (path, metadata) = (profile.listenerPath, profile.listenerMetadata)
+        (self.state, self.pid) = (state, pid)
+    }
+
+    func send(_ descriptor: Int32) throws(LaunchFailure) {
+        var members: [(String, JSON)] = [
+            ("ociVersion", .string(Documents.specification)), ("fds", ["seccompFd"]), ("pid", JSON(pid)),
+        ]
+        if !metadata.isEmpty { members.append(("metadata", .string(metadata))) }
+        members.append(("state", state))
+        let document = JSON.object(JSONObject(members))
+        try OtherProgram.send(descriptor, document.serialized(), to: path, "seccomp listener")
+    }
+}
+
+/// A program that waits for a descriptor at a socket of the host.
+private enum OtherProgram {
+    static func send(
+        _ descriptor: Int32, _ message: [UInt8], to path: String, _ what: String
+    ) throws(LaunchFailure) {
         let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard handle >= 0 else { throw Files.failure("open the console socket") }
+        guard handle >= 0 else { throw Files.failure("open the \(what)") }
         defer { close(handle) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
         guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw LaunchFailure("console socket \(path): the path is too long")
+            throw LaunchFailure("\(what) \(path): the path is too long")
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         let result = withUnsafePointer(to: &address) { pointer in
@@ -21,14 +57,12 @@ enum ConsoleSocket {
                 connect(handle, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
-        guard result == 0 else { throw Files.failure("connect to the console socket \(path)") }
-        // Blocking, as everybody who listens has always got it.
-        _ = fcntl(terminal, F_SETFL, O_RDWR)
-        let name = Array("/dev/ptmx".utf8)
-        var descriptor = terminal
-        let sent = linux_send_message(handle, name, name.count, &descriptor, 1, 0)
-        guard sent > 0 else {
-            throw LaunchFailure("send the terminal to \(path): \(SystemError("", code: Int32(-sent)).reason)")
+        guard result == 0 else { throw Files.failure("connect to the \(what) \(path)") }
+        var descriptor = descriptor
+        let sent = linux_send_message(handle, message, message.count, &descriptor, 1, 0)
+        guard sent == message.count else {
+            let reason = SystemError("", code: sent < 0 ? Int32(-sent) : EMSGSIZE).reason
+            throw LaunchFailure("send to the \(what) \(path): \(reason)")
         }
     }
 }

@@ -104,8 +104,7 @@ enum CreateCommand {
         var spec = configuration.launch
         if !options.has("no-new-keyring") { spec.process.keyring = "_ses.\(record.id)" }
         if let profile = configuration.seccomp {
-            spec.process.seccomp = try SeccompCache(directory: context.root + "/.seccomp").filter(
-                for: profile, capabilities: spec.process.capabilities.bounding)
+            try spec.process.filter(by: profile, SeccompCache(directory: context.root + "/.seccomp"))
         }
         if try ContainerCgroup.make(cgroup, configuration.limits, context), let cgroup {
             spec.cgroups = CgroupJoin.all(cgroup)
@@ -131,7 +130,9 @@ enum CreateCommand {
             channel.proceed()
         }
         var created = Created(record: record, pidfd: child.pidfd, terminal: -1, hooks: configuration.poststartHooks)
-        try channel.waitUntilReady(terminal: &created.terminal, context.log)
+        try channel.waitUntilReady(
+            terminal: &created.terminal, context.log,
+            listener: SeccompListener(configuration.seccomp, record.document(.creating), pid: child.pid))
         if let console, created.terminal >= 0 {
             try ConsoleSocket.send(created.terminal, to: console)
             close(created.terminal)

@@ -12,21 +12,23 @@ enum Documents {
         "hooks": ["prestart", "createRuntime", "poststart", "poststop"],
         "mountOptions": .array(MountOptions.names.map { .string($0) }),
         "linux": [
-            "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "uts"],
+            "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],
             "capabilities": .array(Capability.names.map { .string("CAP_" + $0) }),
             "cgroup": ["v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true],
             "seccomp": [
                 "enabled": true,
                 "actions": [
                     "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
-                    "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP",
+                    "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP",
                 ],
                 "operators": [
                     "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ",
                     "SCMP_CMP_NE",
                 ],
+                "knownFlags": .array(SeccompProfile.flagNames.map { .string($0) }),
+                "supportedFlags": .array(SeccompProfile.flagNames.map { .string($0) }),
             ],
-            "apparmor": ["enabled": false], "selinux": ["enabled": false], "intelRdt": ["enabled": false],
+            "apparmor": ["enabled": true], "selinux": ["enabled": true], "intelRdt": ["enabled": false],
         ],
         "annotations": [
             "org.opencontainers.runc.checkpoint.enabled": "true",

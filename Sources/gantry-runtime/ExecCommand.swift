@@ -15,8 +15,7 @@ enum ExecCommand {
         var process = try Self.process(options, configuration)
         process.env += handover.environment
         if let profile = configuration.seccomp {
-            process.seccomp = try SeccompCache(directory: context.root + "/.seccomp").filter(
-                for: profile, capabilities: process.capabilities.bounding)
+            try process.filter(by: profile, SeccompCache(directory: context.root + "/.seccomp"))
         }
         let isDetached = options.has("detach")
         let console = options.value("console-socket")
@@ -39,7 +38,9 @@ enum ExecCommand {
         channel.closeChild()
         defer { close(child.pidfd) }
         var terminal: Int32 = -1
-        try channel.waitUntilReady(terminal: &terminal, context.log)
+        try channel.waitUntilReady(
+            terminal: &terminal, context.log,
+            listener: SeccompListener(configuration.seccomp, record.document(.running), pid: child.pid))
         if let console, terminal >= 0 {
             try ConsoleSocket.send(terminal, to: console)
             close(terminal)

@@ -34,7 +34,9 @@ final class StatusChannel {
     }
 
     /// Takes the messages of the process until it is ready (or executed), its terminal among them.
-    func waitUntilReady(terminal: inout Int32, _ log: Log) throws(LaunchFailure) {
+    func waitUntilReady(
+        terminal: inout Int32, _ log: Log, listener: SeccompListener?
+    ) throws(LaunchFailure) {
         while true {
             var bytes = [UInt8](repeating: 0, count: 8192)
             var descriptors: [Int32] = [-1]
@@ -46,6 +48,10 @@ final class StatusChannel {
             case .failure(let failure): throw failure
             case .terminal: terminal = count == 1 ? descriptors[0] : -1
             case .ready: return
+            case .listener:
+                guard count == 1 else { throw LaunchFailure("the seccomp listener's descriptor was lost") }
+                defer { close(descriptors[0]) }
+                try listener?.send(descriptors[0])
             case .warning(let text): log.write(.warning, text)
             }
         }
