@@ -14,14 +14,15 @@ struct Attributes {
     }
 
     /// While the process still has the caller's privileges and the caller's /proc.
-    func prepare(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
-        if !process.initialAffinity.isEmpty {
+    /// The CPUs are those of an exec: a first process has its cgroup's (runtime-spec, "execCPUAffinity").
+    func prepare(_ cgroups: [CgroupJoin], isExec: Bool = false) throws(LaunchFailure) {
+        if isExec, !process.initialAffinity.isEmpty {
             try step("set the CPUs", linux_set_affinity(process.initialAffinity, process.initialAffinity.count))
         }
         if let score = process.oomScoreAdj { try setScore(score) }
         try raiseLimits()
         try Self.join(cgroups)
-        if !process.finalAffinity.isEmpty {
+        if isExec, !process.finalAffinity.isEmpty {
             try step("set the CPUs", linux_set_affinity(process.finalAffinity, process.finalAffinity.count))
         }
     }

@@ -53,7 +53,7 @@ package enum ContainerJoin {
                 map: { _ throws(LaunchFailure) in throw LaunchFailure("a running container has its users already") },
                 enter: { _ throws(LaunchFailure) in
                     try step("become undumpable", linux_set_dumpable(0))
-                    try Attributes(process, status: status).prepare(cgroups)
+                    try Attributes(process, status: status).prepare(cgroups, isExec: true)
                     // Every namespace at once: the kernel takes the users first.
                     try step("join the container", linux_setns(target, Int32(truncatingIfNeeded: kinds)))
                     try StartStage.becomeRoot()
@@ -95,7 +95,7 @@ package enum ContainerJoin {
         _ = setsid()
         var null = null
         if kinds != 0 {
-            try Attributes(process, status: status).prepare(cgroups)
+            try Attributes(process, status: status).prepare(cgroups, isExec: true)
             null = try libraryStep("open /dev/null", open("/dev/null", O_RDWR | O_CLOEXEC))
             try step("join the container", linux_setns(target, Int32(truncatingIfNeeded: kinds)))
         }
