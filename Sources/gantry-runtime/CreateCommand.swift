@@ -17,7 +17,7 @@ enum CreateCommand {
     }
 
     static func create(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let created = try prepare(options, context, needsConsole: true)
+        let created = try prepare(options, context, needsConsole: true, waits: true)
         close(created.pidfd)
         return 0
     }
@@ -25,13 +25,7 @@ enum CreateCommand {
     static func run(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let isDetached = options.has("detach")
         if !isDetached && !options.has("no-subreaper") { _ = linux_child_subreaper() }
-        let created = try prepare(options, context, needsConsole: isDetached)
-        do throws(LaunchFailure) {
-            try StateDirectory.open(created.record.id, context.root).passGate(created.record.id)
-        } catch {
-            try? LifecycleCommands.remove(created.record, context)
-            throw error
-        }
+        let created = try prepare(options, context, needsConsole: isDetached, waits: false)
         LifecycleCommands.runHooks(created.hooks, created.record.document(.running), context)
         return try finish(created, options, context)
     }
@@ -49,8 +43,9 @@ enum CreateCommand {
         return code
     }
 
+    /// With `waits` the process stops before its program, at a gate that `start` opens.
     private static func prepare(
-        _ options: Options, _ context: RuntimeProgram.Context, needsConsole: Bool
+        _ options: Options, _ context: RuntimeProgram.Context, needsConsole: Bool, waits: Bool
     ) throws(LaunchFailure) -> Created {
         let id = try options.identifier()
         let handover = try Handover(options, context)
@@ -75,7 +70,8 @@ enum CreateCommand {
             // Before anything is made that `delete --force` would have to find.
             try record.save(in: directory)
             return try start(
-                configuration, &record, in: directory, cgroup, console: console, handover, context, options)
+                configuration, &record, in: directory, cgroup, console: console, handover, context, options,
+                waits: waits)
         } catch {
             if record.pid > 0 { Glibc.kill(record.pid, SIGKILL) }
             cgroup?.kill()
@@ -99,7 +95,7 @@ enum CreateCommand {
     private static func start(
         _ configuration: BundleConfiguration, _ record: inout ContainerRecord,
         in directory: borrowing StateDirectory, _ cgroup: Cgroup?, console: String?, _ handover: Handover,
-        _ context: RuntimeProgram.Context, _ options: Options
+        _ context: RuntimeProgram.Context, _ options: Options, waits: Bool
     ) throws(LaunchFailure) -> Created {
         var spec = configuration.launch
         if !options.has("no-new-keyring") { spec.process.keyring = "_ses.\(record.id)" }
@@ -111,14 +107,15 @@ enum CreateCommand {
         } else {
             record.cgroup = ""
         }
-        let gate = try directory.makeGate()
+        let gate = waits ? try directory.makeGate().release() : -1
+        defer { if gate >= 0 { close(gate) } }
         let root = try RootMount.open(spec.rootfsPath)
         defer { if root >= 0 { close(root) } }
         let channel = try StatusChannel()
         var streams = ChildStreams(input: 0, output: 1, error: 2)
         streams.preserved = handover.count
         let child = try ContainerStart.clone(
-            spec, root: root, streams: streams, status: channel.child, gate: gate.raw)
+            spec, root: root, streams: streams, status: channel.child, gate: gate)
         channel.closeChild()
         record.pid = child.pid
         record.startTime = ProcessTable.status(child.pid)?.startTime ?? 0
