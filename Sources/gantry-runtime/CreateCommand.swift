@@ -114,6 +114,9 @@ enum CreateCommand {
         let channel = try StatusChannel()
         var streams = ChildStreams(input: 0, output: 1, error: 2)
         streams.preserved = handover.count
+        let staysInFront = !waits && !options.has("detach")
+        // Hooks get signals as ever.
+        if staysInFront && !spec.waitsForHooks { Foreground.holdSignals() }
         let child = try ContainerStart.clone(
             spec, root: root, streams: streams, status: channel.child, gate: gate)
         channel.closeChild()
@@ -124,6 +127,7 @@ enum CreateCommand {
         if spec.waitsForHooks {
             let state = record.document(.creating)
             for hook in configuration.createHooks { try Hooks.run(hook, state) }
+            if staysInFront { Foreground.holdSignals() }
             channel.proceed()
         }
         var created = Created(record: record, pidfd: child.pidfd, terminal: -1, hooks: configuration.poststartHooks)

@@ -6,12 +6,25 @@ enum Foreground {
     private nonisolated(unsafe) static var child: Int32 = -1
     private nonisolated(unsafe) static var terminal: Int32 = -1
 
+    private static let forwarded = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGALRM]
+
+    /// Keeps signals until ``wait(_:terminal:)`` hands them on: the program may run before this command waits for it.
+    static func holdSignals() { change(SIG_BLOCK) }
+
+    private static func change(_ how: Int32) {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for number in forwarded { sigaddset(&set, number) }
+        sigprocmask(how, &set, nil)
+    }
+
     /// The exit code; signals that arrive here go to the process.
     static func wait(_ pidfd: Int32, terminal: Int32) -> Int32 {
         child = pidfd
-        for number in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGALRM] {
+        for number in forwarded {
             signal(number) { number in _ = linux_pidfd_send_signal(Foreground.child, number) }
         }
+        change(SIG_UNBLOCK)
         if terminal >= 0 {
             Self.terminal = terminal
             signal(SIGWINCH) { _ in TerminalRelay.resize(Foreground.terminal) }
