@@ -44,6 +44,7 @@ extension Cgroup {
             try checkState(isExclusive: demand != .lenient && made.count < places.count)
             leftOut = try apply(limits, demand)
             if let rules = limits.devices { try set(devices: rules, isNew: isNew) }
+            isMade = true
         } catch {
             for place in made { _ = Self.removeTree(place.path) }
             throw error

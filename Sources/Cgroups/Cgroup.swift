@@ -32,6 +32,8 @@ package struct Cgroup: Sendable {
     package internal(set) var places: [Place]
     /// Whether ``make(_:_:)`` made it, at least in part; one that was there before is not ours to remove.
     package internal(set) var isNew = false
+    /// Whether ``make(_:_:)`` has succeeded.
+    package internal(set) var isMade = false
     /// What ``make(_:_:)`` could not limit.
     package internal(set) var leftOut: [LeftOutLimit] = []
 

@@ -24,5 +24,7 @@ package struct CgroupError: Error, Equatable, Sendable, CustomStringConvertible 
         self.detail = detail
     }
 
-    package var description: String { "\(operation) of cgroup \(path): \(detail)" }
+    package var description: String {
+        path.isEmpty ? "\(operation): \(detail)" : "\(operation) of cgroup \(path): \(detail)"
+    }
 }

@@ -16,7 +16,10 @@ struct ContainerRecord {
     var bundle = ""
     var rootfs = ""
     var created = ""
-    var cgroup = ""
+    /// Its directory by the hierarchy's folder, as runc keeps it: another command may run in another cgroup.
+    var cgroups: [(controller: String, path: String)] = []
+    /// Was there before and stays.
+    var keepsCgroup = false
     /// Ending the first process does not end the others: there is no process namespace that goes with it.
     var sharesProcesses = false
     var annotations = JSONObject()
@@ -27,7 +30,9 @@ struct ContainerRecord {
         let document: JSON = [
             "id": .string(id), "pid": JSON(pid), "startTime": JSON(startTime), "isReady": .bool(isReady),
             "bundle": .string(bundle), "rootfs": .string(rootfs), "created": .string(created),
-            "cgroup": .string(cgroup), "sharesProcesses": .bool(sharesProcesses), "annotations": .object(annotations),
+            "cgroup_paths": .object(JSONObject(cgroups.map { ($0.controller, .string($0.path)) })),
+            "keepsCgroup": .bool(keepsCgroup), "sharesProcesses": .bool(sharesProcesses),
+            "annotations": .object(annotations),
         ]
         try directory.replace(document.serialized(), "state.json")
     }
@@ -48,7 +53,10 @@ struct ContainerRecord {
         record.bundle = document["bundle"]?.stringValue ?? ""
         record.rootfs = document["rootfs"]?.stringValue ?? ""
         record.created = document["created"]?.stringValue ?? ""
-        record.cgroup = document["cgroup"]?.stringValue ?? ""
+        for (controller, path) in document["cgroup_paths"]?.objectValue ?? JSONObject() {
+            record.cgroups.append((controller, path.stringValue ?? ""))
+        }
+        record.keepsCgroup = document["keepsCgroup"]?.boolValue ?? false
         record.sharesProcesses = document["sharesProcesses"]?.boolValue ?? false
         record.annotations = document["annotations"]?.objectValue ?? JSONObject()
         return record
@@ -75,8 +83,13 @@ struct ContainerRecord {
     }
 
     func openCgroup() -> Cgroup? {
-        guard !cgroup.isEmpty, let hierarchy = try? HostCgroups.hierarchy.get() else { return nil }
-        return Cgroup(cgroup, in: hierarchy)
+        guard !cgroups.isEmpty, let hierarchy = try? HostCgroups.hierarchy.get() else { return nil }
+        return Cgroup(places: cgroups, in: hierarchy)
+    }
+
+    mutating func keep(_ cgroup: Cgroup?) {
+        cgroups = cgroup?.places.map { ($0.controller, $0.path) } ?? []
+        keepsCgroup = cgroup.map { $0.isMade && !$0.isNew } ?? false
     }
 
     /// The OCI state document, and the two members that runc adds.

@@ -60,22 +60,24 @@ enum CreateCommand {
         record.rootfs = configuration.launch.rootfsPath
         record.created = Timestamp.now()
         record.annotations = configuration.annotations
-        record.cgroup = try ContainerCgroup.name(configuration.cgroupsPath, id, context)
+        var cgroup = try ContainerCgroup.find(configuration.cgroupsPath, id, context)
+        record.keep(cgroup)
         record.sharesProcesses = configuration.launch.namespaces.pid != .new
         let directory = try StateDirectory.create(id, context.root)
-        var cgroup: Cgroup?
         do throws(LaunchFailure) {
-            cgroup = try ContainerCgroup.available(record, context)
             try directory.write(text, "config.json")
             // Before anything is made that `delete --force` would have to find.
             try record.save(in: directory)
             return try start(
-                configuration, &record, in: directory, cgroup, console: console, handover, context, options,
+                configuration, &record, in: directory, &cgroup, console: console, handover, context, options,
                 waits: waits)
         } catch {
             if record.pid > 0 { Glibc.kill(record.pid, SIGKILL) }
-            cgroup?.kill()
-            cgroup?.remove()
+            // Until it is made it may be another's.
+            if let cgroup, cgroup.isMade {
+                cgroup.kill()
+                if cgroup.isNew { cgroup.remove() }
+            }
             try directory.remove()
             throw error
         }
@@ -94,7 +96,7 @@ enum CreateCommand {
 
     private static func start(
         _ configuration: BundleConfiguration, _ record: inout ContainerRecord,
-        in directory: borrowing StateDirectory, _ cgroup: Cgroup?, console: String?, _ handover: Handover,
+        in directory: borrowing StateDirectory, _ cgroup: inout Cgroup?, console: String?, _ handover: Handover,
         _ context: RuntimeProgram.Context, _ options: Options, waits: Bool
     ) throws(LaunchFailure) -> Created {
         var spec = configuration.launch
@@ -102,11 +104,9 @@ enum CreateCommand {
         if let profile = configuration.seccomp {
             try spec.process.filter(by: profile, SeccompCache(directory: context.root + "/.seccomp"))
         }
-        if try ContainerCgroup.make(cgroup, configuration.limits, context), let cgroup {
-            spec.cgroups = CgroupJoin.all(cgroup)
-        } else {
-            record.cgroup = ""
-        }
+        try ContainerCgroup.make(&cgroup, configuration.limits, context)
+        spec.cgroups = cgroup.map { CgroupJoin.all($0) } ?? []
+        record.keep(cgroup)
         let gate = waits ? try directory.makeGate().release() : -1
         defer { if gate >= 0 { close(gate) } }
         let root = try RootMount.open(spec.rootfsPath)
@@ -123,7 +123,7 @@ enum CreateCommand {
         record.pid = child.pid
         record.startTime = ProcessTable.status(child.pid)?.startTime ?? 0
         // What has a cgroup is found there; hooks ask for the state.
-        if spec.waitsForHooks || record.cgroup.isEmpty { try record.save(in: directory) }
+        if spec.waitsForHooks || record.cgroups.isEmpty { try record.save(in: directory) }
         if spec.waitsForHooks {
             let state = record.document(.creating)
             for hook in configuration.createHooks { try Hooks.run(hook, state) }
@@ -144,7 +144,8 @@ enum CreateCommand {
         if let path = options.value("pid-file") {
             try Files.replace(Array(String(child.pid).utf8), path, mode: 0o644)
         }
-        context.log.write(.debug, "container \(record.id) is created: process \(child.pid), cgroup \(record.cgroup)")
+        context.log.write(
+            .debug, "container \(record.id) is created: process \(child.pid), cgroup \(cgroup?.name ?? "none")")
         created.record = record
         return created
     }

@@ -26,7 +26,7 @@ enum UpdateCommand {
         let limits = try CgroupLimits(oci: resources)
         let cgroup = try record.limited()
         do throws(CgroupError) {
-            try cgroup.apply(limits)
+            try cgroup.apply(limits, .strict)
         } catch {
             throw LaunchFailure(error.description)
         }
