@@ -31,6 +31,13 @@ extension CgroupHierarchy {
             unifiedControllers: unifiedControllers)
     }
 
+    /// The cgroup2 directory that a process is in; nil when it has ended or is elsewhere.
+    package func unifiedPath(of pid: Int32) -> String? {
+        guard let unified, let text = ControlFile.read("/proc/\(pid)/cgroup") else { return nil }
+        guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("0::") }) else { return nil }
+        return unified + Self.inside(String(line.dropFirst(3)), unifiedRoot)
+    }
+
     /// A path of the hierarchy as seen through a mount of `root`: empty for the mount point itself.
     private static func inside(_ path: String, _ root: String) -> String {
         // Outside of what is mounted here (a process of another cgroup namespace): the best is the mount point.

@@ -1,8 +1,38 @@
 package import Cgroups
+internal import CLinux
+internal import Glibc
+internal import Linux
 
 extension CgroupJoin {
     /// What a process has to join to be in `cgroup`.
     package static func all(_ cgroup: Cgroup) -> [CgroupJoin] {
         cgroup.places.map { CgroupJoin(controller: $0.controller, path: $0.path) }
+    }
+
+    /// The container's cgroup2 directory for a process beside the first one (`target`, a pidfd): -1 when there is none.
+    ///
+    /// A container that hands controllers down to cgroups of its own has no processes in its topmost one any more, and
+    /// the kernel allows none in (EBUSY): there the new one goes where the first one is.
+    static func unified(_ cgroups: [CgroupJoin], beside target: Int32) throws(LaunchFailure) -> Int32 {
+        let outer = try ContainerStart.unifiedCgroup(cgroups)
+        guard outer >= 0, let unified = cgroups.first(where: { $0.controller.isEmpty }) else { return outer }
+        var byte: UInt8 = 0
+        let file = openat(outer, "cgroup.subtree_control", O_RDONLY | O_CLOEXEC)
+        defer { if file >= 0 { close(file) } }
+        // An empty line while nothing is handed down.
+        guard file >= 0, read(file, &byte, 1) == 1, byte != 0x0a, let path = path(of: target),
+            path.hasPrefix(unified.path + "/")
+        else { return outer }
+        defer { close(outer) }
+        return try libraryStep("open cgroup \(path)", open(path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
+    }
+
+    private static func path(of pidfd: Int32) -> String? {
+        guard let information = try? Descriptor.open("/proc/self/fdinfo/\(pidfd)", O_RDONLY).readAll(limit: 4096),
+            let line = information.split(separator: 0x0a).first(where: { $0.starts(with: "Pid:".utf8) }),
+            let pid = Int32(String(decoding: line.dropFirst(4).drop { $0 == 0x09 || $0 == 0x20 }, as: UTF8.self)),
+            pid > 0
+        else { return nil }
+        return try? CgroupHierarchy.detect().unifiedPath(of: pid)
     }
 }

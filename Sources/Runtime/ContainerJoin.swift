@@ -43,7 +43,7 @@ package enum ContainerJoin {
         _ process: ProcessSpec, target: Int32, kinds: UInt64 = usualKinds, cgroups: [CgroupJoin],
         streams: ChildStreams, status: Int32
     ) throws(LaunchFailure) -> ClonedProcess {
-        let cgroup = try ContainerStart.unifiedCgroup(cgroups)
+        let cgroup = try CgroupJoin.unified(cgroups, beside: target)
         defer { if cgroup >= 0 { close(cgroup) } }
         if kinds & linux_CLONE_NEWUSER != 0 {
             let null = try libraryStep("open /dev/null", open("/dev/null", O_RDWR | O_CLOEXEC))
