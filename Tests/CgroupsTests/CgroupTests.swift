@@ -167,3 +167,80 @@ struct CgroupTests {
         }
     }
 }
+
+/// Version 2 without controllers of its own: every machine with a unified hierarchy has that.
+@Suite(.enabled(if: geteuid() == 0 && access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) == 0), .serialized)
+struct UnifiedCgroupTests {
+    private func withUnified(_ limits: CgroupLimits = CgroupLimits(), _ body: (Cgroup) throws -> Void) throws {
+        let hierarchy = CgroupHierarchy.parse("33 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw")
+        #expect(hierarchy.mode == .v2)
+        let name = "/gantry-unified-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        let cgroup = try Cgroup.create(name, limits: limits, in: hierarchy)
+        defer {
+            cgroup.kill()
+            #expect(cgroup.remove())
+        }
+        try body(cgroup)
+    }
+
+    @Test func processesAreFrozenAndKilled() throws {
+        try withUnified { cgroup in
+            try withProcess(in: cgroup, "sh", "-c", "while :; do sh -c 'sleep 100 & sleep 0.01'; done") { pid in
+                while cgroup.processes().count < 5 { usleep(10000) }
+                try cgroup.freeze()
+                #expect(cgroup.isFrozen)
+                try cgroup.thaw()
+                #expect(!cgroup.isFrozen)
+                try cgroup.freeze()
+                cgroup.kill()
+                var status: Int32 = 0
+                #expect(waitpid(pid, &status, 0) == pid)
+                #expect(status & 0x7f == SIGKILL)
+            }
+        }
+    }
+
+    /// The program of an update replaces that of the start, and one of somebody else beside it stays.
+    @Test func devicesAreFilteredAndReplaced() throws {
+        var limits = CgroupLimits()
+        limits.devices = [DeviceRule(allow: true, .character, major: 1, minor: 3)]
+        try withUnified(limits) { cgroup in
+            func opens(_ device: String, in other: Cgroup? = nil) throws -> Bool {
+                let path = try #require((other ?? cgroup).unifiedPath)
+                let pid = try spawn(["sh", "-c", "echo 0 >\(path)/cgroup.procs && : <\(device)"])
+                var status: Int32 = 0
+                #expect(waitpid(pid, &status, 0) == pid)
+                return status == 0
+            }
+            #expect(try opens("/dev/null") && !opens("/dev/zero"))
+            try cgroup.set(devices: [DeviceRule(allow: true, .character, major: 1, minor: 5)])
+            #expect(try opens("/dev/zero") && !opens("/dev/null"))
+            try cgroup.set(devices: DeviceRule.everything)
+            #expect(try opens("/dev/zero") && opens("/dev/null"))
+            // Beneath another one's filter, both are asked.
+            let inner = Cgroup(cgroup.name + "/inner", in: cgroup.hierarchy)
+            #expect(mkdir(inner.joinPaths[0], 0o755) == 0)
+            try inner.set(devices: DeviceRule.everything)
+            #expect(try opens("/dev/null", in: inner))
+            try cgroup.set(devices: [])
+            #expect(try !opens("/dev/null", in: inner))
+        }
+    }
+
+    @Test func missingControllersAreTold() throws {
+        var limits = CgroupLimits()
+        limits.memory = 64 << 20
+        limits.memorySwappiness = 5
+        limits.networkClass = 7
+        limits.pids = 9
+        try withUnified(limits) { cgroup in
+            #expect(
+                cgroup.leftOut.map(\.description) == [
+                    "memory limit: no memory controller is available", "pids limit: no pids controller is available",
+                    "network class: cgroup version 2 has no such limit",
+                ])
+            let error = #expect(throws: CgroupError.self) { try cgroup.apply(limits, .strict) }
+            #expect(error?.description.contains("no memory controller is available") == true, "\(error as Any)")
+        }
+    }
+}
