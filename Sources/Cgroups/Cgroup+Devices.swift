@@ -12,9 +12,9 @@ extension Cgroup {
                 return
             }
             try ControlFile.put("a", list.allowsAll ? "devices.allow" : "devices.deny", in: path)
-            for rule in list.exceptions {
-                try ControlFile.put(rule.line, rule.allow ? "devices.allow" : "devices.deny", in: path)
-            }
+            guard !list.exceptions.isEmpty else { return }
+            let name = list.allowsAll ? "devices.deny" : "devices.allow"
+            try ControlFile.put(each: list.exceptions.map(\.line), name, in: path)
             return
         }
         guard hierarchy.mode == .v2, let unifiedPath else { return }

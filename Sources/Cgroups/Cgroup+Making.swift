@@ -40,10 +40,10 @@ extension Cgroup {
                 }
             }
             places = allowed
-            isNew = !made.isEmpty
-            try checkState(isExclusive: demand != .lenient && made.count < places.count)
+            kept = Set(places.map(\.controller)).subtracting(made.map(\.controller))
+            try checkState(isExclusive: demand != .lenient && !kept.isEmpty)
             leftOut = try apply(limits, demand)
-            if let rules = limits.devices { try set(devices: rules, isNew: isNew) }
+            if let rules = limits.devices { try set(devices: rules, isNew: kept.isEmpty) }
             isMade = true
         } catch {
             for place in made { _ = Self.removeTree(place.path) }
@@ -101,7 +101,9 @@ extension Cgroup {
     /// Neither frozen nor, on version 2, of a kind that processes cannot be in; nor, when asked, in use.
     private func checkState(isExclusive: Bool) throws(CgroupError) {
         if isExclusive {
-            let count = processes().count
+            var found: [Int32] = []
+            for place in places where kept.contains(place.controller) { Self.collect(place.path, &found) }
+            let count = Set(found).count
             guard count == 0 else {
                 throw CgroupError("use", name, "container's cgroup is not empty: \(count) process(es) found")
             }
@@ -118,13 +120,13 @@ extension Cgroup {
         }
     }
 
-    /// Removes it everywhere; true when nothing is left. Can be called again, and for one that was never made.
+    /// Removes it everywhere but where it was ``kept``; true when nothing is left. Can be called again, and for one that was never made.
     ///
     /// The kernel answers EBUSY for a moment after the last process is gone: it is tried for about 100 ms.
     @discardableResult
     package func remove() -> Bool {
         var isGone = true
-        for place in places where !Self.removeTree(place.path) { isGone = false }
+        for place in places where !kept.contains(place.controller) && !Self.removeTree(place.path) { isGone = false }
         return isGone
     }
 

@@ -14,7 +14,7 @@ extension Cgroup {
         return result.sorted()
     }
 
-    private static func collect(_ path: String, _ result: inout [Int32]) {
+    static func collect(_ path: String, _ result: inout [Int32]) {
         // A threaded cgroup of version 2 tells its processes only at its root.
         let text = ControlFile.read(path + "/cgroup.procs") ?? ""
         for line in text.split(separator: "\n") { if let pid = Int32(line), pid > 0 { result.append(pid) } }

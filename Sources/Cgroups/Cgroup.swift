@@ -30,8 +30,8 @@ package struct Cgroup: Sendable {
     package let name: String
     /// Where its processes belong, version 1 first.
     package internal(set) var places: [Place]
-    /// Whether ``make(_:_:)`` made it, at least in part; one that was there before is not ours to remove.
-    package internal(set) var isNew = false
+    /// The hierarchies' folders where it was there before ``make(_:_:)``: there it is not ours to remove.
+    package internal(set) var kept: Set<String> = []
     /// Whether ``make(_:_:)`` has succeeded.
     package internal(set) var isMade = false
     /// What ``make(_:_:)`` could not limit.
@@ -52,7 +52,10 @@ package struct Cgroup: Sendable {
     }
 
     /// A cgroup that was made before, by what ``places`` said then: folder and directory.
-    package init(places: [(controller: String, path: String)], in hierarchy: CgroupHierarchy) {
+    package init(
+        places: [(controller: String, path: String)], kept: Set<String> = [], in hierarchy: CgroupHierarchy
+    ) {
+        self.kept = kept
         self.hierarchy = hierarchy
         name = places.last?.path ?? ""
         self.places = places.map { place in

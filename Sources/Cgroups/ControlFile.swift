@@ -20,6 +20,19 @@ enum ControlFile {
         if code != 0 { throw CgroupError("set \(name) to \(value)", directory, code: code) }
     }
 
+    /// One write for each value, as the kernel wants them.
+    static func put(each values: [String], _ name: String, in directory: String) throws(CgroupError) {
+        let handle = open(directory + "/" + name, O_WRONLY | O_CLOEXEC)
+        guard handle >= 0 else { throw CgroupError("open \(name)", directory, code: errno) }
+        defer { close(handle) }
+        for value in values {
+            let bytes = Array(value.utf8)
+            while Glibc.write(handle, bytes, bytes.count) < 0 {
+                if errno != EINTR { throw CgroupError("set \(name) to \(value)", directory, code: errno) }
+            }
+        }
+    }
+
     static func read(_ path: String) -> String? {
         let handle = open(path, O_RDONLY | O_CLOEXEC)
         guard handle >= 0 else { return nil }

@@ -19,11 +19,10 @@ extension LimitWriter {
 
     private mutating func writeMemory(_ path: String) throws(CgroupError) {
         try checkUsage(path, "memory.usage_in_bytes", "memory.memsw.usage_in_bytes")
-        let hasSwap = ControlFile.exists(path + "/memory.memsw.limit_in_bytes")
         let memory = limits.memory ?? 0
         var swap = limits.memorySwap ?? 0
         // Unlimited memory means unlimited swap, unless it is told otherwise.
-        if memory == -1 && swap == 0 && hasSwap { swap = -1 }
+        if memory == -1 && swap == 0 && ControlFile.exists(path + "/memory.memsw.limit_in_bytes") { swap = -1 }
         func setMemory() throws(CgroupError) {
             if memory == 0 { return }
             let code = ControlFile.write(String(memory), path + "/memory.limit_in_bytes")
@@ -37,8 +36,10 @@ extension LimitWriter {
             if code != 0 { throw CgroupError("set memory.limit_in_bytes to \(memory)", path, code: code) }
         }
         // The memory limit may never exceed that of memory and swap, on the way up and on the way down.
-        let limit = ControlFile.number(path + "/memory.limit_in_bytes") ?? 0
-        let swapFirst = memory != 0 && swap != 0 && (swap == -1 || limit < UInt64(clamping: swap))
+        func isRaised() -> Bool {
+            swap == -1 || (ControlFile.number(path + "/memory.limit_in_bytes") ?? 0) < UInt64(clamping: swap)
+        }
+        let swapFirst = memory != 0 && swap != 0 && isRaised()
         if !swapFirst { try setMemory() }
         if swap != 0 { try put(String(swap), "memory.memsw.limit_in_bytes", in: path, for: "swap limit") }
         if swapFirst { try setMemory() }

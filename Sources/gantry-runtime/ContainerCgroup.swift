@@ -38,4 +38,11 @@ enum ContainerCgroup {
         }
         cgroup = made.places.isEmpty ? nil : made
     }
+
+    /// After a start that failed. Until it is made it may be another's.
+    static func discard(_ cgroup: Cgroup?) {
+        guard let cgroup, cgroup.isMade else { return }
+        cgroup.kill()
+        cgroup.remove()
+    }
 }

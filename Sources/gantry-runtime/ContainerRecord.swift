@@ -18,8 +18,8 @@ struct ContainerRecord {
     var created = ""
     /// Its directory by the hierarchy's folder, as runc keeps it: another command may run in another cgroup.
     var cgroups: [(controller: String, path: String)] = []
-    /// Was there before and stays.
-    var keepsCgroup = false
+    /// The folders where it was there before, and stays.
+    var keptCgroups: Set<String> = []
     /// Ending the first process does not end the others: there is no process namespace that goes with it.
     var sharesProcesses = false
     var annotations = JSONObject()
@@ -31,7 +31,7 @@ struct ContainerRecord {
             "id": .string(id), "pid": JSON(pid), "startTime": JSON(startTime), "isReady": .bool(isReady),
             "bundle": .string(bundle), "rootfs": .string(rootfs), "created": .string(created),
             "cgroup_paths": .object(JSONObject(cgroups.map { ($0.controller, .string($0.path)) })),
-            "keepsCgroup": .bool(keepsCgroup), "sharesProcesses": .bool(sharesProcesses),
+            "kept_cgroups": .array(keptCgroups.sorted().map { .string($0) }), "sharesProcesses": .bool(sharesProcesses),
             "annotations": .object(annotations),
         ]
         try directory.replace(document.serialized(), "state.json")
@@ -56,7 +56,7 @@ struct ContainerRecord {
         for (controller, path) in document["cgroup_paths"]?.objectValue ?? JSONObject() {
             record.cgroups.append((controller, path.stringValue ?? ""))
         }
-        record.keepsCgroup = document["keepsCgroup"]?.boolValue ?? false
+        record.keptCgroups = Set(document["kept_cgroups"]?.arrayValue?.compactMap(\.stringValue) ?? [])
         record.sharesProcesses = document["sharesProcesses"]?.boolValue ?? false
         record.annotations = document["annotations"]?.objectValue ?? JSONObject()
         return record
@@ -84,12 +84,12 @@ struct ContainerRecord {
 
     func openCgroup() -> Cgroup? {
         guard !cgroups.isEmpty, let hierarchy = try? HostCgroups.hierarchy.get() else { return nil }
-        return Cgroup(places: cgroups, in: hierarchy)
+        return Cgroup(places: cgroups, kept: keptCgroups, in: hierarchy)
     }
 
     mutating func keep(_ cgroup: Cgroup?) {
         cgroups = cgroup?.places.map { ($0.controller, $0.path) } ?? []
-        keepsCgroup = cgroup.map { $0.isMade && !$0.isNew } ?? false
+        keptCgroups = cgroup?.kept ?? []
     }
 
     /// The OCI state document, and the two members that runc adds.

@@ -73,11 +73,7 @@ enum CreateCommand {
                 waits: waits)
         } catch {
             if record.pid > 0 { Glibc.kill(record.pid, SIGKILL) }
-            // Until it is made it may be another's.
-            if let cgroup, cgroup.isMade {
-                cgroup.kill()
-                if cgroup.isNew { cgroup.remove() }
-            }
+            ContainerCgroup.discard(cgroup)
             try directory.remove()
             throw error
         }

@@ -103,7 +103,7 @@ enum LifecycleCommands {
         }
         if let cgroup {
             cgroup.kill()
-            guard record.keepsCgroup || cgroup.remove() else {
+            guard cgroup.remove() else {
                 throw LaunchFailure(
                     "cgroup \(cgroup.name) cannot be removed: \(cgroup.processes().count) processes are still in it")
             }

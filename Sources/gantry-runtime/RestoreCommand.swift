@@ -25,19 +25,18 @@ enum RestoreCommand {
         record.rootfs = configuration.launch.rootfsPath
         record.created = Timestamp.now()
         record.annotations = configuration.annotations
-        record.cgroup = try ContainerCgroup.name(configuration.cgroupsPath, id, context)
+        var cgroup = try ContainerCgroup.find(configuration.cgroupsPath, id, context)
+        record.keep(cgroup)
         record.sharesProcesses = configuration.launch.namespaces.pid != .new
         let directory = try StateDirectory.create(id, context.root)
-        var cgroup: Cgroup?
         do throws(LaunchFailure) {
-            cgroup = try ContainerCgroup.available(record, context)
             try directory.write(text, "config.json")
             try record.save(in: directory)
-            guard try ContainerCgroup.make(cgroup, configuration.limits, context) else {
-                throw LaunchFailure("restore needs a cgroup")
-            }
+            try ContainerCgroup.make(&cgroup, configuration.limits, context)
+            guard let cgroup else { throw LaunchFailure("restore needs a cgroup") }
+            record.keep(cgroup)
             if !options.has("detach") && !options.has("no-subreaper") { _ = linux_child_subreaper() }
-            record.pid = try perform(criu, configuration, record, options, directory.path)
+            record.pid = try perform(criu, configuration, record, cgroup, options, directory.path)
             record.startTime = ProcessTable.status(record.pid)?.startTime ?? 0
             record.isReady = true
             try record.save(in: directory)
@@ -46,8 +45,7 @@ enum RestoreCommand {
             }
         } catch {
             if record.pid > 0 { kill(record.pid, SIGKILL) }
-            cgroup?.kill()
-            cgroup?.remove()
+            ContainerCgroup.discard(cgroup)
             try directory.remove()
             throw error
         }
@@ -59,8 +57,8 @@ enum RestoreCommand {
 
     /// Lets criu make the processes, as this program's children; the number of the first.
     private static func perform(
-        _ criu: Criu, _ configuration: BundleConfiguration, _ record: ContainerRecord, _ options: Options,
-        _ directory: String
+        _ criu: Criu, _ configuration: BundleConfiguration, _ record: ContainerRecord, _ cgroup: Cgroup,
+        _ options: Options, _ directory: String
     ) throws(LaunchFailure) -> Int32 {
         let root = directory + "/root"
         try mountRoot(record.rootfs, on: root)
@@ -71,7 +69,7 @@ enum RestoreCommand {
         let pidFile = directory + "/criu.pid"
         var words = try criu.arguments(options, configuration)
         words += ["--root", root, "--restore-detached", "--restore-sibling", "--pidfile", pidFile]
-        words += ["--cgroup-root", record.cgroup]
+        words += ["--cgroup-root", cgroup.name]
         for mount in configuration.externalMounts {
             words += ["--external", "mnt[\(mount.destination)]:\(mount.source)"]
         }

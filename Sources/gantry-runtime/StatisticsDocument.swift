@@ -5,9 +5,12 @@ internal import JSON
 struct StatisticsDocument {
     private let counters: CgroupStatistics
     private let unlimited: UInt64
+    /// As runc, only where version 2 is everything.
+    private let tellsPressure: Bool
 
     init(_ cgroup: Cgroup) {
         counters = cgroup.statistics()
+        tellsPressure = cgroup.hierarchy.mode == .v2
         // The kernel's word for no limit: the last page of version 1, `max` of version 2.
         unlimited = cgroup.hierarchy.mode == .v2 ? .max : 9_223_372_036_854_771_712
     }
@@ -45,7 +48,9 @@ struct StatisticsDocument {
             ("periods", values.periods), ("throttledPeriods", values.throttledPeriods),
             ("throttledTime", values.throttledTime),
         ])
-        return ["usage": .object(usage), "throttling": throttling]
+        var object = JSONObject([("usage", .object(usage)), ("throttling", throttling)])
+        add(values.pressure, to: &object)
+        return .object(object)
     }
 
     private var cpuset: JSON {
@@ -80,7 +85,23 @@ struct StatisticsDocument {
             object["raw"] = .object(
                 JSONObject(values.raw.sorted { $0.key < $1.key }.map { ($0.key, JSON($0.value)) }))
         }
+        add(values.pressure, to: &object)
         return .object(object)
+    }
+
+    private func add(_ pressure: CgroupStatistics.Pressure?, to object: inout JSONObject) {
+        guard tellsPressure, let pressure else { return }
+        func percent(_ value: Double) -> JSON {
+            // Without a fraction where there is none, as Go writes it.
+            value.rounded() == value ? JSON(Int64(value)) : .number("\(value)")
+        }
+        func share(_ share: CgroupStatistics.Pressure.Share) -> JSON {
+            [
+                "avg10": percent(share.average10), "avg60": percent(share.average60),
+                "avg300": percent(share.average300), "total": JSON(share.total),
+            ]
+        }
+        object["psi"] = ["some": share(pressure.some), "full": share(pressure.full)]
     }
 
     private func entry(_ entry: CgroupStatistics.Memory.Entry) -> JSON {
@@ -110,6 +131,7 @@ struct StatisticsDocument {
                     return .object(item)
                 })
         }
+        add(values.pressure, to: &object)
         return .object(object)
     }
 

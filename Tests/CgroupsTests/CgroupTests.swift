@@ -110,9 +110,9 @@ struct CgroupTests {
     /// What was there before is joined only when it is empty and runs, and stays when making fails.
     @Test func usedAndFrozenCgroupsAreRefused() throws {
         try withCgroup { cgroup in
-            #expect(cgroup.isNew)
+            #expect(cgroup.kept.isEmpty)
             let again = try Cgroup.create(cgroup.name, limits: CgroupLimits(), in: cgroup.hierarchy, .strict)
-            #expect(!again.isNew)
+            #expect(again.kept == Set(cgroup.places.map(\.controller)) && again.remove())
             try withProcess(in: cgroup, "sleep", "100") { _ in
                 #expect(throws: CgroupError.self) {
                     try Cgroup.create(cgroup.name, limits: CgroupLimits(), in: cgroup.hierarchy, .strict)

@@ -82,6 +82,11 @@ check paused "$(grep frozen $C/cgroup.events)" 'frozen 1'
 contains paused-state "$(runtime state limits)" '"status": "paused"'
 runtime resume limits
 check resumed "$(grep frozen $C/cgroup.events)" 'frozen 0'
+runtime events --stats limits >/tmp/stats
+contains stats-memory "$(cat /tmp/stats)" '"usage":{"limit":67108864,'
+contains stats-pids "$(cat /tmp/stats)" '"pids":{"current":1,"limit":77}'
+contains stats-pressure "$(cat /tmp/stats)" '"psi":{"some":{"avg10":'
+contains stats-cpuset "$(cat /tmp/stats)" '"cpus":[1]'
 runtime update --memory 134217728 --memory-swap 134217728 --pids-limit 20 --cpu-quota 20000 limits
 check updated-memory.max "$(cat $C/memory.max)" 134217728
 check updated-memory.swap.max "$(cat $C/memory.swap.max)" 0
@@ -110,6 +115,15 @@ until_true grep -q survived /tmp/single.out
 contains oom-single "$(cat /tmp/single.out)" 'survived 137'
 check oom-single-is-no-group "$(grep oom_group_kill $C/memory.events)" 'oom_group_kill 0'
 runtime delete --force single
+start waiting
+runtime events --interval 100ms waiting >/tmp/events &
+watcher=$!
+# Counters come after the watch began.
+until_true grep -q stats /tmp/events
+touch /bundles/rootfs/tmp/go
+wait $watcher
+contains oom-event "$(cat /tmp/events)" '{"type":"oom","id":"waiting"}'
+runtime delete --force waiting
 
 # A container that makes cgroups of its own: its first process leaves the one it was started in.
 start nested

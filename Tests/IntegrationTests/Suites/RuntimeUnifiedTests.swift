@@ -60,6 +60,7 @@ extension Integration {
                     { $0["resources"] = memory.merging(["unified": ["memory.oom.group": "1"]]) { $1 } }
                 ),
                 ("single", exhausting, { $0["resources"] = memory }),
+                ("waiting", "until [ -e /tmp/go ]; do sleep 0.1; done; tail /dev/zero", { $0["resources"] = memory }),
                 (
                     "nested",
                     """
