@@ -8,7 +8,8 @@ extension CgroupLimits {
         if host.Memory > 0 { memory = host.Memory }
         if host.MemorySwap != 0 { memorySwap = host.MemorySwap }
         if host.MemoryReservation > 0 { memoryReservation = host.MemoryReservation }
-        if host.CpuShares > 0 { cpuShares = UInt64(host.CpuShares) }
+        // What the kernel takes: as Docker, the nearest.
+        if host.CpuShares > 0 { cpuShares = min(max(UInt64(host.CpuShares), 2), 262_144) }
         if host.NanoCpus > 0 {
             cpuPeriod = 100_000
             cpuQuota = host.NanoCpus / 10_000
