@@ -80,7 +80,6 @@ let package = Package(
         .target(name: "CLinux", exclude: ["README.md"]),
         .systemLibrary(name: "CSeccomp"),
         .systemLibrary(name: "CArchive"),
-        .systemLibrary(name: "CZlib"),
         .systemLibrary(name: "CZstd"),
         .systemLibrary(name: "CISAL"),
         .systemLibrary(name: "CNFTables"),
@@ -111,7 +110,7 @@ let package = Package(
         room(
             "Layers",
             [
-                "Store", "Linux", "CLinux", "OCI", "CArchive", "CZlib", "CZstd", "CISAL",
+                "Store", "Linux", "CLinux", "OCI", "CArchive", "CZstd", "CISAL",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         room(
@@ -129,7 +128,9 @@ let package = Package(
                 "Layers", "Registry", "Store", "OCI", "JSON", "Linux",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
-            ]),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ] + nio),
         room(
             "Engine",
             [

@@ -19,6 +19,7 @@ package final class APIServer: Sendable {
         router = Router(
             SystemRoutes(engine: engine, images: images).routes + ContainerRoutes(engine: engine).routes
                 + ContainerStreamRoutes(engine: engine).routes + ExecRoutes(engine: engine).routes
+                + ContainerArchiveRoutes(engine: engine).routes
                 + ImageRoutes(engine: engine, images: images).routes + ImageTransferRoutes(images: images).routes
                 + NetworkRoutes(engine: engine).routes + AbsentRoutes.routes)
     }

@@ -6,26 +6,38 @@ internal import NIOCore
 internal import OCI
 internal import Registry
 
-/// `POST /images/create`: a pull, or an import of the body.
+/// Images on their way in and out: pull, import, save, load.
 struct ImageTransferRoutes: Sendable {
     let images: ImageService
 
-    var routes: [Route] { [Route("POST", "/images/create", create)] }
+    var routes: [Route] {
+        [
+            Route("POST", "/images/create", create), Route("GET", "/images/get", save),
+            Route("GET", "/images/{name...}/get", saveOne), Route("POST", "/images/load", load),
+        ]
+    }
 
     @Sendable private func create(_ call: Call) async throws {
-        let platform = try call.query("platform").map { (text) throws(APIError) in
-            do {
-                return try Platform(text)
-            } catch {
-                throw APIError.badRequest("\(error)")
-            }
-        }
+        let platform = try platform(call)
         if let source = call.query("fromSrc") {
             try await importBody(call, source, platform)
         } else if let name = try ImageName.reference(call.query("fromImage"), call.query("tag")) {
             try await pull(call, name, platform)
         } else {
             throw APIError.badRequest("fromImage or fromSrc is missing: one of them names what to create an image from")
+        }
+    }
+
+    private func platform(_ call: Call) throws(APIError) -> Platform? {
+        guard let text = call.query("platform") else { return nil }
+        do {
+            // `linux/arm64`, or since 1.48 a document.
+            guard text.hasPrefix("{") else { return try Platform(text) }
+            let json = try JSON.parse(text)
+            let parts = ["os", "architecture", "variant"].compactMap { json[$0]?.stringValue }.filter { !$0.isEmpty }
+            return try Platform(parts.joined(separator: "/"))
+        } catch {
+            throw .badRequest("invalid platform: \(error)")
         }
     }
 
@@ -44,10 +56,7 @@ struct ImageTransferRoutes: Sendable {
             if stream == nil { _ = try await begin(call) }
         case .failure(let error):
             guard let stream else { throw error }
-            var message = ProgressMessage()
-            message.errorDetail = .init(message: "\(error)")
-            message.error = "\(error)"
-            try await stream.write(line(message))
+            try await stream.write(failure(error))
         }
     }
 
@@ -65,18 +74,91 @@ struct ImageTransferRoutes: Sendable {
     }
 
     private func importBody(_ call: Call, _ source: String, _ platform: Platform?) async throws {
-        guard source == "-" else {
-            throw APIError.notYet("importing from an address (\(source)); fetch it and import the file instead,")
-        }
         let reference = try ImageName.reference(call.query("repo"), call.query("tag"))
-        let id = try await images.import(
-            bytes: ByteChunks(body: call.request.body), reference: reference,
-            message: call.query("message") ?? "Imported from -", changes: call.request.target.all("changes"),
-            platform: platform)
+        let note = call.query("message") ?? "Imported from \(source)"
+        let changes = call.request.target.all("changes")
+        guard source != "-" else {
+            let id = try await images.import(
+                bytes: ByteChunks(body: call.request.body), reference: reference, message: note, changes: changes,
+                platform: platform)
+            return try await begin(call).write(status(id.description))
+        }
+        let archive = RemoteArchive(source)
         let stream = try await begin(call)
+        try await stream.write(status("Downloading from \(archive.address)"))
+        do {
+            let id = try await images.import(
+                bytes: archive, reference: reference, message: note, changes: changes, platform: platform)
+            try await stream.write(status(id.description))
+        } catch {
+            try await stream.write(failure(error))
+        }
+    }
+
+    private func status(_ text: String) throws -> [UInt8] {
         var message = ProgressMessage()
-        message.status = id.description
-        try await stream.write(line(message))
+        message.status = text
+        return try line(message)
+    }
+
+    private func failure(_ error: any Error) throws -> [UInt8] {
+        var message = ProgressMessage()
+        message.errorDetail = .init(message: "\(error)")
+        message.error = "\(error)"
+        return try line(message)
+    }
+
+    // MARK: Archives
+
+    @Sendable private func save(_ call: Call) async throws {
+        try await call.send(try images.save(call.request.target.all("names"), platform: platform(call)))
+    }
+
+    @Sendable private func saveOne(_ call: Call) async throws {
+        try await call.send(try images.save([call.path("name")], platform: platform(call)))
+    }
+
+    @Sendable private func load(_ call: Call) async throws {
+        let (images, platform, isQuiet) = (images, try platform(call), call.flag("quiet"))
+        let bytes = ByteChunks(body: call.request.body)
+        let (steps, feed) = AsyncStream.makeStream(of: LoadStep.self)
+        async let outcome: Result<Void, ImageError> = {
+            defer { feed.finish() }
+            do throws(ImageError) {
+                return .success(try await images.load(bytes: bytes, platform: platform) { feed.yield($0) })
+            } catch {
+                return .failure(error)
+            }
+        }()
+        var stream: HTTPStream?
+        for await step in steps {
+            guard let bytes = try line(step, isQuiet: isQuiet) else { continue }
+            if stream == nil { stream = try await begin(call) }
+            try await stream?.write(bytes)
+        }
+        switch await outcome {
+        case .success: if stream == nil { _ = try await begin(call) }
+        case .failure(let error):
+            guard let stream else { throw error }
+            try await stream.write(failure(error))
+        }
+    }
+
+    private func line(_ step: LoadStep, isQuiet: Bool) throws -> [UInt8]? {
+        var message = ProgressMessage()
+        switch step {
+        case .layer(let name, let current, let total):
+            if isQuiet { return nil }
+            message.status = "Loading layer"
+            message.progressDetail = .init(current: current, total: total)
+            message.id = name
+        case .renames(let name, let old):
+            message.stream =
+                "The image \(name) already exists, renaming the old one with ID \(old) to empty string\n"
+        case .loaded(let name?, _): message.stream = "Loaded image: \(name)\n"
+        case .loaded(nil, let id): message.stream = "Loaded image ID: \(id)\n"
+        }
+        return try line(message)
     }
 
     private func begin(_ call: Call) async throws -> HTTPStream {

@@ -3,13 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -52,6 +56,34 @@ long linux_fs_set_attribute_at(int directory, const char *name, const char *attr
     if (written < 0 || (size_t)written >= sizeof(path))
         return -ENAMETOOLONG;
     return answer(lsetxattr(path, attribute, value, length, 0));
+}
+
+long linux_fs_list_attributes_at(int directory, const char *name, char *names, size_t length)
+{
+    char path[4096];
+    int written = snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", directory, name);
+    if (written < 0 || (size_t)written >= sizeof(path))
+        return -ENAMETOOLONG;
+    return answer(llistxattr(path, names, length));
+}
+
+long linux_fs_get_attribute_at(int directory, const char *name, const char *attribute, void *value, size_t length)
+{
+    char path[4096];
+    int written = snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", directory, name);
+    if (written < 0 || (size_t)written >= sizeof(path))
+        return -ENAMETOOLONG;
+    return answer(lgetxattr(path, attribute, value, length));
+}
+
+long linux_fs_seek_data(int file, int64_t offset)
+{
+    return answer(lseek(file, offset, SEEK_DATA));
+}
+
+long linux_fs_seek_hole(int file, int64_t offset)
+{
+    return answer(lseek(file, offset, SEEK_HOLE));
 }
 
 long linux_fs_get_attribute(int file, const char *name, void *value, size_t length)
@@ -118,4 +150,46 @@ long linux_fs_clone_mount(const char *target)
 long linux_fs_detach_mount(const char *target)
 {
     return answer(umount2(target, MNT_DETACH));
+}
+
+long linux_fs_clone(int target, int source)
+{
+    return answer(ioctl(target, FICLONE, source));
+}
+
+long linux_btrfs_create(int directory, const char *name)
+{
+    struct btrfs_ioctl_vol_args arguments;
+    memset(&arguments, 0, sizeof(arguments));
+    if (strlen(name) >= sizeof(arguments.name))
+        return -ENAMETOOLONG;
+    strcpy(arguments.name, name);
+    return answer(ioctl(directory, BTRFS_IOC_SUBVOL_CREATE, &arguments));
+}
+
+long linux_btrfs_snapshot(int directory, const char *name, int source)
+{
+    struct btrfs_ioctl_vol_args_v2 arguments;
+    memset(&arguments, 0, sizeof(arguments));
+    if (strlen(name) >= sizeof(arguments.name))
+        return -ENAMETOOLONG;
+    strcpy(arguments.name, name);
+    arguments.fd = source;
+    return answer(ioctl(directory, BTRFS_IOC_SNAP_CREATE_V2, &arguments));
+}
+
+long linux_btrfs_destroy(int directory, const char *name)
+{
+    struct btrfs_ioctl_vol_args arguments;
+    memset(&arguments, 0, sizeof(arguments));
+    if (strlen(name) >= sizeof(arguments.name))
+        return -ENAMETOOLONG;
+    strcpy(arguments.name, name);
+    return answer(ioctl(directory, BTRFS_IOC_SNAP_DESTROY, &arguments));
+}
+
+long linux_fs_type(const char *path)
+{
+    struct statfs status;
+    return statfs(path, &status) < 0 ? -errno : (long)status.f_type;
 }

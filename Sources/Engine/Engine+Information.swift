@@ -42,8 +42,8 @@ extension Engine {
             info[name] = true
         }
         info["Debug"] = .bool(configuration.debug)
-        info["NFd"] = JSON(directoryNames("/proc/self/fd").count)
-        info["NGoroutines"] = JSON(directoryNames("/proc/self/task").count)
+        info["NFd"] = JSON(Directory.names(in: "/proc/self/fd").count)
+        info["NGoroutines"] = JSON(Directory.names(in: "/proc/self/task").count)
         info["SystemTime"] = .string(time)
         info["LoggingDriver"] = .string(configuration.logDriver)
         info["CgroupDriver"] = "cgroupfs"

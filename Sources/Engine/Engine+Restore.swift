@@ -40,10 +40,10 @@ extension Engine {
                 environment.log.warning("\(error)")
             }
         }
-        for name in directoryNames(configuration.dataRoot + "/containers") where !ids.contains(name) {
+        for name in Directory.names(in: configuration.dataRoot + "/containers") where !ids.contains(name) {
             removeTree(configuration.dataRoot + "/containers/" + name)
         }
-        for name in directoryNames(configuration.execRoot + "/containers") where !running.contains(name) {
+        for name in Directory.names(in: configuration.execRoot + "/containers") where !running.contains(name) {
             removeTree(configuration.execRoot + "/containers/" + name)
         }
         let stuck = Cgroup.removeOrphans(under: configuration.cgroupParent, keep: running, in: environment.hierarchy)
@@ -103,20 +103,6 @@ extension Container {
         await cleanup?.value
         return false
     }
-}
-
-/// The entries of a directory; empty when there is none.
-func directoryNames(_ path: String) -> [String] {
-    guard let directory = opendir(path) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-        let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        }
-        if name != ".", name != ".." { names.append(name) }
-    }
-    return names
 }
 
 /// Removes a directory and all below it; what cannot be removed is swept at the next start.

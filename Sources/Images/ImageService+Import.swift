@@ -51,6 +51,13 @@ extension ImageService {
     private func unpack<Bytes: AsyncSequence & Sendable>(
         _ bytes: Bytes
     ) async throws(ImageError) -> (LayerStore.Unpacked, ContentDescriptor) where Bytes.Element == [UInt8] {
+        try await feeding(bytes) { pipe in try await self.unpack(from: pipe, expected: nil) }
+    }
+
+    /// Runs `body` with a pipe that `bytes` go into as they arrive.
+    func feeding<Bytes: AsyncSequence & Sendable, Value: Sendable>(
+        _ bytes: Bytes, _ body: @Sendable (BytePipe) async throws -> Value
+    ) async throws(ImageError) -> Value where Bytes.Element == [UInt8] {
         let pipe = BytePipe()
         let pump = Task { () -> ImageError? in
             do {
@@ -62,25 +69,18 @@ extension ImageService {
                 return (error as? ImageError) ?? (error is CancellationError ? .cancelled : .system("\(error)"))
             }
         }
-        let result: Result<(LayerStore.Unpacked, ContentDescriptor), LayerError>
-        result = await withTaskCancellationHandler {
-            do throws(LayerError) {
-                return .success(try await self.unpack(from: pipe, expected: nil))
-            } catch {
-                return .failure(error)
+        do {
+            return try await withTaskCancellationHandler {
+                try await body(pipe)
+            } onCancel: {
+                pump.cancel()
+                pipe.finish(complete: false)
             }
-        } onCancel: {
-            pump.cancel()
-            pipe.finish(complete: false)
-        }
-        if case .failure(.interrupted) = result {
+        } catch LayerError.interrupted {
             throw await pump.value ?? .corrupt("archive ended too early")
-        }
-        if case .failure = result { pump.cancel() }
-        do throws(LayerError) {
-            return try result.get()
         } catch {
-            throw ImageError(error)
+            pump.cancel()
+            throw (error as? LayerError).map { ImageError($0) } ?? (error as? ImageError) ?? .system("\(error)")
         }
     }
 
@@ -88,41 +88,48 @@ extension ImageService {
     func unpack(
         from pipe: BytePipe, expected: LayerID?, blob packed: ContentDescriptor? = nil
     ) async throws(LayerError) -> (LayerStore.Unpacked, ContentDescriptor) {
-        let (blobs, layers) = (blobs, layers)
-        return try await onThread { () throws(LayerError) in
-            let writer = try blobs.writer(packed?.digest.algorithm ?? .sha256)
-            let unpacked = try layers.unpack(PipeSource(pipe), expected: expected, keepingIn: writer)
-            self.pin([unpacked.layer, unpacked.blob])
-            do throws(StoreError) {
-                try writer.finish(expected: packed?.digest)
-            } catch {
-                self.unpin([unpacked.layer, unpacked.blob])
-                self.discard(unpacked.layer)
-                throw .store(error)
-            }
-            let type: String
-            switch unpacked.compression {
-            case .gzip: type = MediaType.layerGzip
-            case .zstd: type = MediaType.layerZstd
-            case .none, .xz, .bzip2: type = MediaType.layer
-            }
-            return (unpacked, ContentDescriptor(mediaType: type, digest: unpacked.blob, size: unpacked.blobSize))
+        try await onThread { () throws(LayerError) in
+            try self.unpack(PipeSource(pipe), expected: expected, blob: packed)
         }
     }
 
+    /// On this thread: from an archive to a layer and a published blob, both pinned.
+    func unpack(
+        _ source: any ByteSource, expected: LayerID?, blob packed: ContentDescriptor? = nil
+    ) throws(LayerError) -> (LayerStore.Unpacked, ContentDescriptor) {
+        let writer = try blobs.writer(packed?.digest.algorithm ?? .sha256)
+        let unpacked = try layers.unpack(source, expected: expected, keepingIn: writer)
+        pin([unpacked.layer, unpacked.blob])
+        do throws(StoreError) {
+            try writer.finish(expected: packed?.digest)
+        } catch {
+            unpin([unpacked.layer, unpacked.blob])
+            discard(layers: [unpacked.layer])
+            throw .store(error)
+        }
+        let type: String
+        switch unpacked.compression {
+        case .gzip: type = MediaType.layerGzip
+        case .zstd: type = MediaType.layerZstd
+        case .none, .xz, .bzip2: type = MediaType.layer
+        }
+        return (unpacked, ContentDescriptor(mediaType: type, digest: unpacked.blob, size: unpacked.blobSize))
+    }
+
     /// Writes configuration and manifest; the image does not exist yet.
-    private func store(
-        _ configuration: [UInt8], _ layers: [LayerID], _ packed: [ContentDescriptor]
+    func store(
+        _ configuration: [UInt8], _ layers: [LayerID], _ packed: [ContentDescriptor], parent: ImageID? = nil,
+        manifest: [UInt8]? = nil
     ) throws(ImageError) -> ImageRecord {
         do {
             let id = try blobs.put(configuration)
-            let manifest = Manifest.encoded(
+            let manifest = manifest ?? Manifest.encoded(
                 configuration: ContentDescriptor(
                     mediaType: MediaType.configuration, digest: id, size: Int64(configuration.count)),
                 layers: packed)
             let digest = try blobs.put(manifest)
             let parsed = try ImageConfiguration(parsing: configuration)
-            return Self.record(parsed, id: id, manifest: digest, parent: nil, tagged: nil, self.layers)
+            return Self.record(parsed, id: id, manifest: digest, parent: parent, tagged: nil, self.layers)
         } catch let error as StoreError {
             throw ImageError(error)
         } catch {
@@ -157,9 +164,17 @@ extension ImageService {
         }
     }
 
-    /// Removes a layer that turned out not to be wanted, unless somebody else wants it.
-    func discard(_ layer: LayerID) {
-        let isUsed = table.withLock { $0.isUsed(layer: layer) } || heldLayers().contains(layer)
-        if !isUsed { try? layers.remove(layer) }
+    /// Removes what turned out not to be wanted, unless somebody else wants it.
+    func discard(layers: [LayerID], blobs: [Digest] = []) {
+        if !blobs.isEmpty {
+            let needed = neededBlobs()
+            for blob in blobs where !needed.contains(blob) {
+                if table.withLock({ $0.pinned[blob] == nil }) { try? self.blobs.remove(blob) }
+            }
+        }
+        let unnamed = layers.filter { layer in table.withLock { !$0.isUsed(layer: layer) } }
+        if unnamed.isEmpty { return }
+        let held = heldLayers()
+        for layer in unnamed where !held.contains(layer) { try? self.layers.remove(layer) }
     }
 }

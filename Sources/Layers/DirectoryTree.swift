@@ -26,58 +26,54 @@ package enum DirectoryTree {
 
     /// Depth first with one open directory per level.
     private static func empty(_ name: [CChar], at directory: Int32) throws(SystemError) {
-        let opened = try retrying("open", EntryPath.text(name)) {
-            openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        }
-        guard let stream = fdopendir(opened) else {
-            close(opened)
-            throw SystemError("open", EntryPath.text(name), code: errno)
-        }
-        defer { closedir(stream) }
-        while let entry = readdir(stream) {
-            let child = self.name(of: entry)
-            if child == [0x2e, 0] || child == [0x2e, 0x2e, 0] { continue }
-            try remove(child, at: opened)
-        }
+        let opened = Descriptor(
+            owning: try retrying("open", EntryPath.text(name)) {
+                openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            })
+        for child in try Directory.names(in: opened.raw) { try remove(child, at: opened.raw) }
     }
 
     /// Bytes that the tree occupies as `du --apparent-size` would count files; a file with several names counts once.
     package static func size(_ path: String) -> Int64 {
-        let opened = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard opened >= 0 else { return 0 }
-        var seen: Set<UInt64> = []
-        return size(opened, &seen)
+        guard let opened = try? Descriptor.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else { return 0 }
+        var sum = Sum(chosen: nil)
+        sum.add(opened, [])
+        return sum.total
     }
 
-    /// Closes `directory`.
-    private static func size(_ directory: Int32, _ seen: inout Set<UInt64>) -> Int64 {
-        guard let stream = fdopendir(directory) else {
-            close(directory)
-            return 0
-        }
-        defer { closedir(stream) }
+    /// The same of some of its entries.
+    static func size(_ root: borrowing Descriptor, of chosen: TreeSelection) -> Int64 {
+        var sum = Sum(chosen: chosen)
+        sum.add(root, [])
+        return sum.total
+    }
+
+    private struct Sum {
+        let chosen: TreeSelection?
         var total: Int64 = 0
-        while let entry = readdir(stream) {
-            let name = self.name(of: entry)
-            if name == [0x2e, 0] || name == [0x2e, 0x2e, 0] { continue }
-            var status = stat()
-            guard fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-            switch status.st_mode & S_IFMT {
-            case S_IFDIR:
-                let child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                if child >= 0 { total += size(child, &seen) }
-            case S_IFREG:
-                if status.st_nlink > 1, !seen.insert(UInt64(status.st_ino)).inserted { continue }
-                total += Int64(status.st_size)
-            default: break
-            }
-        }
-        return total
-    }
+        private var seen: Set<UInt64> = []
 
-    private static func name(of entry: UnsafeMutablePointer<dirent>) -> [CChar] {
-        withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-            bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
+        init(chosen: TreeSelection?) {
+            self.chosen = chosen
+        }
+
+        /// `path` ends with a slash, except the root's.
+        mutating func add(_ directory: borrowing Descriptor, _ path: [UInt8]) {
+            for name in (try? Directory.names(in: directory.raw)) ?? [] {
+                let child = chosen == nil ? [] : path + name.dropLast().map { UInt8(bitPattern: $0) }
+                if let chosen, !chosen.holds(child) { continue }
+                var status = stat()
+                guard fstatat(directory.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
+                switch status.st_mode & S_IFMT {
+                case S_IFDIR:
+                    let opened = openat(directory.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                    if opened >= 0 { add(Descriptor(owning: opened), child + [0x2f]) }
+                case S_IFREG:
+                    if status.st_nlink > 1, !seen.insert(UInt64(status.st_ino)).inserted { continue }
+                    total += Int64(status.st_size)
+                default: break
+                }
+            }
         }
     }
 }

@@ -34,12 +34,10 @@ package final class LayerStore: Sendable {
         do throws(SystemError) {
             if mkdir(root, 0o710) != 0, errno != EEXIST { throw SystemError("mkdir", root, code: errno) }
             try retrying("chmod", root) { chmod(root, 0o710) }
-            if mkdir(root + "/empty", 0o755) != 0, errno != EEXIST {
-                throw SystemError("mkdir", root + "/empty", code: errno)
-            }
+            try BaseLayer.make(base)
             let boot = try Self.boot()
             var unsynced: [String] = []
-            for name in DirectoryTree.names(in: root) where name != "empty" {
+            for name in Directory.names(in: root) where name != "base" {
                 if access("\(root)/\(name)/synced", F_OK) == 0 { continue }
                 if name.utf8.count == 64, (try? Self.info("\(root)/\(name)"))?.boot == boot {
                     unsynced.append(name)
@@ -53,6 +51,9 @@ package final class LayerStore: Sendable {
         }
     }
 
+    /// The directory below every image's lowest layer; see ``BaseLayer``.
+    var base: String { root + "/base" }
+
     /// The directory with the files of a layer.
     package func path(_ layer: LayerID) -> String { "\(root)/\(layer.hex)/fs" }
 
@@ -65,7 +66,7 @@ package final class LayerStore: Sendable {
 
     /// Every layer that is there.
     package func layers() -> [LayerID] {
-        DirectoryTree.names(in: root).compactMap { try? Digest("sha256:\($0)") }.filter(contains)
+        Directory.names(in: root).compactMap { try? Digest("sha256:\($0)") }.filter(contains)
     }
 
     /// Unpacks an archive, packed in any way that ``Compression`` knows, in one pass on this thread.
@@ -208,21 +209,5 @@ package final class LayerStore: Sendable {
             throw SystemError("read", directory + "/info", code: EINVAL)
         }
         return (size, String(lines[1]))
-    }
-}
-
-extension DirectoryTree {
-    /// The entries of a directory; none when it cannot be read.
-    package static func names(in path: String) -> [String] {
-        guard let stream = opendir(path) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 }

@@ -5,22 +5,26 @@ internal import OCI
 internal import Store
 internal import Synchronization
 
-/// The root file systems of containers: shared layers below, `containers/ID/{upper,work}` above.
+/// The root file systems of containers: shared layers below, what the container writes in `containers/ID` above.
 package final class Snapshots: Sendable {
     /// The directory `containers` of the data root.
     package let root: String
     private let layers: LayerStore
+    private let driver: any StorageDriver
     private let counter = Atomic<UInt64>(0)
 
     /// Opens or makes the directory; what was being removed when an earlier process ended is removed now.
-    package init(root: String, layers: LayerStore) throws(LayerError) {
+    package init(
+        root: String, layers: LayerStore, driver: StorageDriverName = .overlay2
+    ) throws(LayerError) {
         self.root = root
         self.layers = layers
+        self.driver = try driver.open(beside: root)
         do throws(SystemError) {
             if mkdir(root, 0o710) != 0, errno != EEXIST { throw SystemError("mkdir", root, code: errno) }
             try retrying("chmod", root) { chmod(root, 0o710) }
-            for name in DirectoryTree.names(in: root) where name.hasPrefix(".removing-") {
-                try DirectoryTree.remove("\(root)/\(name)")
+            for name in Directory.names(in: root) where name.hasPrefix(".removing-") {
+                try self.driver.discard("\(root)/\(name)")
             }
         } catch {
             throw .system(error)
@@ -32,19 +36,12 @@ package final class Snapshots: Sendable {
         for layer in layers where !self.layers.contains(layer) { throw .missing(layer) }
         let directory = "\(root)/\(id)"
         do throws(SystemError) {
-            for (path, mode) in [(directory, 0o710), (directory + "/upper", 0o755), (directory + "/work", 0o700)] {
-                if mkdir(path, mode_t(mode)) != 0, errno != EEXIST { throw SystemError("mkdir", path, code: errno) }
-            }
-            // The root directory looks as the image's topmost layer has it; overlay takes it from the upper one.
-            if let top = layers.last {
-                var status = stat()
-                if stat(self.layers.path(top), &status) == 0 {
-                    chown(directory + "/upper", status.st_uid, status.st_gid)
-                    chmod(directory + "/upper", status.st_mode & 0o7777)
-                }
-            } else {
-                chmod(directory + "/upper", 0o755)
-            }
+            if mkdir(directory, 0o710) != 0, errno != EEXIST { throw SystemError("mkdir", directory, code: errno) }
+        } catch {
+            throw .system(error)
+        }
+        try driver.prepare(directory, stack(layers))
+        do throws(SystemError) {
             let list = try Descriptor.open(directory + "/layers", O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
             try list.writeAll(Array(layers.map(\.description).joined(separator: "\n").utf8))
         } catch {
@@ -52,53 +49,70 @@ package final class Snapshots: Sendable {
         }
     }
 
-    /// A detached overlay mount, visible nowhere until the receiver attaches it; it lives as long as the descriptor or
+    /// A detached mount of the root, visible nowhere until the receiver attaches it; it lives as long as the descriptor or
     /// what was attached.
     ///
     /// - Parameter volatile: skip all syncs of the writable layer: for containers that are removed when they end.
-    package func mount(id: String, readOnly: Bool = false, volatile: Bool = false) throws(LayerError) -> Descriptor {
-        let directory = "\(root)/\(id)"
-        let below = try lowers(id)
-        do throws(SystemError) {
-            if volatile || access(directory + "/work/work/incompat", F_OK) == 0 {
-                // The kernel refuses a second mount of what was once volatile; here nobody waits for its durability.
-                try DirectoryTree.remove(directory + "/work/work/incompat")
-            }
-            let context = Descriptor(
-                owning: Int32(try checking("fsopen", "overlay") { linux_fs_context_open("overlay") }))
-            var isModern = true
-            // Top first. A path may have 255 bytes at most here, a descriptor's name always fits.
-            var held: [SharedDescriptor] = []
-            for path in below.reversed() {
-                let name: String
-                if path.utf8.count < 250 {
-                    name = path
-                } else {
-                    let layer = SharedDescriptor(try Descriptor.open(path, linux_fs_path_only | O_DIRECTORY))
-                    held.append(layer)
-                    name = "/proc/self/fd/\(layer.raw)"
-                }
-                if linux_fs_context_set(context.raw, "lowerdir+", name) < 0 {
-                    isModern = false
-                    break
-                }
-            }
-            guard isModern else { return try mountByPath(directory, below, readOnly, volatile) }
-            let upper = try shortened(directory + "/upper", &held)
-            let work = try shortened(directory + "/work", &held)
-            var options: [(String, String?)] = [("source", "overlay"), ("upperdir", upper), ("workdir", work)]
-            options += [("index", "off"), ("metacopy", "off"), ("redirect_dir", "off")]
-            if volatile { options.append(("volatile", nil)) }
-            for (key, value) in options {
-                try checking("fsconfig", key) { linux_fs_context_set(context.raw, key, value) }
-            }
-            try checking("mount", "overlay of container \(id.prefix(12))") { linux_fs_context_create(context.raw) }
-            let mounted = try checking("fsmount", id) { linux_fs_context_mount(context.raw, readOnly ? 1 : 0) }
-            withExtendedLifetime(held) {}
-            return Descriptor(owning: Int32(mounted))
-        } catch {
-            throw .system(error)
+    package func mount(id: String, volatile: Bool = false) throws(LayerError) -> Descriptor {
+        try driver.mount("\(root)/\(id)", stack(layers(id: id)), volatile: volatile)
+    }
+
+    /// The root directory for reading, also while the container runs.
+    package func view(id: String) throws(LayerError) -> Descriptor {
+        try driver.view("\(root)/\(id)", stack(layers(id: id)))
+    }
+
+    // MARK: What a container has written
+
+    /// In Docker's order.
+    package func changes(id: String) throws(LayerError) -> [TreeChange] {
+        try TreeChanges.all(in: written(id), driver.form, over: below(id))
+    }
+
+    /// What the container has written as the archive of a layer.
+    package func difference(id: String) throws(LayerError) -> TreeArchive {
+        switch driver.form {
+        case .difference: return try TreeArchive(written(id), .overlay)
+        case .whole:
+            let chosen = try TreeChanges.selection(in: written(id), over: below(id))
+            return try TreeArchive(written(id), .files, choosing: chosen)
         }
+    }
+
+    /// The whole root as an archive.
+    package func contents(id: String) throws(LayerError) -> TreeArchive { try TreeArchive(view(id: id), .files) }
+
+    /// The sum of file sizes in the container's layer.
+    package func size(id: String) -> Int64 {
+        switch driver.form {
+        case .difference: return DirectoryTree.size("\(root)/\(id)/\(driver.written)")
+        case .whole:
+            guard let root = try? written(id), let below = try? below(id),
+                let chosen = try? TreeChanges.selection(in: root, over: below), let tree = try? written(id)
+            else { return 0 }
+            return DirectoryTree.size(tree, of: chosen)
+        }
+    }
+
+    private func written(_ id: String) throws(LayerError) -> Descriptor {
+        do throws(SystemError) {
+            return try Descriptor.open("\(root)/\(id)/\(driver.written)", O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        } catch {
+            throw error.code == ENOENT ? .unknownSnapshot(id) : .system(error)
+        }
+    }
+
+    /// Top first.
+    private func below(_ id: String) throws(LayerError) -> [SharedDescriptor] {
+        var opened: [SharedDescriptor] = []
+        for path in try stack(layers(id: id)).reversed() {
+            do throws(SystemError) {
+                opened.append(SharedDescriptor(try Descriptor.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)))
+            } catch {
+                throw .system(error)
+            }
+        }
+        return opened
     }
 
     /// Forgets the writable layer. May be run twice, and on what was prepared only in part. Other files in the container's
@@ -108,27 +122,21 @@ package final class Snapshots: Sendable {
         let gone = "\(root)/.removing-\(id)-\(counter.add(1, ordering: .relaxed).newValue)"
         do throws(SystemError) {
             if mkdir(gone, 0o700) != 0, errno != EEXIST { throw SystemError("mkdir", gone, code: errno) }
-            for part in ["upper", "work", "layers"] {
+            for part in driver.parts + ["layers"] {
                 if rename("\(directory)/\(part)", "\(gone)/\(part)") != 0, errno != ENOENT {
                     throw SystemError("rename", "\(directory)/\(part)", code: errno)
                 }
             }
             rmdir(directory)
-            try DirectoryTree.remove(gone)
+            try driver.discard(gone)
         } catch {
             throw .system(error)
         }
     }
 
-    /// What the container has written: the sum of file sizes in its layer.
-    package func size(id: String) -> Int64 { DirectoryTree.size("\(root)/\(id)/upper") }
-
-    /// The directory that holds what the container has written; deletions are overlay whiteouts.
-    package func upper(id: String) -> String { "\(root)/\(id)/upper" }
-
     /// Every container that has a writable layer.
     package func list() -> [String] {
-        DirectoryTree.names(in: root).filter {
+        Directory.names(in: root).filter {
             !$0.hasPrefix(".") && access("\(root)/\($0)/layers", F_OK) == 0
         }
     }
@@ -151,45 +159,11 @@ package final class Snapshots: Sendable {
         return layers
     }
 
-    /// An image without layers still needs one directory below.
-    private func lowers(_ id: String) throws(LayerError) -> [String] {
-        let layers = try layers(id: id)
-        // The same layer twice: the upper one says all, and the kernel refuses overlapping directories.
+    /// The directories that make up a root, bottom first. The same layer twice: the upper one says all, and the kernel
+    /// refuses overlapping directories.
+    private func stack(_ layers: [LayerID]) -> [String] {
         var seen: Set<LayerID> = []
-        let unique = Array(layers.reversed().filter { seen.insert($0).inserted }.reversed())
-        return unique.isEmpty ? [self.layers.root + "/empty"] : unique.map(self.layers.path)
-    }
-
-    private func shortened(_ path: String, _ held: inout [SharedDescriptor]) throws(SystemError) -> String {
-        if path.utf8.count < 250 { return path }
-        let directory = SharedDescriptor(try Descriptor.open(path, linux_fs_path_only | O_DIRECTORY))
-        held.append(directory)
-        return "/proc/self/fd/\(directory.raw)"
-    }
-
-    /// Before Linux 6.7 there is no `lowerdir+`: mount in place for a moment and take a detached copy.
-    private func mountByPath(
-        _ directory: String, _ below: [String], _ readOnly: Bool, _ volatile: Bool
-    ) throws(SystemError) -> Descriptor {
-        var held: [SharedDescriptor] = []
-        var names: [String] = []
-        for path in below.reversed() {
-            let layer = SharedDescriptor(try Descriptor.open(path, linux_fs_path_only | O_DIRECTORY))
-            held.append(layer)
-            names.append("/proc/self/fd/\(layer.raw)")
-        }
-        let upper = SharedDescriptor(try Descriptor.open(directory + "/upper", linux_fs_path_only | O_DIRECTORY))
-        let work = SharedDescriptor(try Descriptor.open(directory + "/work", linux_fs_path_only | O_DIRECTORY))
-        let options =
-            "lowerdir=" + names.joined(separator: ":")
-            + ",upperdir=/proc/self/fd/\(upper.raw),workdir=/proc/self/fd/\(work.raw),index=off,metacopy=off"
-            + (volatile ? ",volatile" : "")
-        let target = directory + "/mount"
-        if mkdir(target, 0o700) != 0, errno != EEXIST { throw SystemError("mkdir", target, code: errno) }
-        defer { rmdir(target) }
-        try checking("mount", target) { linux_fs_overlay_mount(target, options, readOnly ? 1 : 0) }
-        defer { _ = linux_fs_detach_mount(target) }
-        withExtendedLifetime((held, upper, work)) {}
-        return Descriptor(owning: Int32(try checking("open_tree", target) { linux_fs_clone_mount(target) }))
+        let unique = layers.reversed().filter { seen.insert($0).inserted }.reversed()
+        return [self.layers.base] + unique.map(self.layers.path)
     }
 }

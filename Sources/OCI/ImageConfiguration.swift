@@ -97,7 +97,8 @@ extension ImageConfiguration {
 }
 
 extension ImageConfiguration.Config {
-    init(_ json: JSON) {
+    /// From the `config` member of an image's or the `Config` of a container's document.
+    package init(_ json: JSON) {
         user = json["User"]?.stringValue ?? ""
         exposedPorts = json["ExposedPorts"]?.objectValue.map { Array($0.keys).sorted() } ?? []
         env = json.strings("Env") ?? []

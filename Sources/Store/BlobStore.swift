@@ -16,7 +16,7 @@ package final class BlobStore: Sendable {
         for part in ["blobs", "blobs/sha256", "blobs/sha512", "ingest"] {
             try Self.makeDirectory(root + "/" + part, mode: 0o700)
         }
-        for name in Self.names(in: root + "/ingest") { unlink(root + "/ingest/" + name) }
+        for name in Directory.names(in: root + "/ingest") { unlink(root + "/ingest/" + name) }
         if access(root + "/oci-layout", F_OK) != 0 {
             try replace("oci-layout", with: Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
         }
@@ -86,7 +86,7 @@ package final class BlobStore: Sendable {
     /// Every blob that is there.
     package func digests() -> [Digest] {
         Digest.Algorithm.allCases.flatMap { algorithm in
-            Self.names(in: "\(root)/blobs/\(algorithm.rawValue)").compactMap {
+            Directory.names(in: "\(root)/blobs/\(algorithm.rawValue)").compactMap {
                 try? Digest("\(algorithm.rawValue):\($0)")
             }
         }
@@ -113,19 +113,6 @@ package final class BlobStore: Sendable {
         } catch {
             throw .system(error)
         }
-    }
-
-    private static func names(in directory: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 }
 

@@ -25,6 +25,16 @@ long linux_fs_set_attribute(int file, const char *name, const void *value, size_
 /// lsetxattr(2) on the entry `name` of `directory`, not followed.
 long linux_fs_set_attribute_at(int directory, const char *name, const char *attribute, const void *value, size_t length);
 
+/// llistxattr(2) on the entry `name` of `directory`: the names, each with its NUL.
+long linux_fs_list_attributes_at(int directory, const char *name, char *names, size_t length);
+
+/// lgetxattr(2) on the entry `name` of `directory`, not followed.
+long linux_fs_get_attribute_at(int directory, const char *name, const char *attribute, void *value, size_t length);
+
+/// lseek(2) to the next data (-ENXIO when there is none), or the next hole.
+long linux_fs_seek_data(int file, int64_t offset);
+long linux_fs_seek_hole(int file, int64_t offset);
+
 /// fgetxattr(2).
 long linux_fs_get_attribute(int file, const char *name, void *value, size_t length);
 
@@ -54,5 +64,16 @@ long linux_fs_clone_mount(const char *target);
 
 /// umount2(2) with MNT_DETACH.
 long linux_fs_detach_mount(const char *target);
+
+/// ioctl(2) FICLONE: `target` shares the blocks of `source`.
+long linux_fs_clone(int target, int source);
+
+/// ioctl(2) BTRFS_IOC_SUBVOL_CREATE, BTRFS_IOC_SNAP_CREATE_V2 and BTRFS_IOC_SNAP_DESTROY for the entry `name` of `directory`.
+long linux_btrfs_create(int directory, const char *name);
+long linux_btrfs_snapshot(int directory, const char *name, int source);
+long linux_btrfs_destroy(int directory, const char *name);
+
+/// statfs(2): the magic number of the file system (linux/magic.h).
+long linux_fs_type(const char *path);
 
 #endif

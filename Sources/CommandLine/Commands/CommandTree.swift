@@ -6,6 +6,8 @@ enum CommandTree {
             CommandEntry("images", Images.command),
             CommandEntry("pull", Pull.command),
             CommandEntry("import", ImageChanges.importing),
+            CommandEntry("save", ImageArchives.save),
+            CommandEntry("load", ImageArchives.load),
             CommandEntry("rmi", ImageChanges.remove),
             CommandEntry("tag", ImageChanges.tag),
             CommandEntry("history", ImageChanges.history),
@@ -29,6 +31,8 @@ enum CommandTree {
                     CommandEntry("pull", Pull.command),
                     CommandEntry("tag", ImageChanges.tag),
                     CommandEntry("import", ImageChanges.importing),
+                    CommandEntry("save", ImageArchives.save),
+                    CommandEntry("load", ImageArchives.load),
                     CommandEntry("history", ImageChanges.history),
                     CommandEntry("prune", Prune.images),
                 ]),
@@ -68,6 +72,9 @@ enum CommandTree {
             CommandEntry("unpause", Lifecycle.unpause),
             CommandEntry("rename", Lifecycle.rename),
             CommandEntry("update", Lifecycle.update),
+            CommandEntry("diff", ContainerArchives.diff),
+            CommandEntry("export", ContainerArchives.export),
+            CommandEntry("commit", ContainerArchives.commit),
         ]
     }
 }

@@ -1,6 +1,4 @@
-internal import Glibc
 internal import JSON
-internal import Linux
 
 /// `rmi`, `tag`, `import` and `image prune`.
 enum ImageChanges {
@@ -84,32 +82,11 @@ enum ImageChanges {
         if isRemote {
             connection = try client.stream("POST", "/images/create", query: query)
         } else {
-            let file: SharedDescriptor?
-            do throws(SystemError) {
-                file = source == "-" ? nil : SharedDescriptor(try Descriptor.open(source, O_RDONLY))
-            } catch {
-                throw CommandError("open \(source): \(error.reason)")
-            }
-            let number = file?.raw ?? 0
-            connection = try client.upload("/images/create", query: query) { () throws(CommandError) in
-                try read(number, source)
-            }
+            connection = try ArchiveInput.upload(source, to: "/images/create", query, client)
         }
         var progress = ProgressDisplay(output: 1)
         try progress.show(connection)
         return 0
-    }
-
-    private static func read(_ descriptor: Int32, _ name: String) throws(CommandError) -> [UInt8] {
-        while true {
-            var count = 0
-            let bytes = [UInt8](unsafeUninitializedCapacity: 1 << 18) { buffer, filled in
-                count = Glibc.read(descriptor, buffer.baseAddress, 1 << 18)
-                filled = max(count, 0)
-            }
-            if count >= 0 { return bytes }
-            if errno != EINTR { throw CommandError("\(SystemError("read", name, code: errno))") }
-        }
     }
 
     static func history() -> Command {

@@ -1,0 +1,108 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+
+/// A regular file on its way into an archive, in as many bytes as its header says: a file that shrinks meanwhile is filled
+/// up with zeros, one that grows is cut.
+final class FileContent {
+    private struct Part {
+        var offset: Int64
+        var count: Int64
+    }
+
+    private let file: Descriptor
+    private var parts: ArraySlice<Part>
+    private var map: [UInt8]
+    private var padding: Int
+    /// Written with its holes left out.
+    let isSparse: Bool
+    /// In the archive.
+    let archivedSize: Int64
+
+    init(_ file: consuming Descriptor, size: Int64, blocks: Int64) throws(LayerError) {
+        // A hole that saves nothing is written as zeros, which every reader understands.
+        let parts = blocks * 512 < size - (1 << 16) ? Self.parts(of: file.raw, size) : nil
+        if let parts {
+            isSparse = true
+            let lines = [Int64(parts.count)] + parts.flatMap { [$0.offset, $0.count] }
+            var map = Array(lines.map { "\($0)\n" }.joined().utf8)
+            map += [UInt8](repeating: 0, count: TarHeader.padding(Int64(map.count)))
+            archivedSize = Int64(map.count) + parts.reduce(0) { $0 + $1.count }
+            self.map = map
+        } else {
+            isSparse = false
+            archivedSize = size
+            map = []
+        }
+        padding = TarHeader.padding(archivedSize)
+        self.parts = (parts ?? [Part(offset: 0, count: size)])[...]
+        self.file = file
+    }
+
+    /// The stretches with data; a last one of no length says where the file ends. Nil when the file system cannot tell.
+    private static func parts(of file: Int32, _ size: Int64) -> [Part]? {
+        var parts: [Part] = []
+        var offset: Int64 = 0
+        while offset < size {
+            let start = linux_fs_seek_data(file, offset)
+            if start == -Int(ENXIO) { break }
+            guard start >= 0 else { return nil }
+            let end = linux_fs_seek_hole(file, Int64(start))
+            guard end > start else { return nil }
+            let last = min(Int64(end), size)
+            if Int64(start) >= size { break }
+            parts.append(Part(offset: Int64(start), count: last - Int64(start)))
+            offset = last
+            // A map of that many holes is no gain.
+            if parts.count > 10_000 { return nil }
+        }
+        let saved = size - parts.reduce(0) { $0 + $1.count }
+        if saved < 1 << 16 { return nil }
+        if (parts.last.map { $0.offset + $0.count } ?? 0) < size { parts.append(Part(offset: size, count: 0)) }
+        return parts
+    }
+
+    /// Adds what comes next; false when that was all.
+    func append(to buffer: inout [UInt8], upTo capacity: Int) throws(LayerError) -> Bool {
+        if !map.isEmpty {
+            buffer += map
+            map = []
+        }
+        while let part = parts.first {
+            let room = capacity - buffer.count
+            if room <= 0 { return true }
+            let wanted = Int(min(Int64(room), part.count))
+            if wanted > 0 { try read(wanted, at: part.offset, into: &buffer) }
+            if Int64(wanted) == part.count {
+                parts.removeFirst()
+            } else {
+                parts[parts.startIndex].offset += Int64(wanted)
+                parts[parts.startIndex].count -= Int64(wanted)
+            }
+        }
+        buffer += [UInt8](repeating: 0, count: padding)
+        padding = 0
+        return false
+    }
+
+    private func read(_ count: Int, at offset: Int64, into buffer: inout [UInt8]) throws(LayerError) {
+        var failure: SystemError?
+        let number = file.raw
+        let piece = [UInt8](unsafeUninitializedCapacity: count) { bytes, filled in
+            while filled < count {
+                let result = pread(number, bytes.baseAddress.map { $0 + filled }, count - filled, Int(offset) + filled)
+                if result > 0 {
+                    filled += result
+                } else if result == 0 {
+                    bytes[filled..<count].initialize(repeating: 0)
+                    filled = count
+                } else if errno != EINTR {
+                    failure = SystemError("read", code: errno)
+                    return
+                }
+            }
+        }
+        if let failure { throw .system(failure) }
+        buffer += piece
+    }
+}
