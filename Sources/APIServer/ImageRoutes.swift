@@ -52,7 +52,8 @@ struct ImageRoutes: Sendable {
         answer.RepoTags = record.repoTags
         answer.RepoDigests = record.repoDigests
         answer.Parent = record.parent?.description ?? ""
-        answer.Comment = configuration.comment
+        // Docker keeps a commit's message in the history.
+        answer.Comment = configuration.comment.isEmpty ? configuration.history.last?.comment ?? "" : configuration.comment
         answer.Created = configuration.created?.description ?? ""
         answer.DockerVersion = configuration.dockerVersion
         answer.Author = configuration.author

@@ -14,14 +14,16 @@ final class FileContent {
     private var parts: ArraySlice<Part>
     private var map: [UInt8]
     private var padding: Int
+    /// Holes are written as zeros, which become holes again where the layer is unpacked: Docker 20 and Podman read sparse
+    /// entries, but cannot write such a layer out again. Beyond this many bytes there is no other way.
+    private static let zerosLimit: Int64 = 1 << 30
     /// Written with its holes left out.
     let isSparse: Bool
     /// In the archive.
     let archivedSize: Int64
 
     init(_ file: consuming Descriptor, size: Int64, blocks: Int64) throws(LayerError) {
-        // A hole that saves nothing is written as zeros, which every reader understands.
-        let parts = blocks * 512 < size - (1 << 16) ? Self.parts(of: file.raw, size) : nil
+        let parts = blocks * 512 < size - Self.zerosLimit ? Self.parts(of: file.raw, size) : nil
         if let parts {
             isSparse = true
             let lines = [Int64(parts.count)] + parts.flatMap { [$0.offset, $0.count] }
@@ -56,8 +58,7 @@ final class FileContent {
             // A map of that many holes is no gain.
             if parts.count > 10_000 { return nil }
         }
-        let saved = size - parts.reduce(0) { $0 + $1.count }
-        if saved < 1 << 16 { return nil }
+        if size - parts.reduce(0, { $0 + $1.count }) < zerosLimit { return nil }
         if (parts.last.map { $0.offset + $0.count } ?? 0) < size { parts.append(Part(offset: size, count: 0)) }
         return parts
     }

@@ -138,7 +138,7 @@ final class Placement {
             Self.answer(openat(parent.raw, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600))
         }
         let file = Descriptor(owning: Int32(opened))
-        var end: Int64 = 0
+        var (end, length): (Int64, Int64) = (0, 0)
         while true {
             var bytes: UnsafeRawPointer?
             var count = 0
@@ -148,24 +148,43 @@ final class Placement {
             guard result == ARCHIVE_OK || result == ARCHIVE_WARN else {
                 throw .corrupt(Self.reason(archive))
             }
-            var done = 0
-            while done < count {
-                let written = pwrite(file.raw, bytes.map { $0 + done }, count - done, Int(offset) + done)
-                if written >= 0 {
-                    done += written
-                } else if errno != EINTR {
-                    throw .system(SystemError("write", EntryPath.text(leaf), code: errno))
-                }
+            for start in stride(from: 0, to: count, by: Self.holeSize) {
+                let piece = UnsafeRawBufferPointer(start: bytes.map { $0 + start }, count: min(Self.holeSize, count - start))
+                // Zeros become a hole, whether they were one before or not.
+                if piece.count == Self.holeSize, Self.isZero(piece) { continue }
+                try write(piece, to: file.raw, at: Int(offset) + start, leaf)
+                end = offset + Int64(start + piece.count)
             }
-            end = max(end, offset + Int64(count))
+            length = max(length, offset + Int64(count))
         }
-        let whole = archive_entry_size(entry)
+        let whole = max(archive_entry_size(entry), length)
         if whole > end {
-            // A hole at the end of a sparse file.
+            // A hole at the end.
             try check("ftruncate", leaf) { Self.answer(ftruncate(file.raw, Int(whole))) }
         }
-        size += max(whole, end)
+        size += whole
         try adopt(entry, file.raw, leaf)
+    }
+
+    private static let holeSize = 1 << 15
+
+    private static func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let start = bytes.baseAddress, bytes.prefix(16).allSatisfy({ $0 == 0 }) else { return false }
+        return memcmp(start, start + 16, bytes.count - 16) == 0
+    }
+
+    private func write(
+        _ bytes: UnsafeRawBufferPointer, to file: Int32, at offset: Int, _ leaf: [CChar]
+    ) throws(LayerError) {
+        var done = 0
+        while done < bytes.count {
+            let written = pwrite(file, bytes.baseAddress.map { $0 + done }, bytes.count - done, offset + done)
+            if written >= 0 {
+                done += written
+            } else if errno != EINTR {
+                throw .system(SystemError("write", EntryPath.text(leaf), code: errno))
+            }
+        }
     }
 
     private func makeDirectory(
