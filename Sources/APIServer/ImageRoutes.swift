@@ -53,7 +53,8 @@ struct ImageRoutes: Sendable {
         answer.RepoDigests = record.repoDigests
         answer.Parent = record.parent?.description ?? ""
         // Docker keeps a commit's message in the history.
-        answer.Comment = configuration.comment.isEmpty ? configuration.history.last?.comment ?? "" : configuration.comment
+        answer.Comment =
+            configuration.comment.isEmpty ? configuration.history.last?.comment ?? "" : configuration.comment
         answer.Created = configuration.created?.description ?? ""
         answer.DockerVersion = configuration.dockerVersion
         answer.Author = configuration.author

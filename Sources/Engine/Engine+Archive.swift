@@ -72,7 +72,10 @@ extension Engine {
             let id = try made.get().id.description
             await container.publish(
                 "commit",
-                ["comment": request.comment, "imageID": id, "imageRef": request.reference?.withDefaultTag.familiar ?? ""])
+                [
+                    "comment": request.comment, "imageID": id,
+                    "imageRef": request.reference?.withDefaultTag.familiar ?? "",
+                ])
             return id
         } catch {
             throw .image(error)

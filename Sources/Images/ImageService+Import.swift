@@ -123,10 +123,12 @@ extension ImageService {
     ) throws(ImageError) -> ImageRecord {
         do {
             let id = try blobs.put(configuration)
-            let manifest = manifest ?? Manifest.encoded(
-                configuration: ContentDescriptor(
-                    mediaType: MediaType.configuration, digest: id, size: Int64(configuration.count)),
-                layers: packed)
+            let manifest =
+                manifest
+                ?? Manifest.encoded(
+                    configuration: ContentDescriptor(
+                        mediaType: MediaType.configuration, digest: id, size: Int64(configuration.count)),
+                    layers: packed)
             let digest = try blobs.put(manifest)
             let parsed = try ImageConfiguration(parsing: configuration)
             return Self.record(parsed, id: id, manifest: digest, parent: parent, tagged: nil, self.layers)

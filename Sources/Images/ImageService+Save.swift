@@ -90,7 +90,8 @@ private struct SaveOutline {
             if let tag {
                 annotations["io.containerd.image.name"] = tag.description
                 annotations["org.opencontainers.image.ref.name"] = tag.tag
-                repositories[tag.familiarName, default: [:]][tag.tag ?? "latest"] = (layers.last?.digest ?? image.id).hex
+                repositories[tag.familiarName, default: [:]][tag.tag ?? "latest"] =
+                    (layers.last?.digest ?? image.id).hex
             }
             entries.append(
                 ContentDescriptor(

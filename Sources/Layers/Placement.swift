@@ -149,7 +149,8 @@ final class Placement {
                 throw .corrupt(Self.reason(archive))
             }
             for start in stride(from: 0, to: count, by: Self.holeSize) {
-                let piece = UnsafeRawBufferPointer(start: bytes.map { $0 + start }, count: min(Self.holeSize, count - start))
+                let piece = UnsafeRawBufferPointer(
+                    start: bytes.map { $0 + start }, count: min(Self.holeSize, count - start))
                 // Zeros become a hole, whether they were one before or not.
                 if piece.count == Self.holeSize, Self.isZero(piece) { continue }
                 try write(piece, to: file.raw, at: Int(offset) + start, leaf)

@@ -70,7 +70,9 @@ struct TarHeader {
         if owner > Self.largestID { record("uid", Array(String(owner).utf8)) }
         if group > Self.largestID { record("gid", Array(String(group).utf8)) }
         if size > Self.largestSize { record("size", Array(String(size).utf8)) }
-        if nanoseconds != 0 || seconds < 0 || seconds > Self.largestSize { record("mtime", Self.time(seconds, nanoseconds)) }
+        if nanoseconds != 0 || seconds < 0 || seconds > Self.largestSize {
+            record("mtime", Self.time(seconds, nanoseconds))
+        }
         for (name, value) in attributes { records.append((Array("SCHILY.xattr.".utf8) + name, value)) }
 
         var result: [UInt8] = []
@@ -91,7 +93,9 @@ struct TarHeader {
 
     private func block(_ name: [UInt8], _ prefix: [UInt8], _ target: [UInt8], type: UInt8) -> [UInt8] {
         var block = [UInt8](repeating: 0, count: Self.blockSize)
-        func put(_ bytes: [UInt8], at offset: Int) { block.replaceSubrange(offset..<(offset + bytes.count), with: bytes) }
+        func put(_ bytes: [UInt8], at offset: Int) {
+            block.replaceSubrange(offset..<(offset + bytes.count), with: bytes)
+        }
         func number(_ value: Int64, at offset: Int, digits: Int) {
             let text = String(value, radix: 8)
             put(Array((String(repeating: "0", count: max(0, digits - text.count)) + text).utf8), at: offset)

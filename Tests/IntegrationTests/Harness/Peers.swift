@@ -42,7 +42,8 @@ struct Podman: ~Copyable {
     func ok(_ arguments: String...) throws -> String {
         try succeed(
             [
-                "podman", "--root", scratch.path + "/root", "--runroot", scratch.path + "/run", "--storage-driver", "vfs",
+                "podman", "--root", scratch.path + "/root", "--runroot", scratch.path + "/run", "--storage-driver",
+                "vfs",
                 "--events-backend", "none",
             ] + arguments)
     }

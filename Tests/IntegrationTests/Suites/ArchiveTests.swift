@@ -14,7 +14,8 @@ extension Integration {
 
         @Test(arguments: Client.all)
         func saysWhatChanged(client: Client) throws {
-            let name = try daemon.ok(client, "run", "-d", "--network", "none", "busybox", "sh", "-c", Self.work + "\nsleep 100")
+            let name = try daemon.ok(
+                client, "run", "-d", "--network", "none", "busybox", "sh", "-c", Self.work + "\nsleep 100")
             try eventually("the work is done") { try daemon.run(client, "diff", name).out.contains("/a/null") }
             // Docker prints the same lines in no order.
             #expect(
@@ -35,7 +36,9 @@ extension Integration {
             let name = "exported-\(client)"
             try daemon.ok(client, "run", "--name", name, "--network", "none", "busybox", "sh", "-c", Self.work)
             try daemon.ok(client, "export", "-o", scratch.path + "/one.tar", name)
-            try succeed(["sh", "-c", "'\(client.program)' export \(name) >\(scratch.path)/two.tar"], environment: daemon.environment)
+            try succeed(
+                ["sh", "-c", "'\(client.program)' export \(name) >\(scratch.path)/two.tar"],
+                environment: daemon.environment)
             try succeed(["cmp", scratch.path + "/one.tar", scratch.path + "/two.tar"])
             let lines = try command(["tar", "tvf", scratch.path + "/one.tar", "--numeric-owner"]).lines
                 .map { $0.split(separator: " ").joined(separator: " ") }
@@ -52,11 +55,12 @@ extension Integration {
             #expect(paths == paths.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) })
             // What was exported is imported, and the other way round.
             let id = try daemon.ok(client, "import", scratch.path + "/one.tar", name)
-            #expect(try daemon.ok(client, "run", "--rm", "--network", "none", name, "tail", "-c4", "/a/sparse") == "end")
+            #expect(
+                try daemon.ok(client, "run", "--rm", "--network", "none", name, "tail", "-c4", "/a/sparse") == "end")
             try daemon.ok(client, "rm", name)
             try daemon.ok(client, "rmi", id)
             let refused = try daemon.run(client, "export", "-o", scratch.path + "/none/file", "nobody")
-            #expect(refused.status == 1 && refused.err.contains("does not exist"), "\(refused)")
+            #expect(refused.status == 1 && refused.err.contains("none"), "\(refused)")
         }
 
         @Test(arguments: Client.all)
@@ -67,7 +71,8 @@ extension Integration {
                 client, "run", "--name", name, "--network", "none", "-e", "OLD=1", "-w", "/var", "busybox", "sh", "-c",
                 Self.work)
             let id = try daemon.ok(
-                client, "commit", "-a", "A Person <a@example>", "-m", "what for", "-c", "CMD [\"cat\", \"/etc/new\"]", "-c",
+                client, "commit", "-a", "A Person <a@example>", "-m", "what for", "-c", "CMD [\"cat\", \"/etc/new\"]",
+                "-c",
                 "ENV NEW=2", "-c", "LABEL kind=test", "-c", "EXPOSE 80", name, image)
             #expect(id.hasPrefix("sha256:") && id.count == 71)
             let format =
@@ -86,7 +91,8 @@ extension Integration {
             let seen = try daemon.run(client, "run", "--rm", "--network", "none", image, "sh", "-c", script).lines
             #expect(
                 seen == [
-                    "/home:", "alice", "/home/alice:", "f", "/a/hard 0:0 4755 2 regular file", "/a/pipe 3000000:4000000 644 1 fifo",
+                    "/home:", "alice", "/home/alice:", "f", "/a/hard 0:0 4755 2 regular file",
+                    "/a/pipe 3000000:4000000 644 1 fifo",
                     "/a/null 0:0 644 1 character special file", "/etc/new 0:0 4755 2 regular file", "8388612", "end",
                     "still sparse", "1600000000", "x", "more",
                 ])
@@ -97,7 +103,9 @@ extension Integration {
             #expect(try daemon.run(client, "rmi", "-f", parent).err.contains("dependent child images"))
             let idle = try daemon.ok(client, "create", image, "true")
             let empty = try daemon.ok(client, "commit", idle)
-            #expect(try daemon.ok(client, "image", "inspect", "-f", "{{len .RootFS.Layers}}|{{.RepoTags}}", empty) == "2|[]")
+            #expect(
+                try daemon.ok(client, "image", "inspect", "-f", "{{len .RootFS.Layers}}|{{.RepoTags}}", empty) == "2|[]"
+            )
             try daemon.ok(client, "rm", name, idle)
             try daemon.ok(client, "rmi", empty, image)
         }
@@ -108,7 +116,8 @@ extension Integration {
             try daemon.ok(.docker, "commit", "--pause=false", name, "paused/two")
             let until = try succeed(["date", "+%s"])
             let events = try daemon.run(
-                .docker, "events", "--since", "1h", "--until", until + ".999999999", "-f", "container=\(name)", "--format",
+                .docker, "events", "--since", "1h", "--until", until + ".999999999", "-f", "container=\(name)",
+                "--format",
                 "{{.Action}} {{.Actor.Attributes.imageRef}}"
             ).lines.map { $0.replacingOccurrences(of: " <no value>", with: "") }
             #expect(events.suffix(4) == ["pause", "unpause", "commit paused/one:latest", "commit paused/two:latest"])
@@ -129,7 +138,8 @@ extension Integration {
             }
             for client in Client.all {
                 let shown = try daemon.ok(
-                    client, "import", "--platform", "linux/arm64", "-m", "from afar", "http://127.0.0.1:\(port)/root.tar",
+                    client, "import", "--platform", "linux/arm64", "-m", "from afar",
+                    "http://127.0.0.1:\(port)/root.tar",
                     "web/\(client)")
                 #expect(shown.contains("Downloading from http://127.0.0.1:\(port)/root.tar"), "\(shown)")
                 #expect(
@@ -172,7 +182,9 @@ extension Integration {
                 try succeed(["sh", "-c", "\(packer) <\(scratch.path)/a.tar >\(scratch.path)/packed"])
                 let shown =
                     packer == "cat"
-                    ? try succeed(["sh", "-c", "'\(client.program)' load <\(scratch.path)/packed"], environment: daemon.environment)
+                    ? try succeed(
+                        ["sh", "-c", "'\(client.program)' load <\(scratch.path)/packed"],
+                        environment: daemon.environment)
                     : try daemon.ok(client, "load", "-q", "-i", scratch.path + "/packed")
                 let lines = shown.split(separator: "\n").map(String.init)
                 #expect(
@@ -238,24 +250,27 @@ extension Integration {
             #expect(try Programs.text(scratch.path + "/bundle/rootfs/etc/new") == "x\n")
             try succeed(["umoci", "config", "--image", "\(scratch.path)/layout:v1", "--config.label", "by=umoci"])
             try succeed([
-                "skopeo", "copy", "-q", "oci:\(scratch.path)/layout:v1", "docker-archive:\(scratch.path)/umoci.tar:peer/umoci:v1",
+                "skopeo", "copy", "-q", "oci:\(scratch.path)/layout:v1",
+                "docker-archive:\(scratch.path)/umoci.tar:peer/umoci:v1",
             ])
 
             try daemon.ok(.docker, "rmi", "peer/one:v1", "peer/one:v2", "peer/two")
             for (archive, name) in [("docker", "peer/one:v1"), ("podman", "peer/one:v1"), ("layout", "peer/one:v1")] {
                 let shown = try daemon.ok(.docker, "load", "-i", "\(scratch.path)/\(archive).tar")
                 #expect(shown.contains(name), "\(shown)")
-                let found = try daemon.ok(.docker, "images", "-q", "--no-trunc", "peer/one")
+                // Podman calls what has no registry localhost/….
+                let loaded = shown.split(separator: "\n").compactMap { $0.split(separator: " ").last.map(String.init) }
+                let found = try daemon.ok(.docker, "image", "inspect", "-f", "{{.Id}}", loaded.first ?? "")
                 // A layout carries a configuration of Podman's own making; the layers are the same ones.
                 if archive != "layout" { #expect(found == one) }
-                #expect(
-                    try daemon.ok(.docker, "image", "inspect", "-f", "{{json .RootFS.Layers}}", found.isEmpty ? name : found)
-                        == layers)
-                try daemon.ok(.docker, "rmi", name)
+                #expect(try daemon.ok(.docker, "image", "inspect", "-f", "{{json .RootFS.Layers}}", found) == layers)
+                try daemon.ok(.docker, ["rmi"] + loaded)
             }
             try daemon.ok(.docker, "load", "-i", scratch.path + "/umoci.tar")
-            #expect(try daemon.ok(.docker, "image", "inspect", "-f", "{{.Config.Labels.by}}", "peer/umoci:v1") == "umoci")
-            #expect(try daemon.ok(.docker, "run", "--rm", "--network", "none", "peer/umoci:v1", "cat", "/etc/new") == "x")
+            #expect(
+                try daemon.ok(.docker, "image", "inspect", "-f", "{{.Config.Labels.by}}", "peer/umoci:v1") == "umoci")
+            #expect(
+                try daemon.ok(.docker, "run", "--rm", "--network", "none", "peer/umoci:v1", "cat", "/etc/new") == "x")
             try daemon.ok(.docker, "rmi", "peer/umoci:v1")
             try daemon.run(.docker, "rmi", "peer/two")
         }
