@@ -68,6 +68,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         // The registry client: connection pools, TLS, proxies, redirects.
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        // Whom the registry client trusts: certificates of a registry's own.
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         // SHA-256 of every blob.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         // The one database.
@@ -119,6 +121,7 @@ let package = Package(
                 "Store", "OCI", "JSON", "Linux",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio),
 
         // Floor 5
@@ -126,6 +129,7 @@ let package = Package(
             "Images",
             [
                 "Layers", "Registry", "Store", "OCI", "JSON", "Linux",
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -158,7 +162,8 @@ let package = Package(
         program(
             "gantryd",
             [
-                "APIServer", "HTTP", "Engine", "Images", "Networking", "Store", "Linux", "CLinux", "DockerAPI", "JSON",
+                "APIServer", "HTTP", "Engine", "Images", "Registry", "Networking", "Store", "Linux", "CLinux",
+                "DockerAPI", "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ] + nio, staticLibraries),

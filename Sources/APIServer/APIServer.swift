@@ -21,6 +21,8 @@ package final class APIServer: Sendable {
                 + ContainerStreamRoutes(engine: engine).routes + ExecRoutes(engine: engine).routes
                 + ContainerArchiveRoutes(engine: engine).routes
                 + ImageRoutes(engine: engine, images: images).routes + ImageTransferRoutes(images: images).routes
+                + PushRoutes(images: images).routes
+                + RegistryRoutes(images: images).routes + ManifestRoutes(images: images).routes
                 + NetworkRoutes(engine: engine).routes + AbsentRoutes.routes)
     }
 

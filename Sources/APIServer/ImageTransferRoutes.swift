@@ -41,35 +41,16 @@ struct ImageTransferRoutes: Sendable {
         }
     }
 
-    /// An error before the first line of progress has a status code of its own; a later one is the last line.
+    /// Without a tag all tags are meant.
     private func pull(_ call: Call, _ reference: Reference, _ platform: Platform?) async throws {
-        let credentials = call.request.headers["X-Registry-Auth"].flatMap { RegistryCredentials(header: $0) }
-        let (steps, feed) = AsyncStream.makeStream(of: PullProgress.self)
-        async let outcome = result(of: reference, platform, credentials, feed)
-        var stream: HTTPStream?
-        for await step in steps {
-            if stream == nil { stream = try await begin(call) }
-            try await stream?.write(line(step))
-        }
-        switch await outcome {
-        case .success:
-            if stream == nil { _ = try await begin(call) }
-        case .failure(let error):
-            guard let stream else { throw error }
-            try await stream.write(failure(error))
-        }
-    }
-
-    private func result(
-        of reference: Reference, _ platform: Platform?, _ credentials: RegistryCredentials?,
-        _ feed: AsyncStream<PullProgress>.Continuation
-    ) async -> Result<ImageID, ImageError> {
-        defer { feed.finish() }
-        do throws(ImageError) {
-            return .success(
-                try await images.pull(reference, platform: platform, credentials: credentials) { feed.yield($0) })
-        } catch {
-            return .failure(error)
+        let credentials = call.credentials(for: reference.domain)
+        try await TransferStream.run(call) { progress throws(ImageError) in
+            if reference.isNameOnly {
+                try await images.pullAll(reference, platform: platform, credentials: credentials, progress: progress)
+            } else {
+                _ = try await images.pull(
+                    reference, platform: platform, credentials: credentials, progress: progress)
+            }
         }
     }
 
@@ -161,20 +142,7 @@ struct ImageTransferRoutes: Sendable {
         return try line(message)
     }
 
-    private func begin(_ call: Call) async throws -> HTTPStream {
-        try await call.responder.stream(.ok, ["Content-Type": "application/json"])
-    }
-
-    private func line(_ step: PullProgress) throws -> [UInt8] {
-        var message = ProgressMessage()
-        message.status = step.status
-        if !step.id.isEmpty {
-            message.id = step.id
-            message.progressDetail =
-                step.total > 0 ? .init(current: step.current, total: step.total) : ProgressMessage.Detail()
-        }
-        return try line(message)
-    }
+    private func begin(_ call: Call) async throws -> HTTPStream { try await TransferStream.begin(call) }
 
     private func line(_ message: ProgressMessage) throws -> [UInt8] {
         try JSONEncoding.encode(message) + [0x0D, 0x0A]

@@ -33,6 +33,7 @@ package enum Program {
         }
         let session = Session(environment: Environment(), host: hosts.first)
         session.isDebug = global.bool("debug")
+        session.configurationDirectory = global.optional("config")
         var rest = global.arguments[...]
         if global.wantsHelp || rest.isEmpty {
             try Output.write(Help.overview(CommandTree.entries, flags: globalFlags))

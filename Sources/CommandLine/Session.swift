@@ -7,6 +7,8 @@ final class Session {
     private let explicitHost: String?
     private var made: Client?
     var isDebug = false
+    /// What `--config` says.
+    var configurationDirectory: String?
 
     init(environment: Environment, host: String?) {
         self.environment = environment
@@ -31,7 +33,9 @@ final class Session {
         let endpoint = try endpoint()
         let mayStart = host() == nil
         let asked = environment["DOCKER_API_VERSION"].flatMap { $0.isEmpty ? nil : $0 }
-        let client = Client(endpoint, version: asked) { () throws(CommandError) -> Socket in
+        let configuration = try? ClientConfiguration(environment: environment, directory: configurationDirectory)
+        let client = Client(endpoint, version: asked, headers: configuration?.headers ?? []) {
+            () throws(CommandError) -> Socket in
             do throws(SystemError) {
                 return try Socket(connectedTo: endpoint)
             } catch {

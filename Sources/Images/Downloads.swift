@@ -10,10 +10,6 @@ actor Downloads {
     }
 
     private var flights: [Digest: Flight] = [:]
-    private var free = 0
-    private var queue: [(id: UInt64, continuation: CheckedContinuation<Void, Never>)] = []
-    private var nextTicket: UInt64 = 0
-    private var isSized = false
 
     /// The result of `fetch` for this content; run once for all who ask at the same time, cancelled when all gave up.
     ///
@@ -48,29 +44,5 @@ actor Downloads {
             flights[digest] = nil
             task.cancel()
         }
-    }
-
-    /// Runs `body` when fewer than `limit` others run.
-    func limited<Value: Sendable>(
-        to limit: Int, _ body: @Sendable () async -> Value
-    ) async -> Value {
-        if !isSized {
-            free = max(1, limit)
-            isSized = true
-        }
-        if free > 0 {
-            free -= 1
-        } else {
-            let ticket = nextTicket
-            nextTicket += 1
-            await withCheckedContinuation { queue.append((ticket, $0)) }
-        }
-        let value = await body()
-        if queue.isEmpty {
-            free += 1
-        } else {
-            queue.removeFirst().continuation.resume()
-        }
-        return value
     }
 }

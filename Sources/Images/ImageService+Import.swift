@@ -86,19 +86,27 @@ extension ImageService {
 
     /// On a thread of its own: from the pipe to a layer and a published blob, both pinned.
     func unpack(
-        from pipe: BytePipe, expected: LayerID?, blob packed: ContentDescriptor? = nil
+        from pipe: BytePipe, expected: LayerID?, resuming packed: ContentDescriptor? = nil
     ) async throws(LayerError) -> (LayerStore.Unpacked, ContentDescriptor) {
         try await onThread { () throws(LayerError) in
-            try self.unpack(PipeSource(pipe), expected: expected, blob: packed)
+            try self.unpack(PipeSource(pipe), expected: expected, blob: packed, isResumed: packed != nil)
         }
     }
 
     /// On this thread: from an archive to a layer and a published blob, both pinned.
     func unpack(
-        _ source: any ByteSource, expected: LayerID?, blob packed: ContentDescriptor? = nil
+        _ source: any ByteSource, expected: LayerID?, blob packed: ContentDescriptor? = nil, isResumed: Bool = false
     ) throws(LayerError) -> (LayerStore.Unpacked, ContentDescriptor) {
-        let writer = try blobs.writer(packed?.digest.algorithm ?? .sha256)
-        let unpacked = try layers.unpack(source, expected: expected, keepingIn: writer)
+        // Only a download may go on with what is there: it is the only one of its kind at a time.
+        let writer = try blobs.writer(packed?.digest, isResumed: isResumed)
+        let unpacked: LayerStore.Unpacked
+        do throws(LayerError) {
+            unpacked = try layers.unpack(source, expected: expected, keepingIn: writer)
+        } catch {
+            if case .interrupted = error { throw error }
+            writer.discard()
+            throw error
+        }
         pin([unpacked.layer, unpacked.blob])
         do throws(StoreError) {
             try writer.finish(expected: packed?.digest)

@@ -102,16 +102,19 @@ extension ImageService {
 
     /// Removes layers and blobs that nothing needs any more: no image, no container, no pull under way.
     package func sweep() {
-        let held = heldLayers()
+        let leased = leased()
+        let held = heldLayers().union(leased)
+        sweepPartials(leased)
         for layer in layers.layers() {
             let isUsed = held.contains(layer) || table.withLock { $0.isUsed(layer: layer) }
             if !isUsed { try? layers.remove(layer) }
         }
-        let needed = neededBlobs()
+        let needed = neededBlobs().union(leased)
         for blob in blobs.digests() where !needed.contains(blob) {
             let isPinned = table.withLock { $0.pinned[blob] != nil }
             if !isPinned { try? blobs.remove(blob) }
         }
+        sweepOrigins()
     }
 
     /// The layers below containers, whose image may be gone.
@@ -154,9 +157,11 @@ extension BlobStore {
         }
     }
 
-    func writer(_ algorithm: Digest.Algorithm) throws(LayerError) -> BlobWriter {
-        do {
-            return try ingest(algorithm)
+    /// For a blob that may be there in part, or for one that is not known yet.
+    func writer(_ digest: Digest?, isResumed: Bool = false) throws(LayerError) -> BlobWriter {
+        do throws(StoreError) {
+            guard let digest, isResumed else { return try ingest(digest?.algorithm ?? .sha256) }
+            return try resume(digest)
         } catch {
             throw .store(error)
         }

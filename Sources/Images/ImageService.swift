@@ -3,18 +3,17 @@ internal import Glibc
 internal import JSON
 package import Layers
 package import OCI
-internal import Registry
+package import Registry
 package import Store
 internal import Synchronization
 
 /// How images are fetched.
 package struct ImageOptions: Sendable {
-    /// Registries (`host:port`) and networks that may be spoken to without TLS; loopback always may.
-    package var insecureRegistries: [String] = []
-    /// Addresses to try before `docker.io`: `https://mirror.example`.
-    package var mirrors: [String] = []
-    /// Layers of one pull at once.
+    package var registry = RegistryOptions()
+    /// Layers that arrive at once.
     package var maxConcurrentDownloads = 3
+    /// Blobs that leave at once.
+    package var maxConcurrentUploads = 5
 
     package init() {}
 }
@@ -28,8 +27,10 @@ package final class ImageService: Sendable {
     package let snapshots: Snapshots
     let database: StateDatabase
     let options: ImageOptions
-    let registry: RegistryClient
+    package let registry: RegistryClient
     let downloads = Downloads()
+    let downloadSlots: Slots
+    let uploadSlots: Slots
     let table: Mutex<ImageTable>
     let onEvent: @Sendable (ImageEvent) -> Void
 
@@ -46,7 +47,7 @@ package final class ImageService: Sendable {
                     ) WITHOUT ROWID;
                     CREATE INDEX imageNameOfImage ON imageName (image);
                     """)
-        }
+        }, leaseMigration, originMigration,
     ]
 
     /// Opens the images below `root` (the daemon's data directory). Work that an earlier process left half-done is
@@ -69,7 +70,9 @@ package final class ImageService: Sendable {
         self.database = database
         self.options = options
         self.onEvent = onEvent
-        registry = RegistryClient(insecureRegistries: options.insecureRegistries, mirrors: options.mirrors)
+        registry = RegistryClient(options.registry)
+        downloadSlots = Slots(options.maxConcurrentDownloads)
+        uploadSlots = Slots(options.maxConcurrentUploads)
         table = Mutex(try await Self.load(database, blobs, layers))
         sweep()
         publishIndex()

@@ -8,15 +8,19 @@ package struct ContentDescriptor: Hashable, Sendable {
     package let size: Int64
     package let platform: Platform?
     package let annotations: [String: String]
+    /// Where else the content can be had (layers that must not be distributed).
+    package let urls: [String]
 
     package init(
-        mediaType: String, digest: Digest, size: Int64, platform: Platform? = nil, annotations: [String: String] = [:]
+        mediaType: String, digest: Digest, size: Int64, platform: Platform? = nil, annotations: [String: String] = [:],
+        urls: [String] = []
     ) {
         self.mediaType = mediaType
         self.digest = digest
         self.size = size
         self.platform = platform
         self.annotations = annotations
+        self.urls = urls
     }
 
     init(_ json: JSON, in document: String) throws(OCIError) {
@@ -34,7 +38,7 @@ package struct ContentDescriptor: Hashable, Sendable {
         }
         self.init(
             mediaType: json["mediaType"]?.stringValue ?? "", digest: try Digest(digest), size: size,
-            platform: platform, annotations: json.stringMap("annotations"))
+            platform: platform, annotations: json.stringMap("annotations"), urls: json.strings("urls") ?? [])
     }
 
     /// As written into a manifest or index.
@@ -43,17 +47,12 @@ package struct ContentDescriptor: Hashable, Sendable {
         object["mediaType"] = .string(mediaType)
         object["digest"] = .string(digest.description)
         object["size"] = .number(String(size))
+        if !urls.isEmpty { object["urls"] = .array(urls.map { .string($0) }) }
         if !annotations.isEmpty {
             object["annotations"] = .object(
                 JSONObject(annotations.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
         }
-        if let platform {
-            var shape = JSONObject()
-            shape["architecture"] = .string(platform.architecture)
-            shape["os"] = .string(platform.os)
-            if !platform.variant.isEmpty { shape["variant"] = .string(platform.variant) }
-            object["platform"] = .object(shape)
-        }
+        if let platform { object["platform"] = platform.json }
         return .object(object)
     }
 }

@@ -1,3 +1,5 @@
+package import JSON
+
 internal import Glibc
 
 /// Operating system, processor and its variant, in Go's words: `linux/arm64/v8`.
@@ -87,5 +89,16 @@ package struct Platform: Hashable, Sendable, CustomStringConvertible {
     private var level: Int {
         if let number = Int(variant.dropFirst().prefix { $0 != "." }) { return number }
         return architecture == "arm64" ? 8 : architecture == "arm" ? 7 : 1
+    }
+}
+
+extension Platform {
+    /// As in a descriptor.
+    package var json: JSON {
+        var object = JSONObject()
+        object["architecture"] = .string(architecture)
+        object["os"] = .string(os)
+        if !variant.isEmpty { object["variant"] = .string(variant) }
+        return .object(object)
     }
 }

@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// An absolute `http` or `https` address in parts.
 struct Address: Equatable, CustomStringConvertible {
     let scheme: String
@@ -22,6 +20,8 @@ struct Address: Equatable, CustomStringConvertible {
 
     var description: String { "\(scheme)://\(authority)\(target)" }
 
+    var withoutQuery: String { "\(scheme)://\(authority)\(target.prefix { $0 != "?" })" }
+
     /// Whether both are the same service: what is secret for one may go to the other.
     func hasSameOrigin(as other: Address) -> Bool {
         scheme == other.scheme && host == other.host && port == other.port
@@ -36,6 +36,9 @@ struct Address: Equatable, CustomStringConvertible {
     func resolve(_ location: String) -> Address? {
         if location.hasPrefix("//") { return Address("\(scheme):\(location)") }
         if location.hasPrefix("/") { return Address("\(scheme)://\(authority)\(location)") }
+        if location.hasPrefix("?") {
+            return Address("\(scheme)://\(authority)\(target.prefix { $0 != "?" })\(location)")
+        }
         return Address(location)
     }
 
@@ -46,13 +49,6 @@ struct Address: Equatable, CustomStringConvertible {
         }
         guard let colon = authority.lastIndex(of: ":") else { return (authority, nil) }
         return (String(authority[..<colon]), Int(authority[authority.index(after: colon)...]))
-    }
-
-    /// `localhost` and the loopback networks.
-    static func isLoopback(_ host: String) -> Bool {
-        if host == "localhost" || host == "::1" { return true }
-        var address = in_addr()
-        return inet_pton(AF_INET, host, &address) == 1 && host.hasPrefix("127.")
     }
 
     /// For a query: everything but unreserved characters escaped.
@@ -67,4 +63,31 @@ struct Address: Equatable, CustomStringConvertible {
         }
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    /// The opposite of ``escaped(_:)``; what is no escape stays.
+    static func unescaped(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == 37, rest.count >= 2,
+                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// With one more parameter in the query.
+    func adding(_ name: String, _ value: String) -> Address? {
+        Address("\(self)\(target.contains("?") ? "&" : "?")\(name)=\(Self.escaped(value))")
+    }
+}
+
+extension String {
+    /// `GET` as Go's errors have it: `Get`.
+    var capitalizedASCII: String { prefix(1) + dropFirst().lowercased() }
 }

@@ -8,10 +8,12 @@ internal import NIOPosix
 /// What came back, the body still to be read.
 struct Answer: Sendable {
     private let response: HTTPClientResponse
-    private let address: Address
+    let address: Address
+    private let method: String
 
-    init(_ response: HTTPClientResponse, from address: Address) {
+    init(_ response: HTTPClientResponse, to method: String, _ address: Address) {
         self.response = response
+        self.method = method
         self.address = address
     }
 
@@ -42,7 +44,7 @@ struct Answer: Sendable {
             do {
                 piece = try await iterator.next()
             } catch {
-                let failure = Self.failure(error, at: address)
+                let failure = Self.failure(error, method, address, silence: nil)
                 // Whatever breaks a body that had begun can be tried again.
                 if case .cancelled = failure { throw failure }
                 throw .broken("\(failure)")
@@ -69,16 +71,20 @@ struct Answer: Sendable {
         case 429:
             return .tooManyRequests(
                 message: message.isEmpty ? "too many requests to \(address.authority)" : message,
-                retryAfter: header("Retry-After").flatMap { Int($0) })
+                retryAfter: header("Retry-After").flatMap { RetryAfter.seconds($0) })
         default: return .refused(status: status, code: code, message: message)
         }
     }
 
     /// Why there was no answer, in Docker's words where the kernel refused.
-    static func failure(_ error: any Error, at address: Address) -> RegistryError {
+    static func failure(
+        _ error: any Error, _ method: String, _ address: Address, silence: Duration?
+    ) -> RegistryError {
         if let error = error as? RegistryError { return error }
         if error is CancellationError { return .cancelled }
-        let asked = "Get \"\(address.scheme)://\(address.authority)/v2/\""
+        // What stands in a query may be secret.
+        let asked = "\(method.capitalizedASCII) \"\(address.withoutQuery)\""
+        if let reason = TLSFailure.reason(error, address) { return .unreachable("\(asked): \(reason)") }
         if let error = error as? NIOConnectionError {
             if let first = error.connectionErrors.first?.error {
                 let target = "\(error.host.contains(":") ? "[\(error.host)]" : error.host):\(error.port)"
@@ -91,7 +97,8 @@ struct Answer: Sendable {
             case .cancelled: return .cancelled
             case .connectTimeout:
                 return .unreachable("\(asked): net/http: request canceled while waiting for connection: time-out")
-            case .readTimeout: return .broken("\(asked): no data for a minute")
+            case .readTimeout, .writeTimeout:
+                return .broken("\(asked): nothing moved for \(silence.map { "\($0)" } ?? "too long")")
             case .remoteConnectionClosed: return .broken("\(asked): EOF")
             default: return .broken("\(asked): \(error.shortDescription)")
             }

@@ -1,62 +1,165 @@
 internal import AsyncHTTPClient
 internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
 package import OCI
+internal import Synchronization
 
-/// Connections to registries, shared by all pulls.
+/// Connections to registries, shared by everything that goes there.
 package final class RegistryClient: Sendable {
-    let http: HTTPClient
-    private let insecureRegistries: [String]
-    private let mirrors: [String]
+    let options: RegistryOptions
+    let tokens = TokenCache()
+    /// One for everybody the system trusts, others for registries with certificates or proxies of their own.
+    private let connections = Mutex<[Way: HTTPClient]>([:])
 
-    /// - Parameters:
-    ///   - insecureRegistries: `host` or `host:port`, may be spoken to in the clear.
-    ///   - mirrors: addresses tried before `docker.io`: `https://mirror.example`.
-    package init(insecureRegistries: [String] = [], mirrors: [String] = []) {
-        self.insecureRegistries = insecureRegistries
-        self.mirrors = mirrors
-        var configuration = HTTPClient.Configuration()
-        // Followed here, where it is known which headers another host must not see.
-        configuration.redirectConfiguration = .disallow
-        configuration.timeout.connect = .seconds(15)
-        configuration.timeout.read = .seconds(60)
-        // Who waits wants to know that nobody answers.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.httpVersion = .http1Only
-        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    private struct Way: Hashable {
+        let trust: Trust
+        let proxy: ProxyAddress?
+    }
+
+    package init(_ options: RegistryOptions = RegistryOptions()) {
+        self.options = options
     }
 
     /// Once, when no session is in use any more.
     package func shutdown() async {
-        try? await http.shutdown()
+        let clients = connections.withLock { connections in
+            defer { connections = [:] }
+            return Array(connections.values)
+        }
+        for client in clients { try? await client.shutdown() }
     }
 
-    /// The ways to a repository: mirrors first, its registry last.
-    package func sessions(for reference: Reference, credentials: RegistryCredentials?) -> [RegistrySession] {
+    /// The ways to a repository for reading: mirrors first, its registry last.
+    package func sessions(
+        for reference: Reference, credentials: RegistryCredentials?, notice: @escaping Notice = { _ in }
+    ) async -> [RegistrySession] {
         var sessions: [RegistrySession] = []
-        if reference.domain == "docker.io" {
-            for mirror in mirrors {
-                guard let address = Address(mirror) else { continue }
-                sessions.append(
-                    RegistrySession(
-                        http: http, path: reference.path, authority: address.authority,
-                        schemes: [address.scheme], credentials: nil))
-            }
+        for mirror in options.mirrors[reference.domain] ?? [] {
+            guard let address = Address(mirror.contains("://") ? mirror : "https://" + mirror) else { continue }
+            let prefix = address.target.split(separator: "/").joined(separator: "/")
+            let endpoint = Endpoint(
+                authority: address.authority, schemes: [address.scheme],
+                isInsecure: await isInsecure(address.authority), isMirror: true)
             sessions.append(
                 RegistrySession(
-                    http: http, path: reference.path, authority: "registry-1.docker.io", schemes: ["https"],
-                    credentials: credentials))
-        } else {
-            let isInsecure = isInsecure(reference.domain)
-            sessions.append(
-                RegistrySession(
-                    http: http, path: reference.path, authority: reference.domain.lowercased(),
-                    schemes: isInsecure ? ["http", "https"] : ["https"], credentials: credentials))
+                    client: self, endpoint: endpoint, path: (prefix.isEmpty ? "" : prefix + "/") + reference.path,
+                    credentials: nil, notice: notice))
         }
+        sessions.append(await session(for: reference, credentials: credentials, notice: notice))
         return sessions
     }
 
-    private func isInsecure(_ domain: String) -> Bool {
-        let host = Address.split(domain).host
-        return Address.isLoopback(host) || insecureRegistries.contains(domain) || insecureRegistries.contains(host)
+    /// The way to the registry itself.
+    package func session(
+        for reference: Reference, credentials: RegistryCredentials?, notice: @escaping Notice = { _ in }
+    ) async -> RegistrySession {
+        RegistrySession(
+            client: self, endpoint: await endpoint(reference.domain), path: reference.path, credentials: credentials,
+            notice: notice)
     }
+
+    /// What the user is told while something waits.
+    package typealias Notice = @Sendable (String) -> Void
+
+    func endpoint(_ domain: String) async -> Endpoint {
+        if Self.hubNames.contains(domain) {
+            return Endpoint(authority: "registry-1.docker.io", schemes: ["https"], isInsecure: false, isMirror: false)
+        }
+        let isInsecure = await isInsecure(domain)
+        return Endpoint(
+            authority: domain.lowercased(), schemes: isInsecure ? ["https", "http"] : ["https"],
+            isInsecure: isInsecure, isMirror: false)
+    }
+
+    static let hubNames: Set<String> = ["docker.io", "index.docker.io", "registry-1.docker.io"]
+
+    /// Named so, or in a network named so, by its address or by one that its name has.
+    private func isInsecure(_ domain: String) async -> Bool {
+        let host = Address.split(domain).host
+        if Network.isLoopback(host) { return true }
+        let named = options.insecureRegistries
+        if named.contains(domain) || named.contains(host) { return true }
+        let networks = named.compactMap(Network.init) + Network.loopback
+        if networks.contains(where: { $0.contains(host) }) { return true }
+        guard Network.address(host) == nil else { return false }
+        let addresses = (try? await NIOThreadPool.singleton.runIfActive { Network.lookUp(host) }) ?? []
+        return addresses.contains { address in networks.contains { $0.contains(address) } }
+    }
+
+    // MARK: Requests
+
+    enum Body: Sendable {
+        case none
+        case bytes([UInt8])
+        case file(FilePart)
+    }
+
+    /// One request and its answer, nothing followed and nothing repeated.
+    func send(
+        _ method: String, _ address: Address, _ headers: [(String, String)], _ body: Body = .none, isBlind: Bool = false
+    ) async throws(RegistryError) -> Answer {
+        var request = HTTPClientRequest(url: address.description)
+        request.method = .init(rawValue: method)
+        request.headers.add(name: "User-Agent", value: "gantry")
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        switch body {
+        case .none: break
+        case .bytes(let bytes): request.body = .bytes(ByteBuffer(bytes: bytes))
+        case .file(let part): request.body = .stream(part, length: .known(part.count))
+        }
+        let client = try client(for: address, isBlind: isBlind)
+        do {
+            // The time limits for connecting and for silence are the client's.
+            let response = try await client.execute(request, deadline: .distantFuture)
+            return Answer(response, to: method, address)
+        } catch {
+            throw Answer.failure(error, method, address, silence: options.silence)
+        }
+    }
+
+    private func client(for address: Address, isBlind: Bool) throws(RegistryError) -> HTTPClient {
+        let trust =
+            address.scheme == "https"
+            ? try Trust(for: address.authority, in: options.certificateDirectories, isBlind: isBlind) : .system
+        let way = Way(trust: trust, proxy: options.proxies.proxy(for: address))
+        if let client = connections.withLock({ $0[way] }) { return client }
+        var configuration = HTTPClient.Configuration()
+        // Followed here, where it is known which headers another host must not see.
+        configuration.redirectConfiguration = .disallow
+        configuration.timeout.connect = .seconds(15)
+        configuration.timeout.read = .nanoseconds(options.silence.nanoseconds)
+        configuration.timeout.write = .nanoseconds(options.silence.nanoseconds)
+        // Who waits wants to know that nobody answers.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 32
+        configuration.httpVersion = .http1Only
+        configuration.tlsConfiguration = try trust.configuration()
+        if let proxy = way.proxy {
+            let login: HTTPClient.Authorization? =
+                proxy.username.isEmpty ? nil : .basic(username: proxy.username, password: proxy.password)
+            configuration.proxy = .server(host: proxy.host, port: proxy.port, authorization: login)
+        }
+        return connections.withLock { connections in
+            // Somebody else may have been faster.
+            if let client = connections[way] { return client }
+            let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+            connections[way] = client
+            return client
+        }
+    }
+}
+
+/// Where a registry is, and how it may be spoken to.
+struct Endpoint: Sendable, Equatable {
+    let authority: String
+    /// In the order they are tried.
+    let schemes: [String]
+    /// Any certificate will do.
+    let isInsecure: Bool
+    let isMirror: Bool
+}
+
+extension Duration {
+    var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }

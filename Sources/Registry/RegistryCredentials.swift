@@ -1,7 +1,7 @@
-internal import JSON
+package import JSON
 
 /// Who asks.
-package struct RegistryCredentials: Sendable, Equatable {
+package struct RegistryCredentials: Sendable, Hashable {
     package var username: String
     package var password: String
     /// An OAuth2 refresh token in place of a password.
@@ -20,6 +20,19 @@ package struct RegistryCredentials: Sendable, Equatable {
     /// nothing.
     package init?(header: String) {
         guard let bytes = Base64.decode(header), let json = try? JSON.parse(bytes) else { return nil }
+        self.init(json)
+    }
+
+    /// The `X-Registry-Config` header: such objects by registry. The one for `domain`, if any.
+    package init?(configuration header: String, domain: String) {
+        guard let bytes = Base64.decode(header), let object = (try? JSON.parse(bytes))?.objectValue else { return nil }
+        let names = domain == "docker.io" ? ["https://index.docker.io/v1/", "index.docker.io", "docker.io"] : [domain]
+        guard let json = names.lazy.compactMap({ object[$0] }).first else { return nil }
+        self.init(json)
+    }
+
+    /// An `AuthConfig` of the Engine API. Nil when it says nothing.
+    package init?(_ json: JSON) {
         self.init(
             username: json["username"]?.stringValue ?? "", password: json["password"]?.stringValue ?? "",
             identityToken: json["identitytoken"]?.stringValue ?? "",
@@ -35,46 +48,4 @@ package struct RegistryCredentials: Sendable, Equatable {
 
     /// For `Authorization: Basic`.
     var basic: String { Base64.encode(Array("\(username):\(password)".utf8)) }
-}
-
-/// RFC 4648, both alphabets when reading, padding optional.
-package enum Base64 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    package static func encode(_ bytes: [UInt8]) -> String {
-        var text: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var word: UInt32 = 0
-            for offset in 0..<3 { word = word << 8 | UInt32(offset < group.count ? group[start + offset] : 0) }
-            for digit in 0..<4 {
-                text.append(digit <= group.count ? alphabet[Int(word >> UInt32(18 - 6 * digit) & 63)] : 61)
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
-
-    package static func decode(_ text: String) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        var word: UInt32 = 0
-        var bits = 0
-        for byte in text.utf8 where byte != 61 && byte != 10 && byte != 13 {
-            let value: UInt8
-            switch byte {
-            case 65...90: value = byte - 65
-            case 97...122: value = byte - 71
-            case 48...57: value = byte + 4
-            case 43, 45: value = 62
-            case 47, 95: value = 63
-            default: return nil
-            }
-            word = word << 6 | UInt32(value)
-            bits += 6
-            if bits >= 8 {
-                bits -= 8
-                bytes.append(UInt8(truncatingIfNeeded: word >> UInt32(bits)))
-            }
-        }
-        return bytes
-    }
 }

@@ -6,6 +6,8 @@ package enum RegistryError: Error, Sendable, Equatable {
     case refused(status: Int, code: String, message: String)
     /// It asks for credentials, and those given (if any) were not accepted.
     case unauthorized(message: String)
+    /// It asks for a user name and a password, and none were given.
+    case anonymous
     /// Asked too often; the number of seconds to wait, if it said.
     case tooManyRequests(message: String, retryAfter: Int?)
     /// No connection; the text names address and cause.
@@ -29,8 +31,9 @@ extension RegistryError: CustomStringConvertible {
                 Self.words(code) + ": " + message
             }
         case .unauthorized(let message): "unauthorized: " + message
+        case .anonymous: "no basic auth credentials"
         case .tooManyRequests(let message, let seconds):
-            "toomanyrequests: " + message + (seconds.map { "; try again in \($0) seconds" } ?? "")
+            "toomanyrequests: " + message + (seconds.map { "; try again in \(RetryAfter.words($0))" } ?? "")
         case .unreachable(let text), .broken(let text), .invalid(let text): text
         case .mismatch(let expected, let actual):
             "content does not match its digest: expected \(expected), got \(actual)"

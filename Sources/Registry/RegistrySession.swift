@@ -1,160 +1,110 @@
-internal import AsyncHTTPClient
 internal import JSON
 internal import NIOCore
-internal import NIOHTTP1
-package import OCI
-internal import Store
 
-/// One repository of one registry, for one pull.
+/// One repository of one registry: how it is reached, who asks, and what it wants to see first.
 package actor RegistrySession {
-    let http: HTTPClient
-    /// `library/busybox`
-    let path: String
-    let authority: String
-    let credentials: RegistryCredentials?
-    private let schemes: [String]
-    private var scheme: String?
-    private var authorization: String?
+    nonisolated let client: RegistryClient
+    nonisolated let endpoint: Endpoint
+    /// `library/busybox`, as the registry calls it.
+    package nonisolated let path: String
+    nonisolated let credentials: RegistryCredentials?
+    nonisolated let notice: RegistryClient.Notice
+    /// `https://registry.example`, once it has answered.
+    private var origin: String?
+    private var challenge: Challenge?
 
-    /// A manifest or index as it came.
-    package struct Document: Sendable {
-        package let bytes: [UInt8]
-        package let mediaType: String?
-        package let digest: Digest
-    }
-
-    init(http: HTTPClient, path: String, authority: String, schemes: [String], credentials: RegistryCredentials?) {
-        self.http = http
+    init(
+        client: RegistryClient, endpoint: Endpoint, path: String, credentials: RegistryCredentials?,
+        notice: @escaping RegistryClient.Notice
+    ) {
+        self.client = client
+        self.endpoint = endpoint
         self.path = path
-        self.authority = authority
-        self.schemes = schemes
         self.credentials = credentials
-        if let token = credentials?.registryToken, !token.isEmpty { authorization = "Bearer " + token }
+        self.notice = notice
     }
 
-    static let documentLimit = 4 << 20
-    private static let accepted = [
-        MediaType.manifest, MediaType.index, MediaType.dockerManifest, MediaType.dockerManifestList,
-        MediaType.dockerSchema1Signed, MediaType.dockerSchema1,
-    ].joined(separator: ", ")
+    /// The registry's name and port.
+    package nonisolated var authority: String { endpoint.authority }
 
-    /// The document under a tag or digest. Its bytes match `digest`, and what the registry says about them.
-    package func manifest(_ name: String, digest: Digest? = nil) async throws(RegistryError) -> Document {
-        let answer = try await get("/v2/\(path)/manifests/\(name)", accept: Self.accepted)
-        let bytes = try await answer.collect(limit: Self.documentLimit)
-        let claimed = answer.header("Docker-Content-Digest").flatMap { try? Digest($0) }
-        let expected = digest ?? claimed
-        let actual = ContentHash.digest(of: bytes, expected?.algorithm ?? .sha256)
-        if let expected, expected != actual { throw .mismatch(expected: expected, actual: actual) }
-        let type = answer.header("Content-Type").map { String($0.prefix { $0 != ";" }) }
-        return Document(bytes: bytes, mediaType: type, digest: actual)
-    }
+    /// Whether this is somebody who repeats what the registry has.
+    package nonisolated var isMirror: Bool { endpoint.isMirror }
 
-    /// A small blob, verified.
-    package func document(_ descriptor: ContentDescriptor) async throws(RegistryError) -> [UInt8] {
-        guard descriptor.size <= Self.documentLimit else {
-            throw .invalid("document \(descriptor.digest) is larger than \(Self.documentLimit) bytes")
-        }
-        let answer = try await get("/v2/\(path)/blobs/\(descriptor.digest)")
-        let bytes = try await answer.collect(limit: Self.documentLimit)
-        let actual = ContentHash.digest(of: bytes, descriptor.digest.algorithm)
-        if actual != descriptor.digest { throw .mismatch(expected: descriptor.digest, actual: actual) }
-        return bytes
-    }
-
-    /// A blob in pieces, exactly `descriptor.size` bytes. A broken transfer is taken up where it stopped.
-    ///
-    /// The digest is the receiver's to verify: it sees every byte anyway.
-    /// - Parameter receive: gets the next piece; false means that no more is wanted.
-    package func blob(
-        _ descriptor: ContentDescriptor, receive: @Sendable ([UInt8]) async -> Bool
-    ) async throws(RegistryError) {
-        var received: Int64 = 0
-        var failures = 0
-        while received < descriptor.size {
-            let before = received
-            do throws(RegistryError) {
-                let answer = try await get("/v2/\(path)/blobs/\(descriptor.digest)", from: received)
-                // Who does not know ranges starts again.
-                var skipped = answer.status == 206 ? 0 : received
-                var isWanted = true
-                try await answer.forEach { (piece: [UInt8]) async throws(RegistryError) in
-                    var piece = piece
-                    if skipped > 0 {
-                        let count = min(skipped, Int64(piece.count))
-                        piece.removeFirst(Int(count))
-                        skipped -= count
-                        if piece.isEmpty { return true }
-                    }
-                    received += Int64(piece.count)
-                    if received > descriptor.size {
-                        throw .invalid("blob \(descriptor.digest) has more than \(descriptor.size) bytes")
-                    }
-                    isWanted = await receive(piece)
-                    return isWanted
-                }
-                if !isWanted { return }
-                if received < descriptor.size { throw .broken("unexpected EOF") }
-            } catch {
-                guard case .broken(let reason) = error else { throw error }
-                failures = received > before ? 1 : failures + 1
-                if failures > 5 { throw .broken("download of \(descriptor.digest) failed: \(reason)") }
-                try await Self.pause(failures)
-            }
-        }
+    struct Request: Sendable {
+        var method = "GET"
+        var address: Address
+        var headers: [(String, String)] = []
+        var body = RegistryClient.Body.none
+        /// What the answer to a challenge must allow.
+        var scopes: [String]
+        var accepted: Set<Int> = [200]
+        /// How often it is sent again when the registry fails.
+        var repeats = 3
     }
 
     // MARK: Requests
 
-    /// Sends, answers the challenge, follows redirects. Success is 200 or 206.
-    private func get(_ target: String, accept: String? = nil, from offset: Int64 = 0) async throws(RegistryError)
-        -> Answer
-    {
-        let scheme = try await findScheme()
-        guard let address = Address("\(scheme)://\(authority)\(target)") else {
+    /// An address of the registry, which has answered at least once then.
+    func address(_ target: String) async throws(RegistryError) -> Address {
+        guard let address = Address(try await findOrigin() + target) else {
             throw .invalid("invalid registry address \(authority)")
         }
-        var attempt = 0
-        var hasAuthorized = false
+        return address
+    }
+
+    /// Sends, answers the challenge, waits when told to, follows redirects of what is only read. Anything but an
+    /// accepted status is thrown.
+    func perform(_ request: Request) async throws(RegistryError) -> Answer {
+        var failures = 0
+        var waits = 0
+        var isRenewed = false
         while true {
             let answer: Answer
             do throws(RegistryError) {
-                answer = try await follow(address, accept: accept, from: offset)
+                answer = try await follow(request, isRenewed: isRenewed)
             } catch {
                 // Silence is broken, not final, once the registry has answered before.
-                attempt += 1
-                guard case .broken = error, attempt <= 3 else { throw error }
-                try await Self.pause(attempt)
+                failures += 1
+                guard case .broken = error, failures <= request.repeats else { throw error }
+                try await Self.pause(failures)
                 continue
             }
+            if request.accepted.contains(answer.status) { return answer }
             switch answer.status {
-            case 200, 206: return answer
-            case 401 where !hasAuthorized:
-                hasAuthorized = true
+            case 401 where !isRenewed:
+                isRenewed = true
                 let refusal = await answer.refusal()
-                try await authorize(answer.headers(named: "WWW-Authenticate"), refusal)
-            case 500...:
-                attempt += 1
-                if attempt > 3 { throw await answer.refusal() }
+                guard learn(answer) else { throw refusal }
+                // The same words again would be refused again.
+                if challenge?.scheme == "basic", credentials?.username.isEmpty ?? true { throw .anonymous }
+            case 429:
+                waits += 1
+                let refusal = await answer.refusal()
+                guard waits <= 5, try await wait(refusal, waits) else { throw refusal }
+            case 500... where failures < request.repeats:
+                failures += 1
                 await answer.discard()
-                try await Self.pause(attempt)
+                try await Self.pause(failures)
             default: throw await answer.refusal()
             }
         }
     }
 
-    private func follow(_ start: Address, accept: String?, from offset: Int64) async throws(RegistryError) -> Answer {
-        var address = start
+    private func follow(_ request: Request, isRenewed: Bool) async throws(RegistryError) -> Answer {
+        let isOurs = await isOurs(request.address)
+        let authorization =
+            isOurs ? try await authorization(request.scopes, isRenewed: isRenewed) : nil
+        let mayFollow = request.method == "GET" || request.method == "HEAD"
+        var address = request.address
         for _ in 0..<6 {
-            var headers: [(String, String)] = []
-            if let accept { headers.append(("Accept", accept)) }
-            if offset > 0 { headers.append(("Range", "bytes=\(offset)-")) }
+            var headers = request.headers
             // Only to the service that asked for it: a storage service behind a redirect has its own signature.
-            if let authorization, address.hasSameOrigin(as: start) {
+            if let authorization, address.hasSameOrigin(as: request.address) {
                 headers.append(("Authorization", authorization))
             }
-            let answer = try await send("GET", address, headers)
-            guard [301, 302, 303, 307, 308].contains(answer.status) else { return answer }
+            let answer = try await client.send(
+                request.method, address, headers, request.body, isBlind: endpoint.isInsecure)
+            guard mayFollow, [301, 302, 303, 307, 308].contains(answer.status) else { return answer }
             await answer.discard()
             guard let location = answer.header("Location"), let next = address.resolve(location) else {
                 throw .invalid("registry \(authority) redirects to nowhere")
@@ -167,107 +117,137 @@ package actor RegistrySession {
         throw .invalid("registry \(authority) redirects too often")
     }
 
+    /// Whether an address is the registry's own: only there credentials go (CVE-2020-15157).
+    private func isOurs(_ address: Address) async -> Bool {
+        origin.flatMap { Address($0) }.map { address.hasSameOrigin(as: $0) } ?? false
+    }
+
+    /// Waits as long as the registry asks for and tells the user; false when that is too long.
+    private func wait(_ refusal: RegistryError, _ attempt: Int) async throws(RegistryError) -> Bool {
+        guard case .tooManyRequests(_, let asked) = refusal else { return false }
+        let seconds = asked ?? (1 << attempt)
+        guard Duration.seconds(seconds) <= client.options.patience else { return false }
+        notice("\(authority) is asked too often and wants a pause; going on in \(RetryAfter.words(seconds))")
+        try await Self.sleep(.seconds(seconds))
+        return true
+    }
+
+    // MARK: Finding the way
+
     /// Asks `/v2/` once: what answers there decides between https and http, and brings the challenge.
-    private func findScheme() async throws(RegistryError) -> String {
-        if let scheme { return scheme }
+    func findOrigin() async throws(RegistryError) -> String {
+        if let origin { return origin }
         var failure: RegistryError?
-        for candidate in schemes {
-            guard let address = Address("\(candidate)://\(authority)/v2/") else { continue }
+        for scheme in endpoint.schemes {
+            guard let address = Address("\(scheme)://\(authority)/v2/") else { continue }
+            let answer: Answer
             do throws(RegistryError) {
-                let answer = try await send("GET", address, [])
-                // A TLS server tells a plain client so with status 400.
-                if candidate == "http", answer.status == 400, schemes.count > 1 {
-                    await answer.discard()
-                    continue
-                }
-                scheme = candidate
-                let challenges = answer.headers(named: "WWW-Authenticate")
-                let refusal = answer.status == 401 ? await answer.refusal() : nil
-                if refusal == nil { await answer.discard() }
-                if let refusal, authorization == nil { try await authorize(challenges, refusal) }
-                return candidate
+                answer = try await client.send("GET", address, [], isBlind: endpoint.isInsecure)
             } catch {
-                if case .unauthorized = error { throw error }
-                failure = failure ?? error
+                if case .cancelled = error { throw error }
+                failure = error
+                continue
             }
+            // A TLS server tells a plain client so with status 400.
+            if scheme == "http", answer.status == 400, endpoint.schemes.count > 1, let failure { throw failure }
+            await answer.discard()
+            learn(answer)
+            let found = "\(scheme)://\(authority)"
+            origin = found
+            return found
         }
         throw failure ?? .unreachable("registry \(authority) does not answer")
     }
 
-    /// Gets what the challenge asks for.
-    private func authorize(_ challenges: [String], _ refusal: RegistryError) async throws(RegistryError) {
-        let known = challenges.compactMap(Challenge.init)
-        if let bearer = known.first(where: { $0.scheme == "bearer" }) {
-            authorization = "Bearer " + (try await token(bearer))
-            return
-        }
-        if known.contains(where: { $0.scheme == "basic" }), let credentials, !credentials.username.isEmpty {
-            let basic = "Basic " + credentials.basic
-            if authorization == basic { throw refusal }
-            authorization = basic
-            return
-        }
-        throw refusal
+    /// Remembers how the registry wants to be asked.
+    @discardableResult
+    private func learn(_ answer: Answer) -> Bool {
+        let known = answer.headers(named: "WWW-Authenticate").compactMap(Challenge.init)
+        guard
+            let found = known.first(where: { $0.scheme == "bearer" }) ?? known.first(where: { $0.scheme == "basic" })
+        else { return false }
+        challenge = found
+        return true
     }
 
-    /// A token for pulling from this repository, anonymous without credentials.
-    private func token(_ challenge: Challenge) async throws(RegistryError) -> String {
+    /// What the challenge asks for, from memory while it is good.
+    private func authorization(_ scopes: [String], isRenewed: Bool) async throws(RegistryError) -> String? {
+        if let token = credentials?.registryToken, !token.isEmpty { return "Bearer " + token }
+        guard let challenge else { return nil }
+        guard challenge.scheme == "bearer" else {
+            guard let credentials, !credentials.username.isEmpty else { return nil }
+            return "Basic " + credentials.basic
+        }
+        return "Bearer "
+            + (try await token(challenge, scopes: scopes, isRenewed: isRenewed))
+    }
+
+    private func token(
+        _ challenge: Challenge, scopes: [String], isRenewed: Bool
+    ) async throws(RegistryError) -> String {
+        var wanted = Set(scopes)
+        // A registry that asks for more than we thought knows why.
+        if isRenewed, let scope = challenge.parameters["scope"], !scope.isEmpty { wanted.insert(scope) }
+        let realm = try tokenService(challenge)
+        let key = TokenCache.Key(
+            realm: realm.description, service: challenge.parameters["service"] ?? "", scopes: wanted.sorted(),
+            credentials: credentials)
+        if isRenewed {
+            await client.tokens.drop(key)
+        } else if let token = await client.tokens.value(key) {
+            return token
+        }
+        let grant = try await TokenGrant.ask(realm, key, client, isBlind: endpoint.isInsecure)
+        await client.tokens.keep(grant.token, for: key, seconds: grant.seconds)
+        return grant.token
+    }
+
+    private func tokenService(_ challenge: Challenge) throws(RegistryError) -> Address {
         guard let realm = challenge.parameters["realm"].flatMap(Address.init) else {
             throw .invalid("registry \(authority) asks for a token without saying where")
         }
-        if scheme == "https", realm.scheme == "http" {
+        if origin?.hasPrefix("https:") == true, realm.scheme == "http" {
             throw .invalid("registry \(authority) sends for its token to http://\(realm.authority), refused")
         }
-        let service = challenge.parameters["service"] ?? ""
-        let scope = "repository:\(path):pull"
-        let answer: Answer
-        if let refresh = credentials?.identityToken, !refresh.isEmpty {
-            let form =
-                "grant_type=refresh_token&service=\(Address.escaped(service))&client_id=gantry&scope="
-                + "\(Address.escaped(scope))&refresh_token=\(Address.escaped(refresh))"
-            answer = try await send(
-                "POST", realm, [("Content-Type", "application/x-www-form-urlencoded")], body: Array(form.utf8))
-        } else {
-            var query = "service=\(Address.escaped(service))&scope=\(Address.escaped(scope))"
-            var headers: [(String, String)] = []
-            if let credentials, !credentials.username.isEmpty {
-                query += "&account=\(Address.escaped(credentials.username))"
-                headers.append(("Authorization", "Basic " + credentials.basic))
-            }
-            let separator = realm.target.contains("?") ? "&" : "?"
-            guard let address = Address(realm.description + separator + query) else {
-                throw .invalid("invalid token address \(realm)")
-            }
-            answer = try await send("GET", address, headers)
-        }
-        guard answer.status == 200 else { throw await answer.refusal() }
-        let bytes = try await answer.collect(limit: 1 << 20)
-        guard let json = try? JSON.parse(bytes),
-            let token = json["token"]?.stringValue ?? json["access_token"]?.stringValue, !token.isEmpty,
-            token.utf8.allSatisfy({ $0 > 32 && $0 < 127 })
-        else { throw .invalid("the token service at \(realm.authority) gave no token") }
-        return token
+        return realm
     }
 
-    private func send(
-        _ method: String, _ address: Address, _ headers: [(String, String)], body: [UInt8]? = nil
-    ) async throws(RegistryError) -> Answer {
-        var request = HTTPClientRequest(url: address.description)
-        request.method = method == "POST" ? .POST : .GET
-        request.headers.add(name: "User-Agent", value: "gantry")
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
-        if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
-        do {
-            // The time limits for connecting and for silence are the client's.
-            return Answer(try await http.execute(request, deadline: .distantFuture), from: address)
-        } catch {
-            throw Answer.failure(error, at: address)
+    // MARK: Logging in
+
+    /// Tries the credentials. Returns a refresh token when the registry has one to give, else "".
+    package func logIn() async throws(RegistryError) -> String {
+        let address = try await address("/v2/")
+        guard let challenge else { return "" }
+        var identity = ""
+        var headers: [(String, String)] = []
+        if challenge.scheme == "bearer" {
+            let key = TokenCache.Key(
+                realm: "", service: challenge.parameters["service"] ?? "", scopes: [], credentials: credentials)
+            let grant = try await TokenGrant.ask(
+                try tokenService(challenge), key, client, isBlind: endpoint.isInsecure, isOffline: true)
+            identity = grant.identity
+            headers = [("Authorization", "Bearer " + grant.token)]
+        } else if let credentials {
+            headers = [("Authorization", "Basic " + credentials.basic)]
         }
+        let answer = try await client.send("GET", address, headers, isBlind: endpoint.isInsecure)
+        await answer.discard()
+        guard answer.status == 200 else {
+            let word = answer.status == 401 ? " Unauthorized" : ""
+            throw .unauthorized(message: "login attempt to \(address) failed with status: \(answer.status)\(word)")
+        }
+        return identity
     }
 
-    private static func pause(_ attempt: Int) async throws(RegistryError) {
+    // MARK: Time
+
+    static func pause(_ attempt: Int) async throws(RegistryError) {
+        try await sleep(.milliseconds(100 << min(attempt, 6)))
+    }
+
+    static func sleep(_ duration: Duration) async throws(RegistryError) {
         do {
-            try await Task.sleep(for: .milliseconds(100 << min(attempt, 6)))
+            try await Task.sleep(for: duration)
         } catch {
             throw .cancelled
         }

@@ -13,7 +13,7 @@ package final class BlobStore: Sendable {
     package init(root: String) throws(StoreError) {
         self.root = root
         try Self.makeDirectory(root, mode: 0o710)
-        for part in ["blobs", "blobs/sha256", "blobs/sha512", "ingest"] {
+        for part in ["blobs", "blobs/sha256", "blobs/sha512", "ingest", "partial"] {
             try Self.makeDirectory(root + "/" + part, mode: 0o700)
         }
         for name in Directory.names(in: root + "/ingest") { unlink(root + "/ingest/" + name) }
@@ -74,6 +74,40 @@ package final class BlobStore: Sendable {
     package func ingest(_ algorithm: Digest.Algorithm = .sha256) throws(StoreError) -> BlobWriter {
         let number = counter.add(1, ordering: .relaxed).newValue
         return try BlobWriter(store: self, path: "\(root)/ingest/\(getpid())-\(number)", algorithm: algorithm)
+    }
+
+    /// Starts a blob, or goes on with it where an earlier writer was interrupted. One writer of a blob at a time.
+    ///
+    /// The new writer has seen nothing yet: what is there already must be written to it again, for its hash.
+    package func resume(_ digest: Digest) throws(StoreError) -> BlobWriter {
+        try BlobWriter(store: self, resuming: partialPath(digest), digest)
+    }
+
+    /// What there is of a blob that was interrupted: its size, and the file for reading. Nil when there is nothing.
+    package func partial(_ digest: Digest) -> (size: Int64, file: SharedDescriptor)? {
+        guard let file = try? Descriptor.open(partialPath(digest), O_RDONLY | O_NOFOLLOW) else { return nil }
+        var status = stat()
+        guard fstat(file.raw, &status) == 0, status.st_size > 0 else { return nil }
+        return (Int64(status.st_size), SharedDescriptor(file))
+    }
+
+    /// The blobs that were interrupted.
+    package func partials() -> [Digest] {
+        Self.names(in: root + "/partial").compactMap { name in
+            try? Digest(String(name.map { $0 == "-" ? ":" : $0 }))
+        }
+    }
+
+    /// Returns how many bytes that freed.
+    @discardableResult
+    package func removePartial(_ digest: Digest) -> Int64 {
+        let size = partial(digest)?.size ?? 0
+        unlink(partialPath(digest))
+        return size
+    }
+
+    private func partialPath(_ digest: Digest) -> String {
+        "\(root)/partial/\(digest.algorithm.rawValue)-\(digest.hex)"
     }
 
     /// May be called twice.

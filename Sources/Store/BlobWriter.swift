@@ -10,6 +10,10 @@ package final class BlobWriter {
     private let file: Descriptor
     private var hash: ContentHash
     private var isFinished = false
+    /// Whether what arrived stays when the writer goes.
+    private var isKept = false
+    /// Bytes that are in the file and have not been written again yet.
+    private var known: Int64 = 0
     /// Bytes so far.
     package private(set) var size: Int64 = 0
 
@@ -24,13 +28,35 @@ package final class BlobWriter {
         }
     }
 
-    deinit {
-        if !isFinished { unlink(path) }
+    /// Goes on with a file that may be there; what it has so far is to be written again.
+    init(store: BlobStore, resuming path: String, _ digest: Digest) throws(StoreError) {
+        self.store = store
+        self.path = path
+        hash = ContentHash(digest.algorithm)
+        do throws(SystemError) {
+            file = try Descriptor.open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o600)
+            var status = stat()
+            let number = file.raw
+            try retrying("fstat", path) { fstat(number, &status) }
+            known = Int64(status.st_size)
+        } catch {
+            throw .system(error)
+        }
+        isKept = true
     }
 
+    deinit {
+        if !isFinished, !isKept { unlink(path) }
+    }
+
+    /// What arrived is not what was wanted: nobody shall go on from it.
+    package func discard() { isKept = false }
+
     package func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+        let repeated = min(known, Int64(bytes.count))
+        known -= repeated
         do throws(SystemError) {
-            try file.writeAll(bytes)
+            try file.writeAll(UnsafeRawBufferPointer(rebasing: bytes.dropFirst(Int(repeated))))
         } catch {
             throw .system(error)
         }
@@ -52,7 +78,10 @@ package final class BlobWriter {
     @discardableResult
     package func finish(expected: Digest? = nil) throws(StoreError) -> (digest: Digest, size: Int64) {
         let digest = hash.digest
-        if let expected, expected != digest { throw .mismatch(expected: expected, actual: digest) }
+        if let expected, expected != digest {
+            discard()
+            throw .mismatch(expected: expected, actual: digest)
+        }
         let target = store.path(digest)
         do throws(SystemError) {
             try retrying("rename", target) { rename(path, target) }

@@ -10,8 +10,10 @@ enum ConfigurationFile {
     static let effective: Set<String> = [
         "bip", "bridge", "data-root", "debug", "default-gateway", "default-shm-size", "dns", "dns-opts", "dns-search",
         "exec-root", "fixed-cidr", "group", "hosts", "icc", "insecure-registries", "ip", "ip-forward", "ip-masq",
-        "iptables", "labels", "live-restore", "log-driver", "log-level", "max-concurrent-downloads", "mtu",
-        "no-new-privileges", "pidfile", "registry-mirrors", "shutdown-timeout", "storage-driver",
+        "iptables", "labels", "live-restore", "log-driver", "log-level", "max-concurrent-downloads",
+        "max-concurrent-uploads", "max-download-attempts", "mtu", "no-new-privileges", "no-proxy", "http-proxy",
+        "https-proxy", "pidfile", "proxies", "registry-mirror-map", "registry-mirrors", "shutdown-timeout",
+        "storage-driver",
     ]
 
     /// Docker's other keys: taken, so that a file can be moved over, and named in the log.
@@ -22,10 +24,10 @@ enum ConfigurationFile {
         "default-address-pools", "default-cgroupns-mode", "default-gateway-v6", "default-ipc-mode",
         "default-network-opts", "default-runtime", "default-stop-timeout", "default-ulimits", "deprecated-key-path",
         "exec-opts", "experimental", "features", "firewall-backend", "fixed-cidr-v6", "host-gateway-ip",
-        "host-gateway-ips", "http-proxy", "https-proxy", "init", "init-path", "ip-forward-no-drop", "ip6tables",
-        "ipv6", "log-format", "log-opts", "max-concurrent-uploads", "max-download-attempts", "metrics-addr",
-        "min-api-version", "network-control-plane-mtu", "network-diagnostic-port", "no-proxy",
-        "node-generic-resources", "nri-opts", "proxies", "raw-logs", "rootless", "runtimes", "seccomp-profile",
+        "host-gateway-ips", "init", "init-path", "ip-forward-no-drop", "ip6tables",
+        "ipv6", "log-format", "log-opts", "metrics-addr",
+        "min-api-version", "network-control-plane-mtu", "network-diagnostic-port",
+        "node-generic-resources", "nri-opts", "raw-logs", "rootless", "runtimes", "seccomp-profile",
         "selinux-enabled", "storage-opts", "swarm-default-advertise-addr", "tls", "tlscacert", "tlscert", "tlskey",
         "tlsverify", "userland-proxy", "userland-proxy-path", "userns-remap",
     ]

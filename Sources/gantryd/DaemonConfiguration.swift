@@ -43,13 +43,7 @@ struct DaemonConfiguration {
         try readNetwork(reader)
         try readDefaults(reader)
 
-        images.insecureRegistries = try reader.list("insecure-registries") ?? []
-        images.mirrors = try reader.list("registry-mirrors") ?? []
-        if let count = try reader.number("max-concurrent-downloads"), count > 0 {
-            images.maxConcurrentDownloads = count
-        }
-        engine.insecureRegistries = images.insecureRegistries
-        engine.registryMirrors = images.mirrors
+        try readRegistries(reader)
         engine.labels = try reader.list("labels") ?? []
         unused = settings.keys.filter { ConfigurationFile.accepted.contains($0) }.sorted()
         if hosts.contains(where: { $0.hasPrefix("tcp://") }), !insecureTCP {

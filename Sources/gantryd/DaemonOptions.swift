@@ -63,6 +63,16 @@ struct DaemonOptions: ParsableCommand {
     var registryMirrors: [String] = []
     @Option(name: .customLong("max-concurrent-downloads"), help: "Layers fetched at once by a pull.")
     var maxConcurrentDownloads: Int?
+    @Option(name: .customLong("max-concurrent-uploads"), help: "Blobs sent at once by a push.")
+    var maxConcurrentUploads: Int?
+    @Option(name: .customLong("max-download-attempts"), help: "How often a broken transfer is tried again.")
+    var maxDownloadAttempts: Int?
+    @Option(name: .customLong("http-proxy"), help: "The proxy for registries without TLS.")
+    var httpProxy: String?
+    @Option(name: .customLong("https-proxy"), help: "The proxy for registries.")
+    var httpsProxy: String?
+    @Option(name: .customLong("no-proxy"), help: "Hosts, domains and networks that need no proxy, comma-separated.")
+    var noProxy: String?
     @Option(name: .customLong("default-shm-size"), help: "Size of /dev/shm in containers.")
     var sharedMemorySize: String?
     @Option(name: .customLong("log-driver"), help: "json-file or none.")
@@ -81,10 +91,13 @@ struct DaemonOptions: ParsableCommand {
             "data-root": dataRoot, "exec-root": execRoot, "pidfile": pidfile, "group": group, "log-level": logLevel,
             "bip": bip, "bridge": bridge, "fixed-cidr": fixedCIDR, "ip": ip, "default-shm-size": sharedMemorySize,
             "log-driver": logDriver, "storage-driver": storageDriver,
+            "http-proxy": httpProxy, "https-proxy": httpsProxy, "no-proxy": noProxy,
         ]
         for (key, value) in texts { settings[key] = value.map { .string($0) } }
         let numbers = [
-            "mtu": mtu, "max-concurrent-downloads": maxConcurrentDownloads, "shutdown-timeout": shutdownTimeout,
+            "mtu": mtu, "max-concurrent-downloads": maxConcurrentDownloads,
+            "max-concurrent-uploads": maxConcurrentUploads, "max-download-attempts": maxDownloadAttempts,
+            "shutdown-timeout": shutdownTimeout,
         ]
         for (key, value) in numbers { settings[key] = value.map { JSON($0) } }
         let flags = ["icc": icc, "iptables": iptables, "ip-masq": ipMasquerade, "ip-forward": ipForward]

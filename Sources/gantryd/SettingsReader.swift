@@ -34,6 +34,32 @@ struct SettingsReader {
         return texts
     }
 
+    /// An object of strings.
+    func texts(_ key: String) throws(DaemonError) -> [String: String]? {
+        guard let value = present(key) else { return nil }
+        guard let object = value.objectValue else { throw mismatch(key, "an object of strings") }
+        var texts: [String: String] = [:]
+        for (name, value) in object {
+            guard let text = value.stringValue else { throw mismatch(key, "an object of strings") }
+            texts[name] = text
+        }
+        return texts
+    }
+
+    /// An object of lists of strings.
+    func lists(_ key: String) throws(DaemonError) -> [String: [String]]? {
+        guard let value = present(key) else { return nil }
+        guard let object = value.objectValue else { throw mismatch(key, "an object of lists of strings") }
+        var lists: [String: [String]] = [:]
+        for (name, value) in object {
+            guard let list = value.arrayValue?.map(\.stringValue), !list.contains(nil) else {
+                throw mismatch(key, "an object of lists of strings")
+            }
+            lists[name] = list.compactMap { $0 }
+        }
+        return lists
+    }
+
     private func present(_ key: String) -> JSON? {
         guard let value = settings[key], !value.isNull else { return nil }
         return value

@@ -18,17 +18,19 @@ final class Fixture: Sendable {
     let images: ImageService
     let events: Recorder<ImageEvent>
 
-    init(root: String? = nil) async throws {
+    init(root: String? = nil, options: ImageOptions = ImageOptions()) async throws {
         self.root = root ?? NSTemporaryDirectory() + "gantry-images-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: self.root, withIntermediateDirectories: true)
         let events = Recorder<ImageEvent>()
         self.events = events
         let database = try StateDatabase(path: self.root + "/state.db", migrations: ImageService.migrations)
-        images = try await ImageService(root: self.root, database: database) { events.add($0) }
+        images = try await ImageService(root: self.root, database: database, options: options) { events.add($0) }
     }
 
-    static func with(_ body: (Fixture) async throws -> Void) async throws {
-        let fixture = try await Fixture()
+    static func with(
+        _ options: ImageOptions = ImageOptions(), _ body: (Fixture) async throws -> Void
+    ) async throws {
+        let fixture = try await Fixture(options: options)
         do {
             try await body(fixture)
         } catch {
@@ -41,6 +43,11 @@ final class Fixture: Sendable {
     func close() async {
         await images.shutdown()
         try? FileManager.default.removeItem(atPath: root)
+    }
+
+    /// What interrupted pulls have left to go on from.
+    var partials: [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: root + "/images/partial")) ?? []
     }
 
     /// What a failed pull or import may not leave: blobs, layers, temporary files.
@@ -184,6 +191,11 @@ struct UnrulyRegistry {
         let path: String
         let authorization: String
         let range: String
+    }
+
+    /// Lets `half` go on.
+    func go() async throws {
+        _ = try await URLSession.shared.data(from: try #require(URL(string: "http://127.0.0.1:\(port)/go")))
     }
 
     func log() async throws -> [Request] {

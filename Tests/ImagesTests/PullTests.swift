@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.enabled(if: isRoot, "unpacking needs root"), .timeLimit(.minutes(2)))
 struct PullTests {
-    @Test(arguments: ["good", "index", "break", "noranges", "redirect", "token", "moving"])
+    @Test(arguments: ["good", "index", "break", "noranges", "redirect", "token", "moving", "nested", "patient"])
     func pulls(_ repository: String) async throws {
         let registry = try UnrulyRegistry()
         try await Fixture.with { fixture in
@@ -21,7 +21,7 @@ struct PullTests {
             #expect(image.configuration.config.cmd == ["/file0"])
             #expect(fixture.events.all.map(\.action) == [.pull])
             let texts = lines.all.map(\.status)
-            #expect(texts.first == "Pulling from \(repository)")
+            #expect(texts.first { !$0.contains("wants a pause; going on in 1 second") } == "Pulling from \(repository)")
             for text in ["Pulling fs layer", "Downloading", "Verifying Checksum", "Download complete", "Extracting"] {
                 #expect(texts.contains(text))
             }
@@ -59,6 +59,17 @@ struct PullTests {
         #expect(elsewhere.allSatisfy { $0.authorization.isEmpty })
     }
 
+    @Test func fetchesForeignLayersWhereTheyAre() async throws {
+        let registry = try UnrulyRegistry()
+        try await Fixture.with { fixture in
+            _ = try await fixture.images.pull(
+                try registry.name("foreign"), credentials: RegistryCredentials(username: "user", password: "secret")
+            ) { _ in }
+        }
+        let elsewhere = try await registry.log().filter { $0.port != registry.port }
+        #expect(!elsewhere.isEmpty && elsewhere.allSatisfy { $0.authorization.isEmpty })
+    }
+
     @Test func speaksBasic() async throws {
         let registry = try UnrulyRegistry()
         try await Fixture.with { fixture in
@@ -81,8 +92,10 @@ struct PullTests {
                 + "requested access to the resource is denied"
         ),
         ("unknown", "repository NAME not found: name unknown: repository name not known to registry"),
-        ("busy", "toomanyrequests: You have reached your pull rate limit; try again in 30 seconds"),
-        ("broken", "download of"),
+        ("busy", "toomanyrequests: You have reached your pull rate limit; try again in 5 hours"),
+        ("broken", "download of"), ("deep", "name each other in a circle"), ("sized", "and its index says"),
+        ("artifact", "is no container image"), ("odd", "unsupported media type"), ("many", "500 can be stacked"),
+        ("loop", "redirects too often"), ("changing", "does not match its digest"), ("garbage", "127.0.0.1"),
     ])
     func refuses(_ repository: String, _ text: String) async throws {
         let registry = try UnrulyRegistry()

@@ -2,10 +2,14 @@
 
 Repositories by name: good, break (transfer breaks twice), noranges (breaks, ignores Range), redirect (blobs at another
 origin), token (bearer), basic (user:secret), busy (429), wrong (bytes do not match), long (more bytes than said),
-short, both (manifest and index in one), schema1, huge (endless manifest), index, deadindex, moving (503 twice).
+short, both (manifest and index in one), schema1, huge (endless manifest), index, deadindex, moving (503 twice), nested
+(an index in an index), deep (ten of them), sized (an index with a wrong size), artifact (no image at all), odd (a layer
+of another kind), many (600 layers), loop (redirects in a circle), stall (silent in the middle, twice), garbage (no HTTP),
+patient (429 once), changing (another digest each time), foreign (a layer that only another host has), half (silent after
+half of a blob until /go is asked).
 """
 
-import gzip, hashlib, io, json, tarfile, threading, time
+import gzip, hashlib, io, json, socket, tarfile, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 log, failures = [], {}
@@ -56,6 +60,11 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
 
+    def handle(self):
+        # The first byte of a TLS hello: who speaks only HTTP has nothing to say to it.
+        if self.request.recv(1, socket.MSG_PEEK) != b"\x16":
+            super().handle()
+
     def answer(self, status, body=b"", kind="application/json", **headers):
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -73,6 +82,9 @@ class Handler(BaseHTTPRequestHandler):
         log.append([self.server.server_port, self.path, authorization, self.headers.get("Range") or ""])
         if self.path == "/log":
             return self.answer(200, json.dumps(log).encode())
+        if self.path == "/go":
+            released.set()
+            return self.answer(200, b"{}")
         if self.path == "/v2/":
             return self.answer(200, b"{}")
         if self.path.startswith("/token?"):
@@ -91,15 +103,31 @@ class Handler(BaseHTTPRequestHandler):
         if name == "unknown":
             return self.refuse(404, "NAME_UNKNOWN", "repository name not known to registry")
         if name == "busy":
-            return self.refuse(429, "TOOMANYREQUESTS", "You have reached your pull rate limit", Retry_After="30")
+            return self.refuse(429, "TOOMANYREQUESTS", "You have reached your pull rate limit", Retry_After="20000")
+        if name == "patient" and failures.setdefault(name, 0) < 1:
+            failures[name] += 1
+            return self.refuse(429, "TOOMANYREQUESTS", "slow down", Retry_After="1")
         if name == "moving" and failures.setdefault(self.path, 0) < 2:
             failures[self.path] += 1
             return self.refuse(503, "UNAVAILABLE", "not now")
         (self.manifest if kind == "manifests" else self.blob)(name, reference)
 
     def manifest(self, name, reference):
-        if reference == sha(index("amd64")):
-            return self.answer(200, index("amd64"), INDEX)
+        for document in nest:
+            if reference == sha(document):
+                return self.answer(200, document, INDEX)
+        if name in ("nested", "deep") and not reference.startswith("sha256:"):
+            return self.answer(200, nest[2 if name == "nested" else 9], INDEX)
+        if name == "sized" and not reference.startswith("sha256:"):
+            document = json.loads(index("amd64"))
+            document["manifests"][0]["size"] += 1
+            return self.answer(200, json.dumps(document).encode(), INDEX)
+        if name == "garbage":
+            return self.wfile.write(b"220 this is no HTTP at all\r\n" * 20)
+        if name == "changing":
+            failures[name] = failures.get(name, 0) + 1
+            body = json.dumps(dict(manifest(), annotations={"n": str(failures[name])})).encode()
+            return self.answer(200, body, MANIFEST, Docker_Content_Digest=sha(plain_manifest))
         if reference.startswith("sha256:"):
             return self.answer(200, plain_manifest, MANIFEST)
         if name == "index":
@@ -122,6 +150,15 @@ class Handler(BaseHTTPRequestHandler):
             document["manifests"] = []
         if name == "schema1":
             document = {"schemaVersion": 1, "name": "x", "fsLayers": []}
+        if name == "artifact":
+            document["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json"
+        if name == "odd":
+            document["layers"][0]["mediaType"] = "application/vnd.in-toto+json"
+        if name == "many":
+            document["layers"] *= 600
+        if name == "foreign":
+            document["layers"][0]["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+            document["layers"][0]["urls"] = ["http://127.0.0.1:%d/storage/%s" % (other.server_port, sha(layer))]
         if name == "short":
             document["layers"][0]["size"] += 10
         if name == "liar":
@@ -134,6 +171,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, data)
         if name == "redirect":
             return self.answer(307, Location="http://127.0.0.1:%d/storage/%s" % (other.server_port, digest))
+        if name == "foreign":
+            return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
+        if name == "loop":
+            return self.answer(307, Location=self.path)
         if name == "wrong":
             data = data[:1000] + bytes([data[1000] ^ 1]) + data[1001:]
         if name == "long":
@@ -154,6 +195,18 @@ class Handler(BaseHTTPRequestHandler):
         if asked and name != "noranges":
             start = int(asked[len("bytes="):].split("-")[0])
         end = len(data)
+        if name == "stall" and failures.setdefault(name, 0) < 2 or name == "half" and not released.is_set():
+            failures[name] = failures.get(name, 0) + 1
+            self.send_response(206 if start else 200)
+            if start:
+                self.send_header("Content-Range", "bytes %d-%d/%d" % (start, len(data) - 1, len(data)))
+            self.send_header("Content-Length", str(len(data) - start))
+            self.end_headers()
+            self.wfile.write(data[start:start + len(data) // 3])
+            self.wfile.flush()
+            released.wait(20 if name == "half" else 5)
+            self.close_connection = True
+            return
         if name in ("break", "noranges"):
             failures[name] = failures.get(name, 0) + 1
             if failures[name] <= 2:
@@ -168,6 +221,13 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data[start:end])
         if end < len(data):
             self.close_connection = True
+
+
+nest, released = [index("amd64")], threading.Event()
+for _ in range(9):
+    entry = describe(nest[-1], INDEX)
+    entry["platform"] = {"os": "linux", "architecture": "amd64"}
+    nest.append(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode())
 
 
 class Server(ThreadingHTTPServer):

@@ -11,13 +11,19 @@ final class Client {
 
     let endpoint: Endpoint
     private let version: String?
+    /// What the user's configuration adds to every request.
+    private let headers: Query
     /// Opens a connection; may start a daemon first.
     private let connect: () throws(CommandError) -> Socket
     private var idle: Connection?
 
-    init(_ endpoint: Endpoint, version: String?, connect: @escaping () throws(CommandError) -> Socket) {
+    init(
+        _ endpoint: Endpoint, version: String?, headers: Query = [],
+        connect: @escaping () throws(CommandError) -> Socket
+    ) {
         self.endpoint = endpoint
         self.version = version
+        self.headers = headers
         self.connect = connect
     }
 
@@ -173,7 +179,7 @@ final class Client {
             text += "\(index == 0 ? "?" : "&")\(name)=\(percentEncoded(value))"
         }
         text += " HTTP/1.1\r\nHost: gantry\r\nUser-Agent: gantry-cli/\(Version.client)\r\n"
-        for (name, value) in headers { text += "\(name): \(value)\r\n" }
+        for (name, value) in self.headers + headers { text += "\(name): \(value)\r\n" }
         return Array((text + "\r\n").utf8)
     }
 

@@ -5,6 +5,10 @@ enum CommandTree {
             CommandEntry("ps", List.command),
             CommandEntry("images", Images.command),
             CommandEntry("pull", Pull.command),
+            CommandEntry("push", Push.command),
+            CommandEntry("search", Search.command),
+            CommandEntry("login", Login.command),
+            CommandEntry("logout", Login.logout),
             CommandEntry("import", ImageChanges.importing),
             CommandEntry("save", ImageArchives.save),
             CommandEntry("load", ImageArchives.load),
@@ -29,6 +33,7 @@ enum CommandTree {
                     CommandEntry("rm", aliases: ["remove"], ImageChanges.remove),
                     CommandEntry("inspect", Inspect.image),
                     CommandEntry("pull", Pull.command),
+                    CommandEntry("push", Push.command),
                     CommandEntry("tag", ImageChanges.tag),
                     CommandEntry("import", ImageChanges.importing),
                     CommandEntry("save", ImageArchives.save),
@@ -36,6 +41,7 @@ enum CommandTree {
                     CommandEntry("history", ImageChanges.history),
                     CommandEntry("prune", Prune.images),
                 ]),
+            CommandEntry("manifest", group: "Manage image manifests and manifest lists", Manifest.commands),
             CommandEntry(
                 "network", group: "Manage networks",
                 [

@@ -36,7 +36,7 @@ enum Creation {
         if flags.isSet("name") { query.append(("name", flags.string("name"))) }
         if flags.isSet("platform") { query.append(("platform", flags.string("platform"))) }
         let policy = flags.isSet("pull") ? flags.string("pull") : "missing"
-        if policy == "always" { try pull(image, flags, client) }
+        if policy == "always" { try pull(image, flags, call.session) }
         let answer: JSON
         do {
             answer = try client.post("/containers/create", query: query, body: .object(request.body))
@@ -47,7 +47,7 @@ enum Creation {
             if !flags.bool("quiet") {
                 Output.complain("Unable to find image '\(Names.withDefaultTag(image))' locally")
             }
-            try pull(image, flags, client)
+            try pull(image, flags, call.session)
             answer = try client.post("/containers/create", query: query, body: .object(request.body))
         }
         for warning in answer["Warnings"]?.arrayValue ?? [] { Output.complain("WARNING: \(warning.stringValue ?? "")") }
@@ -60,8 +60,8 @@ enum Creation {
         message.lowercased().contains("no such image")
     }
 
-    private static func pull(_ image: String, _ flags: ParsedFlags, _ client: Client) throws {
+    private static func pull(_ image: String, _ flags: ParsedFlags, _ session: Session) throws {
         try Pulling.pull(
-            image, platform: flags.string("platform"), client: client, output: flags.bool("quiet") ? nil : 2)
+            image, platform: flags.string("platform"), session: session, output: flags.bool("quiet") ? nil : 2)
     }
 }

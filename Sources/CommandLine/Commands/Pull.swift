@@ -23,7 +23,7 @@ enum Pull {
                 try Output.line("Using default tag: latest")
             }
             try Pulling.pull(
-                name, platform: call.flags.string("platform"), allTags: all, client: call.client,
+                name, platform: call.flags.string("platform"), allTags: all, session: call.session,
                 output: isQuiet ? nil : 1)
             try Output.line(all ? Names.split(Names.canonical(name)).name : Names.canonical(name))
             return 0
@@ -35,13 +35,15 @@ enum Pull {
 enum Pulling {
     /// `output` is the descriptor that progress goes to, or nil for none.
     static func pull(
-        _ name: String, platform: String, allTags: Bool = false, client: Client, output: Int32?
+        _ name: String, platform: String, allTags: Bool = false, session: Session, output: Int32?
     ) throws(CommandError) {
         let (image, tag) = Names.split(name)
         var query: Client.Query = [("fromImage", image)]
         if !allTags { query.append(("tag", tag)) }
         if !platform.isEmpty { query.append(("platform", platform)) }
-        let connection = try client.stream("POST", "/images/create", query: query)
+        let client = try session.client()
+        let connection = try client.stream(
+            "POST", "/images/create", query: query, headers: session.registryHeaders(for: name))
         var progress = ProgressDisplay(output: output)
         try progress.show(connection)
         client.keep(connection)

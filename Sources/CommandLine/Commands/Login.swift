@@ -1,0 +1,157 @@
+internal import Glibc
+internal import JSON
+
+/// `gantry login` and `gantry logout`.
+enum Login {
+    static func command() -> Command {
+        Command(
+            usage: "[OPTIONS] [SERVER]", summary: "Authenticate to a registry",
+            flags: [
+                Flag("password", "p", .string, "Password or Personal Access Token (PAT)"),
+                Flag("password-stdin", nil, .bool(), "Take the Password or Personal Access Token (PAT) from stdin"),
+                Flag("username", "u", .string, "Username"),
+            ], arity: .atMost(1), run: logIn)
+    }
+
+    static func logout() -> Command {
+        Command(usage: "[SERVER]", summary: "Log out from a registry", arity: .atMost(1)) { call in
+            let key = RegistryName.key(forServer: call.arguments.first ?? "")
+            let shown = key == RegistryName.hub ? key : RegistryName.hostname(call.arguments.first ?? "")
+            var store = try call.session.credentialStore()
+            guard try store.erase(key) else {
+                try Output.line("Not logged in to \(shown)")
+                return 0
+            }
+            try Output.line("Removing login credentials for \(shown)")
+            return 0
+        }
+    }
+
+    private static func logIn(_ call: Invocation) throws -> Int32 {
+        let key = RegistryName.key(forServer: call.arguments.first ?? "")
+        var credentials = Credentials()
+        credentials.username = call.flags.string("username").trimmed
+        credentials.password = call.flags.string("password")
+        if call.flags.isSet("password") {
+            Output.complain("WARNING! Using --password via the CLI is insecure. Use --password-stdin.")
+            if call.flags.bool("password-stdin") {
+                throw CommandError("--password and --password-stdin are mutually exclusive")
+            }
+        }
+        if call.flags.bool("password-stdin") {
+            if credentials.username.isEmpty { throw CommandError("Must provide --username with --password-stdin") }
+            credentials.password = try secretFromInput()
+        }
+        var store = try call.session.credentialStore()
+        if credentials.username.isEmpty, credentials.password.isEmpty {
+            let known = try store.credentials(for: key)
+            if !known.isEmpty, try useKnown(known, key, call, &store) { return 0 }
+        }
+        try ask(&credentials, server: key)
+        try succeed(credentials, key, call, &store)
+        return 0
+    }
+
+    /// Whether what is known already still opens the door.
+    private static func useKnown(
+        _ known: Credentials, _ key: String, _ call: Invocation, _ store: inout CredentialStore
+    ) throws -> Bool {
+        Output.complain(
+            "Authenticating with existing credentials..."
+                + (known.username.isEmpty ? "" : " [Username: \(known.username)]"))
+        do throws(CommandError) {
+            try succeed(known, key, call, &store, warns: false)
+            return true
+        } catch {
+            guard error.httpStatus == 401 else { throw error }
+            Output.complain("Login did not succeed, error: \(error.message)")
+            return false
+        }
+    }
+
+    private static func succeed(
+        _ credentials: Credentials, _ key: String, _ call: Invocation, _ store: inout CredentialStore,
+        warns: Bool = true
+    ) throws(CommandError) {
+        let client = try call.session.client()
+        let answer = try client.post("/auth", body: credentials.document(server: key))
+        var kept = credentials
+        if let token = answer["IdentityToken"]?.stringValue, !token.isEmpty {
+            kept.password = ""
+            kept.identityToken = token
+        }
+        if let file = try store.save(kept, for: key), warns {
+            Output.complain(
+                """
+
+                WARNING! Your credentials are stored unencrypted in '\(file)'.
+                Configure a credential helper to remove this warning. See
+                https://docs.docker.com/go/credential-store/
+
+                """)
+        }
+        if let status = answer["Status"]?.stringValue, !status.isEmpty { try Output.line(status) }
+    }
+
+    // MARK: Asking
+
+    private static func secretFromInput() throws(CommandError) -> String {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while bytes.count < 1 << 20 {
+            let count = read(0, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            if count <= 0 { break }
+            bytes += chunk[..<count]
+        }
+        var text = String(decoding: bytes, as: UTF8.self)
+        if text.hasSuffix("\n") { text.removeLast() }
+        if text.hasSuffix("\r\n") || text.hasSuffix("\r") { text.removeLast() }
+        return text
+    }
+
+    private static func ask(_ credentials: inout Credentials, server: String) throws(CommandError) {
+        if !credentials.username.isEmpty, !credentials.password.isEmpty { return }
+        guard isatty(0) == 1 else {
+            throw CommandError("Error: Cannot perform an interactive login from a non TTY device")
+        }
+        if credentials.username.isEmpty {
+            if server == RegistryName.hub {
+                try Output.line(
+                    "Log in with your Docker ID or email address to push and pull images from Docker Hub. If you don't "
+                        + "have a Docker ID, head over to https://hub.docker.com/ to create one.\n")
+            }
+            try Output.write("Username: ")
+            credentials.username = try line().trimmed
+            if credentials.username.isEmpty { throw CommandError("Error: Non-null Username Required") }
+        }
+        if credentials.password.isEmpty {
+            try Output.write("Password: ")
+            credentials.password = try withoutEcho(line)
+            try Output.line("")
+            if credentials.password.isEmpty { throw CommandError("Error: Password Required") }
+        }
+    }
+
+    private static func line() throws(CommandError) -> String {
+        var bytes: [UInt8] = []
+        var byte: UInt8 = 0
+        while true {
+            let count = read(0, &byte, 1)
+            if count < 0, errno == EINTR { continue }
+            if count <= 0 || byte == 0x0a { break }
+            bytes.append(byte)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func withoutEcho(_ body: () throws(CommandError) -> String) throws(CommandError) -> String {
+        var saved = termios()
+        guard tcgetattr(0, &saved) == 0 else { return try body() }
+        var quiet = saved
+        quiet.c_lflag &= ~tcflag_t(ECHO)
+        tcsetattr(0, TCSAFLUSH, &quiet)
+        defer { tcsetattr(0, TCSAFLUSH, &saved) }
+        return try body()
+    }
+}

@@ -1,0 +1,59 @@
+internal import JSON
+
+/// `gantry search`.
+enum Search {
+    static func command() -> Command {
+        Command(
+            usage: "[OPTIONS] TERM", summary: "Search Docker Hub or a registry for images",
+            flags: [
+                Flag("automated", nil, .bool(), "", isHidden: true),
+                Flag(
+                    "filter", "f", .list("filter", check: Filters.refusal), "Filter output based on conditions provided"
+                ),
+                Flag("format", nil, .string, "Pretty-print search using a Go template"),
+                Flag("limit", nil, .int, "Max number of search results"),
+                Flag("no-trunc", nil, .bool(), "Don't truncate output"),
+                Flag("stars", "s", .int, "", isHidden: true),
+            ], arity: .exactly(1), run: run)
+    }
+
+    private static func run(_ call: Invocation) throws -> Int32 {
+        let term = call.arguments[0]
+        var filters = call.flags.list("filter")
+        // Flags of Docker's first years.
+        if let stars = call.flags.int("stars"), stars > 0 { filters.append("stars=\(stars)") }
+        if call.flags.bool("automated") { filters.append("is-automated=true") }
+        var query: Client.Query = [("term", term)]
+        if let limit = call.flags.int("limit"), limit != 0 { query.append(("limit", String(limit))) }
+        if let text = Filters.query(filters) { query.append(("filters", text)) }
+        let bytes = try call.client.call(
+            "GET", "/images/search", query: query, headers: call.session.registryHeaders(for: term))
+        let found = (try Client.parse(bytes).arrayValue ?? []).sorted { stars($0) > stars($1) }
+        let isTruncated = !call.flags.bool("no-trunc")
+        let listing = Listing(
+            headings: [
+                ("Name", "NAME"), ("Description", "DESCRIPTION"), ("StarCount", "STARS"), ("IsOfficial", "OFFICIAL"),
+                ("IsAutomated", "AUTOMATED"),
+            ],
+            standard: "table {{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}", quiet: "{{.Name}}",
+            typeName: "*formatter.searchContext")
+        try Output.write(listing.text(found.map { row($0, isTruncated) }, format: call.flags.string("format")))
+        return 0
+    }
+
+    private static func stars(_ row: JSON) -> Int64 { row["star_count"]?.intValue ?? 0 }
+
+    private static func row(_ found: JSON, _ isTruncated: Bool) -> Template.Data {
+        var description = found["description"]?.stringValue ?? ""
+        description = description.replacing("\n", with: " ").replacing("\r", with: " ")
+        if isTruncated { description = Ellipsis.cut(description, to: 45) }
+        func mark(_ key: String) -> JSON { found[key]?.boolValue == true ? "[OK]" : "" }
+        return Template.Data(
+            root: .object(
+                JSONObject([
+                    ("Description", .string(description)), ("IsAutomated", mark("is_automated")),
+                    ("IsOfficial", mark("is_official")), ("Name", found["name"] ?? ""),
+                    ("StarCount", .string(String(stars(found)))),
+                ])), typeName: "*formatter.searchContext")
+    }
+}

@@ -1,0 +1,81 @@
+internal import GRDB
+internal import Glibc
+internal import Layers
+internal import OCI
+internal import Store
+internal import Synchronization
+
+/// What a transfer that was interrupted has brought stays for a day, across restarts of the daemon, so that the next
+/// pull goes on from there.
+extension ImageService {
+    static let leaseMigration = Migration("images-leases") { database in
+        try database.execute(
+            sql: """
+                CREATE TABLE lease (digest TEXT PRIMARY KEY NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
+                """)
+    }
+
+    private static let leaseSeconds = 86400
+
+    /// Protects blobs and layers until an image owns them.
+    func lease(_ digests: [Digest]) throws(ImageError) {
+        let expires = time(nil) + Self.leaseSeconds
+        do {
+            try database.write { database in
+                for digest in digests {
+                    try database.execute(
+                        sql: "INSERT OR REPLACE INTO lease (digest, expires) VALUES (?, ?)",
+                        arguments: [digest.description, expires])
+                }
+            }
+        } catch {
+            throw ImageError(error)
+        }
+    }
+
+    func endLease(_ digests: [Digest]) {
+        // What stays behind runs out by itself.
+        _ = try? database.write { database in
+            for digest in digests {
+                try database.execute(sql: "DELETE FROM lease WHERE digest = ?", arguments: [digest.description])
+            }
+        }
+    }
+
+    /// What is protected now. Leases that have run out are taken away.
+    func leased() -> Set<Digest> {
+        let now = time(nil)
+        let rows = try? database.write { database in
+            try database.execute(sql: "DELETE FROM lease WHERE expires < ?", arguments: [now])
+            return try String.fetchAll(database, sql: "SELECT digest FROM lease")
+        }
+        return Set((rows ?? []).compactMap { try? Digest($0) })
+    }
+
+    /// Removes what interrupted transfers have left and nobody is fetching now. Returns how many bytes that freed.
+    @discardableResult
+    package func forgetInterruptedTransfers() -> Int64 {
+        let leases = leased().filter { digest in table.withLock { $0.pinned[digest] == nil } }
+        endLease(Array(leases))
+        let needed = neededBlobs()
+        let held = heldLayers()
+        var freed: Int64 = 0
+        for digest in leases {
+            freed += blobs.removePartial(digest)
+            if !needed.contains(digest), let size = blobs.size(digest) {
+                freed += size
+                try? blobs.remove(digest)
+            }
+            let isUsed = held.contains(digest) || table.withLock { $0.isUsed(layer: digest) }
+            if !isUsed, layers.contains(digest) { try? layers.remove(digest) }
+        }
+        return freed
+    }
+
+    /// Partial blobs that no lease protects.
+    func sweepPartials(_ leased: Set<Digest>) {
+        for digest in blobs.partials() where !leased.contains(digest) {
+            if table.withLock({ $0.pinned[digest] == nil }) { blobs.removePartial(digest) }
+        }
+    }
+}

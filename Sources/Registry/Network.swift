@@ -1,0 +1,62 @@
+internal import Glibc
+
+/// A range of addresses: `10.0.0.0/8`, `fd00::/8`.
+struct Network: Equatable, Sendable {
+    private let bytes: [UInt8]
+    private let length: Int
+
+    init?(_ text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, let bytes = Self.address(String(parts[0])), let length = Int(parts[1]),
+            (0...bytes.count * 8).contains(length)
+        else { return nil }
+        self.bytes = bytes
+        self.length = length
+    }
+
+    /// Whether `host` is an address in this range.
+    func contains(_ host: String) -> Bool {
+        guard let other = Self.address(host), other.count == bytes.count else { return false }
+        for bit in 0..<length {
+            let mask: UInt8 = 0x80 >> UInt8(bit & 7)
+            if (bytes[bit / 8] ^ other[bit / 8]) & mask != 0 { return false }
+        }
+        return true
+    }
+
+    static let loopback = ["127.0.0.0/8", "::1/128"].compactMap(Network.init)
+
+    /// `localhost` and the loopback networks.
+    static func isLoopback(_ host: String) -> Bool { host == "localhost" || loopback.contains { $0.contains(host) } }
+
+    /// 4 or 16 bytes; nil for a name.
+    static func address(_ text: String) -> [UInt8]? {
+        var short = in_addr()
+        if inet_pton(AF_INET, text, &short) == 1 { return withUnsafeBytes(of: &short) { Array($0) } }
+        var long = in6_addr()
+        if inet_pton(AF_INET6, text, &long) == 1 { return withUnsafeBytes(of: &long) { Array($0) } }
+        return nil
+    }
+
+    /// The addresses of a host name; none when there are none. Blocks.
+    static func lookUp(_ host: String) -> [String] {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
+        defer { freeaddrinfo(list) }
+        var found: [String] = []
+        var entry = list
+        while let current = entry {
+            var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+            let code = getnameinfo(
+                current.pointee.ai_addr, current.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0,
+                NI_NUMERICHOST)
+            if code == 0 {
+                found.append(String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+            }
+            entry = current.pointee.ai_next
+        }
+        return found
+    }
+}

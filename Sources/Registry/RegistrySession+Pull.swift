@@ -1,0 +1,145 @@
+internal import JSON
+internal import NIOCore
+package import OCI
+internal import Store
+
+extension RegistrySession {
+    /// A manifest or index as it came.
+    package struct Document: Sendable {
+        package let bytes: [UInt8]
+        package let mediaType: String?
+        package let digest: Digest
+    }
+
+    static let documentLimit = 4 << 20
+    private static let accepted = [
+        MediaType.manifest, MediaType.index, MediaType.dockerManifest, MediaType.dockerManifestList,
+        MediaType.dockerSchema1Signed, MediaType.dockerSchema1,
+    ].joined(separator: ", ")
+
+    private nonisolated var pullScopes: [String] { ["repository:\(path):pull"] }
+
+    /// The document under a tag or digest. Its bytes match `digest`, and what the registry says about them.
+    package func manifest(_ name: String, digest: Digest? = nil) async throws(RegistryError) -> Document {
+        let answer = try await perform(
+            Request(
+                address: try await address("/v2/\(path)/manifests/\(name)"), headers: [("Accept", Self.accepted)],
+                scopes: pullScopes))
+        let bytes = try await answer.collect(limit: Self.documentLimit)
+        let claimed = answer.header("Docker-Content-Digest").flatMap { try? Digest($0) }
+        let expected = digest ?? claimed
+        let actual = ContentHash.digest(of: bytes, expected?.algorithm ?? .sha256)
+        if let expected, expected != actual { throw .mismatch(expected: expected, actual: actual) }
+        let type = answer.header("Content-Type").map { String($0.prefix { $0 != ";" }) }
+        return Document(bytes: bytes, mediaType: type, digest: actual)
+    }
+
+    /// A small blob, verified.
+    package func document(_ descriptor: ContentDescriptor) async throws(RegistryError) -> [UInt8] {
+        guard descriptor.size <= Self.documentLimit else {
+            throw .invalid("document \(descriptor.digest) is larger than \(Self.documentLimit) bytes")
+        }
+        let answer = try await perform(
+            Request(address: try await address("/v2/\(path)/blobs/\(descriptor.digest)"), scopes: pullScopes))
+        let bytes = try await answer.collect(limit: Self.documentLimit)
+        let actual = ContentHash.digest(of: bytes, descriptor.digest.algorithm)
+        if actual != descriptor.digest { throw .mismatch(expected: descriptor.digest, actual: actual) }
+        guard bytes.count == descriptor.size else {
+            throw .invalid("document \(descriptor.digest) has \(bytes.count) bytes, not \(descriptor.size)")
+        }
+        return bytes
+    }
+
+    /// The tags of the repository, as the registry sorts them.
+    package func tags() async throws(RegistryError) -> [String] {
+        var tags: [String] = []
+        var next: Address? = try await address("/v2/\(path)/tags/list")
+        // A registry that never ends must not keep us for ever.
+        for _ in 0..<1000 {
+            guard let page = next else { return tags }
+            let answer = try await perform(Request(address: page, scopes: pullScopes))
+            let json = try? JSON.parse(try await answer.collect(limit: Self.documentLimit))
+            tags += (json?["tags"]?.arrayValue ?? []).compactMap(\.stringValue)
+            next = answer.header("Link").flatMap { Self.next($0, page) }
+        }
+        throw .invalid("registry \(authority) has no end to its list of tags")
+    }
+
+    /// `</v2/x/tags/list?n=100&last=b>; rel="next"`
+    static func next(_ link: String, _ page: Address) -> Address? {
+        guard link.contains("rel=\"next\"") || link.contains("rel=next"), let start = link.firstIndex(of: "<"),
+            let end = link[start...].firstIndex(of: ">")
+        else { return nil }
+        let next = page.resolve(String(link[link.index(after: start)..<end]))
+        return next.flatMap { $0.hasSameOrigin(as: page) ? $0 : nil }
+    }
+
+    /// A blob in pieces from `offset` on, up to exactly `descriptor.size` bytes. A broken transfer is taken up where it
+    /// stopped. What the registry does not have and others do (`urls`) is asked of them, without credentials.
+    ///
+    /// The digest is the receiver's to verify: it sees every byte anyway.
+    /// - Parameter receive: gets the next piece; false means that no more is wanted.
+    package func blob(
+        _ descriptor: ContentDescriptor, from offset: Int64 = 0, receive: @Sendable ([UInt8]) async -> Bool
+    ) async throws(RegistryError) {
+        var sources = [try await address("/v2/\(path)/blobs/\(descriptor.digest)")]
+        sources += descriptor.urls.compactMap { Address($0) }
+        var received = offset
+        var failures = 0
+        while received < descriptor.size {
+            let before = received
+            do throws(RegistryError) {
+                let request = Request(
+                    address: sources[0], headers: received > 0 ? [("Range", "bytes=\(received)-")] : [],
+                    scopes: pullScopes, accepted: [200, 206])
+                let answer = try await perform(request)
+                if !(try await Self.pass(answer, descriptor, &received, receive)) { return }
+                if received < descriptor.size { throw .broken("unexpected EOF") }
+            } catch {
+                if case .refused(404, _, _) = error, sources.count > 1 {
+                    sources.removeFirst()
+                    continue
+                }
+                guard case .broken(let reason) = error else { throw error }
+                failures = received > before ? 1 : failures + 1
+                if failures > client.options.maxAttempts {
+                    throw .broken("download of \(descriptor.digest) failed: \(reason)")
+                }
+                try await Self.pause(failures)
+            }
+        }
+    }
+
+    /// Hands over a body that begins at `received`, or before.
+    private static func pass(
+        _ answer: Answer, _ descriptor: ContentDescriptor, _ received: inout Int64,
+        _ receive: @Sendable ([UInt8]) async -> Bool
+    ) async throws(RegistryError) -> Bool {
+        // Who does not know ranges starts again; who knows them must start where it was asked to.
+        var skipped = answer.status == 206 ? 0 : received
+        if answer.status == 206, received > 0, let range = answer.header("Content-Range"),
+            !range.hasPrefix("bytes \(received)-")
+        {
+            throw .invalid("\(answer.address.authority) answers with \(range), asked for from \(received) on")
+        }
+        var isWanted = true
+        var count = received
+        defer { received = count }
+        try await answer.forEach { (piece: [UInt8]) async throws(RegistryError) in
+            var piece = piece
+            if skipped > 0 {
+                let dropped = min(skipped, Int64(piece.count))
+                piece.removeFirst(Int(dropped))
+                skipped -= dropped
+                if piece.isEmpty { return true }
+            }
+            count += Int64(piece.count)
+            if count > descriptor.size {
+                throw .invalid("blob \(descriptor.digest) has more than \(descriptor.size) bytes")
+            }
+            isWanted = await receive(piece)
+            return isWanted
+        }
+        return isWanted
+    }
+}

@@ -1,0 +1,27 @@
+internal import NIOCore
+internal import NIOSSL
+
+/// Why two sides did not come to trust each other, in Docker's words.
+enum TLSFailure {
+    /// Nil when the error is about something else.
+    static func reason(_ error: any Error, _ address: Address) -> String? {
+        if error is NIOSSLExtraError {
+            return "tls: failed to verify certificate: x509: certificate is not valid for \(address.host)"
+        }
+        guard let error = error as? NIOSSLError else { return nil }
+        // The library gives its reasons as text only.
+        let text = "\(error)"
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") || text.contains("HTTPS_PROXY") {
+            return "http: server gave HTTP response to HTTPS client"
+        }
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            return "tls: failed to verify certificate: x509: certificate signed by unknown authority; "
+                + "put its authority into /etc/gantry/certs.d/\(address.authority)/ca.crt"
+        }
+        if text.contains("CERTIFICATE_REQUIRED") || text.contains("HANDSHAKE_FAILURE") {
+            return "remote error: tls: handshake failure; the registry may want a client certificate: put client.cert "
+                + "and client.key into /etc/gantry/certs.d/\(address.authority)"
+        }
+        return "tls: \(text)"
+    }
+}

@@ -1,0 +1,28 @@
+/// Tokens that are still good, shared by everything that goes to the same registry.
+actor TokenCache {
+    struct Key: Hashable {
+        let realm: String
+        let service: String
+        /// Sorted.
+        let scopes: [String]
+        let credentials: RegistryCredentials?
+    }
+
+    private var tokens: [Key: (value: String, expires: ContinuousClock.Instant)] = [:]
+
+    func value(_ key: Key) -> String? {
+        guard let token = tokens[key], token.expires > .now else { return nil }
+        return token.value
+    }
+
+    /// Without a time a token lives a minute (distribution, token specification).
+    func keep(_ value: String, for key: Key, seconds: Int64?) {
+        let now = ContinuousClock.now
+        tokens = tokens.filter { $0.value.expires > now }
+        // One that runs out on its way is of no use.
+        let life = max(0, min(seconds ?? 60, 86400) - 5)
+        tokens[key] = (value, now.advanced(by: .seconds(life)))
+    }
+
+    func drop(_ key: Key) { tokens[key] = nil }
+}

@@ -1,0 +1,238 @@
+import Foundation
+import Testing
+
+extension Integration {
+    /// Who may pull and push: passwords, tokens, helpers, certificates.
+    @Suite(.daemon) struct Logins {
+        /// A client's configuration directory of its own.
+        private func environment(_ scratch: borrowing Scratch) throws -> [String: String] {
+            var environment = try daemon.environment
+            environment["DOCKER_CONFIG"] = scratch.path
+            environment["PATH"] = scratch.path + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+            return environment
+        }
+
+        private func run(
+            _ client: Client, _ arguments: [String], _ environment: [String: String], input: String? = nil
+        ) throws -> Output {
+            try command([client.program] + arguments, environment: environment, input: input.map { Array($0.utf8) })
+        }
+
+        @Test(arguments: Client.all)
+        func aPasswordOpensARegistry(client: Client) throws {
+            let registry = try PrivateRegistry(password: true)
+            let scratch = try Scratch("client")
+            let environment = try environment(scratch)
+            let host = "127.0.0.1:\(registry.port)"
+            let image = registry.name("mine:\(client.rawValue)")
+            try daemon.ok(client, "tag", "busybox", image)
+            let anonymous = try run(client, ["push", image], environment)
+            #expect(anonymous.status == 1)
+            #expect(anonymous.err.contains("no basic auth credentials"), "\(anonymous)")
+
+            let wrong = try run(client, ["login", "-u", "alice", "--password-stdin", host], environment, input: "no")
+            #expect(wrong.status == 1)
+            #expect(wrong.err.contains("401 Unauthorized"), "\(wrong)")
+            #expect(!Programs.exists(scratch.path + "/config.json"))
+
+            _ = try scratch.write("{\"detachKeys\": \"ctrl-e,e\", \"auths\": {}}", to: "config.json")
+            let right = try run(
+                client, ["login", "-u", "alice", "--password-stdin", host], environment, input: "secret\n")
+            #expect(right.status == 0, "\(right)")
+            #expect(right.lines.last == "Login Succeeded", "\(right)")
+            let saved = try Programs.text(scratch.path + "/config.json")
+            #expect(saved.contains("\"auth\": \"YWxpY2U6c2VjcmV0\"") && saved.contains("ctrl-e,e"), "\(saved)")
+            // Docker leaves the mode of a file that is there as it is.
+            if client == .gantry {
+                #expect(try succeed(["stat", "-c", "%a", scratch.path + "/config.json"]) == "600")
+            }
+
+            let pushed = try run(client, ["push", image], environment)
+            #expect(pushed.status == 0, "\(pushed)")
+            try daemon.ok(client, "rmi", image)
+            #expect(try daemon.run(client, "pull", image).err.contains("no basic auth credentials"))
+            let pulled = try run(client, ["pull", "-q", image], environment)
+            #expect(pulled.trimmed == image, "\(pulled)")
+            try daemon.ok(client, "rmi", image)
+            // `run` brings what it needs, with the same credentials.
+            let ran = try run(client, ["run", "--rm", image, "echo", "hello"], environment)
+            #expect(ran.out == "hello\n", "\(ran)")
+
+            let out = try run(client, ["logout", host], environment)
+            #expect(out.out == "Removing login credentials for \(host)\n", "\(out)")
+            #expect(try !Programs.text(scratch.path + "/config.json").contains("YWxpY2U6"))
+        }
+
+        @Test func asksOnATerminalWithoutEcho() throws {
+            let registry = try PrivateRegistry(password: true)
+            let scratch = try Scratch("client")
+            let child = try Child(
+                [Client.gantry.program, "login", "127.0.0.1:\(registry.port)"], environment: try environment(scratch),
+                wiring: .terminal(rows: 24, columns: 80))
+            try child.expect("Username: ")
+            try child.send("alice\n")
+            try child.expect("Password: ")
+            try child.send("secret\n")
+            let ended = try child.wait()
+            #expect(ended.status == 0, "\(ended)")
+            let shown = ended.out
+            #expect(shown.contains("Login Succeeded") && !shown.contains("secret"), "\(shown)")
+        }
+
+        @Test(arguments: Client.all)
+        func aHelperKeepsSecrets(client: Client) throws {
+            let registry = try PrivateRegistry(password: true)
+            let scratch = try Scratch("client")
+            let environment = try environment(scratch)
+            let host = "127.0.0.1:\(registry.port)"
+            let helper = try scratch.write(
+                """
+                #!/bin/sh
+                echo "$1" >>\(scratch.path)/asked
+                case $1 in
+                store) cat >\(scratch.path)/kept ;;
+                get) if [ -e \(scratch.path)/kept ]; then cat \(scratch.path)/kept; else
+                    echo credentials not found in native keychain; exit 1; fi ;;
+                erase) rm -f \(scratch.path)/kept ;;
+                esac
+                """, to: "docker-credential-test")
+            try succeed(["chmod", "755", helper])
+            _ = try scratch.write("{\"credHelpers\": {\"\(host)\": \"test\"}}", to: "config.json")
+            let login = try run(
+                client, ["login", "-u", "alice", "--password-stdin", host], environment, input: "secret")
+            #expect(login.status == 0, "\(login)")
+            #expect(!login.err.contains("unencrypted"))
+            #expect(try Programs.text(scratch.path + "/kept").contains("\"Secret\":\"secret\""))
+            #expect(try !Programs.text(scratch.path + "/config.json").contains("c2VjcmV0"))
+            let image = registry.name("kept:\(client.rawValue)")
+            try daemon.ok(client, "tag", "busybox", image)
+            #expect(try run(client, ["push", "-q", image], environment).trimmed == image)
+            #expect(try run(client, ["logout", host], environment).status == 0)
+            #expect(!Programs.exists(scratch.path + "/kept"))
+        }
+
+        @Test func readsTheOldFile() throws {
+            let registry = try PrivateRegistry(password: true)
+            let scratch = try Scratch("home")
+            _ = try scratch.write(
+                "{\"http://127.0.0.1:\(registry.port)/v1/\": {\"auth\": \"YWxpY2U6c2VjcmV0\", \"email\": \"a@b\"}}",
+                to: ".dockercfg")
+            var environment = try environment(scratch)
+            environment["DOCKER_CONFIG"] = ""
+            environment["HOME"] = scratch.path
+            let image = registry.name("old:1")
+            try daemon.ok(.gantry, "tag", "busybox", image)
+            let pushed = try run(.gantry, ["push", "-q", image], environment)
+            #expect(pushed.trimmed == image, "\(pushed)")
+        }
+
+        @Test(arguments: Client.all)
+        func tokensGoToWhomTheyAreFor(client: Client) throws {
+            let service = try RegistryService("token", upstream: try Registry.get().port)
+            let scratch = try Scratch("client")
+            let environment = try environment(scratch)
+            let host = "127.0.0.1:\(service.port)"
+            let image = "\(host)/owned/\(client.rawValue):v1"
+            try daemon.ok(client, "tag", "busybox", image)
+            #expect(try run(client, ["push", image], environment).status == 1)
+            let wrong = try run(client, ["login", "-u", "alice", "--password-stdin", host], environment, input: "no")
+            #expect(wrong.err.contains("incorrect username or password"), "\(wrong)")
+            let login = try run(
+                client, ["login", "-u", "alice", "--password-stdin", host], environment, input: "secret")
+            #expect(login.status == 0, "\(login)")
+            // The password is not kept: a refresh token is.
+            let saved = try Programs.text(scratch.path + "/config.json")
+            #expect(saved.contains("\"identitytoken\": \"again\"") && !saved.contains("c2VjcmV0"), "\(saved)")
+            let pushed = try run(client, ["push", image], environment)
+            #expect(pushed.status == 0, "\(pushed)")
+            let copy = "\(host)/owned/\(client.rawValue)-copy:v1"
+            try daemon.ok(client, "tag", image, copy)
+            let mounted = try run(client, ["push", copy], environment)
+            #expect(mounted.out.contains(": Mounted from owned/\(client.rawValue)"), "\(mounted)")
+            try daemon.ok(client, "rmi", image)
+            #expect(try run(client, ["pull", "-q", image], environment).trimmed == image)
+            let log = try service.log()
+            #expect(log.contains("grant_type=refresh_token"))
+            // Both repositories in one token, for the mount.
+            #expect(log.contains("copy%3Apull%2Cpush%20repository%3Aowned"), "\(log)")
+        }
+
+        @Test(arguments: Client.all)
+        func certificatesSayWhoARegistryIs(client: Client) throws {
+            // The bridge's address: the loopback ones are trusted without proof.
+            let address = try daemon.subnet + ".1"
+            let registry = try PrivateRegistry(at: address, names: [address])
+            let image = registry.name("secure:1")
+            try daemon.ok(client, "tag", "busybox", image)
+            let unknown = try daemon.run(client, "push", image)
+            #expect(unknown.status == 1)
+            #expect(unknown.err.contains("x509: certificate signed by unknown authority"), "\(unknown)")
+            let trusted = try registry.trust()
+            let pushed = try daemon.run(client, "push", image)
+            #expect(pushed.status == 0, "\(pushed)")
+            withExtendedLifetime(trusted) {}
+        }
+
+        @Test func clientsShowCertificates() throws {
+            let address = try daemon.subnet + ".1"
+            let registry = try PrivateRegistry(at: address, names: [address], clients: true)
+            let image = registry.name("secure:1")
+            try daemon.ok(.docker, "tag", "busybox", image)
+            var trusted: PrivateRegistry.Trusted? = try registry.trust()
+            let without = try daemon.run(.docker, "push", image)
+            #expect(without.status == 1, "\(without)")
+            trusted = nil
+            trusted = try registry.trust(client: true)
+            #expect(try daemon.run(.docker, "push", image).status == 0)
+            withExtendedLifetime(trusted) {}
+        }
+
+        @Test func insecureRegistriesAreNamed() throws {
+            let address = try daemon.subnet + ".1"
+            let plain = try PrivateRegistry(at: address)
+            let secure = try PrivateRegistry(at: address, names: ["elsewhere.test"])
+            for registry in [plain, secure] { try daemon.ok(.docker, "tag", "busybox", registry.name("in:1")) }
+            let refused = try daemon.run(.docker, "push", plain.name("in:1"))
+            #expect(refused.err.contains("http: server gave HTTP response to HTTPS client"), "\(refused)")
+            let other = try Daemon(settings: ["insecure-registries": "[\"\(address)/32\"]"])
+            defer { try? other.finish() }
+            for registry in [plain, secure] {
+                try other.ok(.docker, "tag", "busybox", registry.name("in:1"))
+                let pushed = try other.run(.docker, "push", registry.name("in:1"))
+                #expect(pushed.status == 0, "\(pushed)")
+            }
+        }
+
+        @Test func goesThroughAProxy() throws {
+            let address = try daemon.subnet + ".1"
+            let registry = try PrivateRegistry(at: address, names: ["registry.test"])
+            let proxy = try RegistryService("connect", upstream: registry.port, host: address)
+            // A name that only the proxy can reach.
+            let trusted = try registry.trust(as: "registry.test:\(registry.port)")
+            let other = try Daemon(settings: ["https-proxy": "\"http://bob:word@127.0.0.1:\(proxy.port)\""])
+            defer { try? other.finish() }
+            let image = "registry.test:\(registry.port)/far:1"
+            try other.ok(.docker, "tag", "busybox", image)
+            let pushed = try other.run(.docker, "push", image)
+            #expect(pushed.status == 0, "\(pushed)")
+            #expect(try proxy.log().contains("registry.test:\(registry.port)"))
+            // Those that need none are reached directly.
+            let near = try Registry.get().name("busybox:oci")
+            #expect(try other.run(.docker, "pull", "-q", near).trimmed == near)
+            withExtendedLifetime(trusted) {}
+        }
+
+        @Test func mirrorsComeFirst() throws {
+            let registry = try Registry.get()
+            let mirror = "http://127.0.0.1:\(registry.port)/test"
+            let other = try Daemon(settings: [
+                "registry-mirror-map": "{\"quay.example\": [\"http://127.0.0.1:1\", \"\(mirror)\"]}"
+            ])
+            defer { try? other.finish() }
+            let pulled = try other.run(.docker, "pull", "quay.example/busybox:oci")
+            #expect(pulled.status == 0, "\(pulled)")
+            #expect(pulled.out.contains("127.0.0.1:1 failed"), "\(pulled)")
+            #expect(try other.ok(.docker, "run", "--rm", "quay.example/busybox:oci", "echo", "ok") == "ok")
+        }
+    }
+}

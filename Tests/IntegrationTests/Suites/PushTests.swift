@@ -1,0 +1,123 @@
+import Foundation
+import Testing
+
+extension Integration {
+    /// `push` to Debian's registry, seen with skopeo's eyes.
+    @Suite(.daemon) struct Pushes {
+        @Test(arguments: Client.all, ["layers:latest", "zstd:latest"])
+        func theManifestStaysAsItCame(client: Client, form: String) throws {
+            let registry = try Registry.get()
+            let source = registry.name(form)
+            try daemon.ok(client, "pull", source)
+            let target = "pushed/\(client.rawValue)-\(form)"
+            try daemon.ok(client, "tag", source, registry.name(target))
+            let pushed = try daemon.run(client, "push", registry.name(target))
+            #expect(pushed.status == 0, "\(pushed)")
+            let manifest = try registry.manifest(target)
+            #expect(try manifest == registry.manifest(form))
+            let digest = "sha256:" + String(try succeed(["sha256sum"], input: Array(manifest.utf8)).prefix(64))
+            let repository = registry.name("pushed/\(client.rawValue)-\(form.split(separator: ":")[0])")
+            #expect(pushed.lines.first == "The push refers to repository [\(repository)]")
+            // The registry takes the layers from a repository that has them.
+            #expect(pushed.lines.contains { $0.contains(": Mounted from test/") }, "\(pushed)")
+            let tag = form.split(separator: ":")[1]
+            #expect(pushed.lines.last == "\(tag): digest: \(digest) size: \(manifest.utf8.count)")
+            #expect(try daemon.run(client, "push", registry.name(target)).out.contains(": Layer already exists"))
+            #expect(try daemon.ok(client, "push", "-q", registry.name(target)) == registry.name(target))
+            let digests = try daemon.ok(client, "inspect", "-f", "{{json .RepoDigests}}", registry.name(target))
+            #expect(digests.contains("\(repository)@\(digest)"), "\(digests)")
+        }
+
+        @Test(arguments: Client.all)
+        func packsWhatIsKeptPlain(client: Client) throws {
+            let registry = try Registry.get()
+            let name = registry.name("plain/\(client.rawValue)")
+            let id = try daemon.ok(client, "import", BusyboxImage.tar, name + ":one")
+            try daemon.ok(client, "tag", name + ":one", name + ":two")
+            let first = try daemon.run(client, "push", "-a", name)
+            #expect(first.status == 0, "\(first)")
+            let digests = first.lines.filter { $0.contains(": digest: ") }
+            #expect(digests.map { $0.prefix(3) } == ["one", "two"])
+            #expect(Set(digests.map { $0.dropFirst(3) }).count == 1, "\(digests)")
+            let manifest = try registry.manifest("plain/\(client.rawValue):one")
+            #expect(manifest.contains("tar+gzip"), "\(manifest)")
+            // The same bytes again when the registry has lost them.
+            let layer = try #require(manifest.split(separator: "\"").last { $0.hasPrefix("sha256:") })
+            unlink(registry.blob(String(layer)))
+            let other = registry.name("plain/\(client.rawValue)-again:one")
+            try daemon.ok(client, "tag", name + ":one", other)
+            let again = try daemon.run(client, "push", other)
+            #expect(again.lines.last?.dropFirst(3) == digests.first?.dropFirst(3), "\(again)")
+            try daemon.ok(client, "rmi", name + ":one", name + ":two", other)
+            #expect(try daemon.ok(client, "pull", "-q", other) == other)
+            #expect(try daemon.ok(client, "images", "-q", "--no-trunc", other) == id)
+            #expect(try daemon.ok(client, "run", "--rm", other, "echo", "it runs") == "it runs")
+        }
+
+        @Test func pullsEveryTag() throws {
+            let registry = try Registry.get()
+            let name = registry.name("tags")
+            for tag in ["a", "b"] {
+                try daemon.ok(.docker, "tag", "busybox", "\(name):\(tag)")
+                try daemon.ok(.docker, "push", "\(name):\(tag)")
+                try daemon.ok(.docker, "rmi", "\(name):\(tag)")
+            }
+            let pulled = try daemon.run(Client.first, "pull", "-a", name)
+            #expect(pulled.status == 0, "\(pulled)")
+            #expect(Set(pulled.lines.filter { $0.contains("Pulling from") }.map { $0.prefix(1) }) == ["a", "b"])
+            #expect(try daemon.run(.docker, "images", "-q", name).lines.count == 2)
+        }
+
+        @Test(arguments: ["flaky", "small"])
+        func goesOnWhenUploadsBreakOrAreTooLarge(kind: String) throws {
+            let service = try RegistryService(kind, upstream: try Registry.get().port)
+            let name = "127.0.0.1:\(service.port)/broken/\(kind):v1"
+            let noise = "\(try daemon.root)/noise-\(kind)"
+            try succeed([
+                "sh", "-c",
+                "mkdir \(noise) && head -c 12000000 /dev/urandom >\(noise)/data && tar -cf \(noise).tar -C \(noise) .",
+            ])
+            try daemon.ok(Client.first, "import", noise + ".tar", name)
+            let pushed = try daemon.run(Client.first, "push", name)
+            #expect(pushed.status == 0, "\(pushed)")
+            let direct = "127.0.0.1:\(try Registry.get().port)/broken/\(kind):v1"
+            let copied = try command([
+                "skopeo", "copy", "-q", "--insecure-policy", "--src-tls-verify=false",
+                "docker://" + direct, "dir:\(noise)-copy",
+            ])
+            #expect(copied.status == 0, "\(copied)")
+            let log = try service.log()
+            #expect(log.contains(kind == "small" ? "\"PATCH\"" : "\"PUT\""), "\(log)")
+        }
+
+        @Test func tellsProgramsWhatItDoes() throws {
+            let name = try Registry.get().name("told")
+            try daemon.ok(.docker, "tag", "busybox", name)
+            let answer = try daemon.request("POST", "/v1.41/images/\(name)/push?tag=latest")
+            #expect(answer.status == 200)
+            let lines = answer.body.split(whereSeparator: \.isNewline)
+            #expect(lines.first == "{\"status\":\"The push refers to repository [\(name)]\"}")
+            #expect(lines.contains { $0.hasPrefix("{\"status\":\"Preparing\",\"progressDetail\":{},\"id\":\"") })
+            let last = try #require(lines.last)
+            #expect(
+                last.hasPrefix("{\"progressDetail\":{},\"aux\":{\"Tag\":\"latest\",\"Digest\":\"sha256:"), "\(last)")
+        }
+
+        @Test(arguments: Client.all)
+        func saysWhatIsMissing(client: Client) throws {
+            let name = try Registry.get().name("missing/\(client.rawValue)")
+            let absent = try daemon.run(client, "push", name)
+            #expect(absent.status == 1)
+            #expect(absent.err.contains("An image does not exist locally with the tag: \(name)"), "\(absent)")
+            try daemon.ok(client, "tag", "busybox", name + ":there")
+            let tag = try daemon.run(client, "push", name + ":gone")
+            #expect(tag.err.contains("tag does not exist: \(name):gone"), "\(tag)")
+            let both = try daemon.run(client, "push", "-a", name + ":there")
+            #expect(both.err.contains("tag can't be used with --all-tags/-a"), "\(both)")
+            let closed = "127.0.0.1:1/x:there"
+            try daemon.ok(client, "tag", "busybox", closed)
+            let unreachable = try daemon.run(client, "push", closed)
+            #expect(unreachable.err.contains("connect: connection refused"), "\(unreachable)")
+        }
+    }
+}
