@@ -232,6 +232,12 @@ def pull(engine):
     return engine.timed("pull", "-q", *engine.pull_flags, engine.pull_image)
 
 
+def push(engine):
+    """Into an empty registry: nothing is there already, nothing can be mounted."""
+    shutil.rmtree(engine.push_store, ignore_errors=True)
+    return engine.timed("push", "-q", *engine.pull_flags, engine.push_image)
+
+
 ROWS = [
     ("idle-daemon", "idle daemon, resident", "MB", 1, daemon_memory),
     ("run-bridge", "run --rm busybox true, bridge", "ms", ROUNDS, run_with("bridge")),
@@ -241,6 +247,7 @@ ROWS = [
     ("32", "32 × run --rm busybox true at once", "ms", max(1, ROUNDS // 7), many_at_once),
     ("container", "memory per idle container, private", "kB", 1, container_memory),
     ("pull", "pull, 4 layers of files, registry here", "ms", max(1, ROUNDS // 4), pull),
+    ("push", "push of the same, empty registry here", "ms", max(1, ROUNDS // 4), push),
 ]
 
 
@@ -262,13 +269,13 @@ def big_layout(path):
     layout.finish([layout.image(layers, images.busybox_config())])
 
 
-def registry(engine, directory, port):
-    """A registry where the engine's network is, on files that all of them share."""
-    with open(f"{directory}/registry.yml", "w") as file:
+def registry(engine, directory, port, store="registry"):
+    """A registry where the engine's network is, on files that all of them share unless `store` says otherwise."""
+    with open(f"{directory}/{store}-{port}.yml", "w") as file:
         file.write("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
-                   f"storage: {{filesystem: {{rootdirectory: {directory}/registry}}}}\n"
+                   f"storage: {{filesystem: {{rootdirectory: {directory}/{store}}}}}\n"
                    f"http: {{addr: '127.0.0.1:{port}'}}\n")
-    process = subprocess.Popen(engine.inside("docker-registry", "serve", f"{directory}/registry.yml"), **QUIET)
+    process = subprocess.Popen(engine.inside("docker-registry", "serve", f"{directory}/{store}-{port}.yml"), **QUIET)
     await_true("the registry answers", lambda: subprocess.run(
         engine.inside("curl", "-sf", f"http://127.0.0.1:{port}/v2/"), **QUIET).returncode == 0)
     return process
@@ -330,7 +337,7 @@ def main():
                 figure = daemon_memory(engine)
                 results["idle-daemon"][engine.name] = [figure] if figure else []
             prepare(engine, directory, wanted)
-        if "pull" in wanted:
+        if "pull" in wanted or "push" in wanted:
             big_layout(directory + "/layout")
             for index, engine in enumerate(engines.values()):
                 port = 5800 + index
@@ -339,6 +346,12 @@ def main():
                     sh("skopeo", "copy", "-q", "--insecure-policy", "--dest-tls-verify=false",
                        f"oci:{directory}/layout:latest", f"docker://127.0.0.1:{port}/big:latest")
                 engine.pull_image = f"127.0.0.1:{port}/big:latest"
+                if "push" in wanted:
+                    engine.push_store = f"{directory}/pushed-{engine.name}"
+                    registries.append(registry(engine, directory, port + 50, f"pushed-{engine.name}"))
+                    engine.push_image = f"127.0.0.1:{port + 50}/big:latest"
+                    engine.run("pull", "-q", *engine.pull_flags, engine.pull_image)
+                    engine.run("tag", engine.pull_image, engine.push_image)
         for key, title, _, rounds, row in ROWS:
             if key not in wanted or key == "idle-daemon":
                 continue

@@ -103,7 +103,8 @@ struct ImageRoutes: Sendable {
         let all = filters["dangling"].map { $0.contains("false") || $0.contains("0") } ?? false
         filters["dangling"] = all ? nil : ["true"]
         var deleted: [ImageDeleteItem] = []
-        var reclaimed: Int64 = 0
+        // What interrupted pulls have left is nobody's, either.
+        var reclaimed: Int64 = images.forgetInterruptedTransfers()
         for record in try images.list(all: true, filters: filters) where users(record.id).isEmpty {
             let names = record.repoTags.isEmpty ? [record.id.description] : record.repoTags
             for name in names {

@@ -76,7 +76,9 @@ final class Daemon: Sendable {
 
     private static func runs(_ pid: pid_t) -> Bool {
         guard let stat = try? Programs.text("/proc/\(pid)/stat") else { return false }
-        return !(stat.split(separator: ")").last ?? "").hasPrefix(" Z")
+        if !(stat.split(separator: ")").last ?? "").hasPrefix(" Z") { return true }
+        // The first thread may be gone while another one still waits for a disk, and holds files and locks.
+        return (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task").count) ?? 0 > 1
     }
 
     var logTail: String { (try? command(["sh", "-c", "grep -v level=info '\(log)' | tail -n 5"]).out) ?? "" }

@@ -9,7 +9,9 @@ extension Integration {
             let repository = registry.name("list")
             for arch in ["one", "two"] {
                 let context = "CMD [\"\(arch)\"]"
-                try daemon.ok(.docker, "import", "-c", context, BusyboxImage.tar, "\(repository):\(arch)")
+                let platform = arch == "one" ? "linux/amd64" : "linux/arm64"
+                try daemon.ok(
+                    .docker, "import", "--platform", platform, "-c", context, BusyboxImage.tar, "\(repository):\(arch)")
                 try daemon.ok(.docker, "push", "-q", "\(repository):\(arch)")
             }
             let list = repository + ":all"
