@@ -93,7 +93,7 @@ enum Manifest {
             if remote.isList {
                 let document = try Client.parse(remote.raw)
                 guard isVerbose else {
-                    try Output.line(document.text(indent: "   "))
+                    try Output.line(inOrder(document).text(indent: "   "))
                     return 0
                 }
                 let repository = Names.split(name).name
@@ -112,6 +112,20 @@ enum Manifest {
             try Output.line(text(of: remote.entry, isVerbose))
             return 0
         }
+    }
+
+    /// Members as Docker's own command line prints them, whatever order the registry has.
+    private static func inOrder(_ list: JSON) -> JSON {
+        var list = list
+        list["manifests"] = .array(
+            (list["manifests"]?.arrayValue ?? []).map { descriptor in
+                guard let members = descriptor.objectValue else { return descriptor }
+                var ordered = JSONObject()
+                for key in ["mediaType", "size", "digest"] { ordered[key] = members[key] }
+                for (key, value) in members { ordered[key] = value }
+                return .object(ordered)
+            })
+        return list
     }
 
     private static func text(of entry: ManifestStore.Entry, _ isVerbose: Bool) throws(CommandError) -> String {

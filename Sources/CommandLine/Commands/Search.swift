@@ -28,7 +28,8 @@ enum Search {
         if let text = Filters.query(filters) { query.append(("filters", text)) }
         let bytes = try call.client.call(
             "GET", "/images/search", query: query, headers: call.session.registryHeaders(for: term))
-        let found = (try Client.parse(bytes).arrayValue ?? []).sorted { stars($0) > stars($1) }
+        // In the order of the index, which knows best what was meant.
+        let found = try Client.parse(bytes).arrayValue ?? []
         let isTruncated = !call.flags.bool("no-trunc")
         let listing = Listing(
             headings: [
@@ -41,8 +42,6 @@ enum Search {
         return 0
     }
 
-    private static func stars(_ row: JSON) -> Int64 { row["star_count"]?.intValue ?? 0 }
-
     private static func row(_ found: JSON, _ isTruncated: Bool) -> Template.Data {
         var description = found["description"]?.stringValue ?? ""
         description = description.replacing("\n", with: " ").replacing("\r", with: " ")
@@ -53,7 +52,7 @@ enum Search {
                 JSONObject([
                     ("Description", .string(description)), ("IsAutomated", mark("is_automated")),
                     ("IsOfficial", mark("is_official")), ("Name", found["name"] ?? ""),
-                    ("StarCount", .string(String(stars(found)))),
+                    ("StarCount", .string(String(found["star_count"]?.intValue ?? 0))),
                 ])), typeName: "*formatter.searchContext")
     }
 }
