@@ -93,7 +93,7 @@ package final class BlobStore: Sendable {
 
     /// The blobs that were interrupted.
     package func partials() -> [Digest] {
-        Self.names(in: root + "/partial").compactMap { name in
+        Directory.names(in: root + "/partial").compactMap { name in
             try? Digest(String(name.map { $0 == "-" ? ":" : $0 }))
         }
     }
