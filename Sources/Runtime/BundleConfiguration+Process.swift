@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 package import JSON
 
@@ -32,6 +33,8 @@ extension BundleConfiguration {
             process.rlimits.append(
                 ResourceLimit(resource: number, soft: unsigned(item["soft"]), hard: unsigned(item["hard"])))
         }
+        // Where nobody can raise a limit, a container with lower ones is of more use than none.
+        process.clampsLimits = linux_permitted_capabilities() & Capability.mask(["SYS_RESOURCE"]) == 0
         if let item = value["scheduler"], item != .null { process.scheduling = try scheduling(item) }
         if let item = value["ioPriority"], item != .null {
             let level = item["priority"]?.intValue ?? 0

@@ -36,6 +36,8 @@ package struct BundleConfiguration: Sendable {
         }
         labelMounts(document["linux"]?["mountLabel"]?.stringValue ?? "")
         annotations = document["annotations"]?.objectValue ?? JSONObject()
+        // A bundle that cannot do with less says so.
+        if annotations["gantry.limits"]?.stringValue == "required" { launch.process.clampsLimits = false }
         hooks = try Hooks(document["hooks"])
         launch.waitsForHooks = hooks.has(.prestart, .createRuntime)
         try readLinux(document["linux"] ?? .null)

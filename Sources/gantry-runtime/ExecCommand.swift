@@ -27,6 +27,7 @@ enum ExecCommand {
         }
         let cgroups = try Self.cgroups(record, options)
         process.keyring = "_ses.\(record.id)"
+        process.clampsLimits = configuration.launch.process.clampsLimits
         if process.personality == nil { process.personality = configuration.launch.process.personality }
         let kinds = ContainerJoin.kinds(of: record.pid)
         if kinds & ContainerJoin.userKind == 0 { try ContainerJoin.enterProcesses(of: target.raw) }
