@@ -158,7 +158,8 @@ let package = Package(
         program(
             "gantryd",
             [
-                "APIServer", "HTTP", "Engine", "Images", "Networking", "Store", "Linux", "CLinux", "DockerAPI", "JSON",
+                "APIServer", "HTTP", "Engine", "Images", "Layers", "Networking", "Store", "Linux", "CLinux",
+                "DockerAPI", "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ] + nio, staticLibraries),

@@ -81,7 +81,7 @@ extension ImageService {
             throw ImageError(error)
         }
         let image = Self.record(
-            configuration, id: id, manifest: manifestDigest, parent: nil, tagged: nil, layers)
+            configuration, id: id, manifest: manifestDigest, parent: nil, tagged: nil, layers, blobs)
         var names = [reference.at(named)]
         if reference.digest == nil { names.append(reference) }
         try register(image, names: names)
@@ -250,7 +250,9 @@ extension ImageService {
                 (table.pinned[layer] ?? 0) <= 1 && !table.images.values.contains { $0.layers.contains(layer) }
             )
         }
-        if isBlobFree, !neededBlobs().contains(blob) { try? blobs.remove(blob) }
+        if isBlobFree, !table.withLock({ table in table.images.values.contains { $0.blobs.contains(blob) } }) {
+            try? blobs.remove(blob)
+        }
         if isLayerFree, !heldLayers().contains(layer) { try? layers.remove(layer) }
     }
 }
