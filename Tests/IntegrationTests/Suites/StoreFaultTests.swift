@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// A daemon killed, and a disk filled, in the middle of changing the store.
+    /// A disk that fills in the middle of changing the store.
     @Suite struct StoreFaults {
         /// An image of about 20 MB in three layers, as an archive.
         private func archive(_ daemon: Daemon, in directory: String) throws -> String {
@@ -29,94 +29,6 @@ extension Integration {
                     "sh", "-c",
                     "cd \(data) && find images/blobs images/ingest -type f; find layers containers -mindepth 1 -maxdepth 1",
                 ]).lines)
-        }
-
-        /// SIGKILL at moments spread over a command, as chance has it.
-        private func kill(
-            _ daemon: Daemon, times: Int, during arguments: [String], seed: UInt64, undo: () throws -> Void,
-            check: (Bool) throws -> Void
-        ) throws {
-            var generator = SeededGenerator(seed)
-            let start = Date()
-            try daemon.ok(.gantry, arguments)
-            let whole = Date().timeIntervalSince(start)
-            try undo()
-            let clean = try contents(daemon)
-            for round in 0..<times {
-                let child = try daemon.start(.gantry, arguments)
-                usleep(UInt32(Double.random(in: 0...1.1, using: &generator) * whole * 1_000_000))
-                try daemon.kill9()
-                let result = try child.wait()
-                try daemon.start()
-                // Whether it was done or not, doing it again works, and nothing is left of the first attempt.
-                try check(result.status == 0)
-                if result.status != 0 { try daemon.ok(.gantry, arguments) }
-                try check(true)
-                try undo()
-                let left = try contents(daemon).subtracting(clean)
-                #expect(left.isEmpty, "round \(round) with seed \(seed): \(left.sorted().prefix(5))")
-            }
-        }
-
-        private var seed: UInt64 {
-            ProcessInfo.processInfo.environment["GANTRY_TEST_SEED"].flatMap { UInt64($0) } ?? 20_261_121
-        }
-
-        @Test func aKilledLoadLeavesAWholeStore() throws {
-            try Daemon.with { daemon in
-                let scratch = try Scratch("kill")
-                let file = try archive(daemon, in: scratch.path)
-                try kill(daemon, times: 20, during: ["load", "-q", "-i", file], seed: seed) {
-                    try daemon.ok(.gantry, "rmi", "grown:2")
-                } check: { isDone in
-                    guard isDone else { return }
-                    let seen = try daemon.ok(
-                        .gantry, "run", "--rm", "--network", "none", "grown:2", "sh", "-c", "cat /d1/* /d2/* | wc -c")
-                    #expect(seen == "20000000")
-                }
-            }
-        }
-
-        @Test func aKilledCommitLeavesAWholeStore() throws {
-            try Daemon.with { daemon in
-                try daemon.ok(
-                    .gantry, "run", "--name", "grower", "--network", "none", "busybox", "sh", "-c",
-                    "mkdir /d; for i in $(seq 300); do head -c 50000 /dev/urandom >/d/$i; done")
-                try kill(daemon, times: 15, during: ["commit", "grower", "grown:2"], seed: seed + 1) {
-                    try daemon.ok(.gantry, "rmi", "grown:2")
-                } check: { isDone in
-                    guard isDone else { return }
-                    let seen = try daemon.ok(
-                        .gantry, "run", "--rm", "--network", "none", "grown:2", "sh", "-c", "cat /d/* | wc -c")
-                    #expect(seen == "15000000")
-                }
-            }
-        }
-
-        @Test func aKilledRemovalLeavesAWholeStore() throws {
-            try Daemon.with { daemon in
-                let scratch = try Scratch("kill")
-                let file = try archive(daemon, in: scratch.path)
-                let clean = try contents(daemon)
-                var generator = SeededGenerator(seed + 2)
-                for round in 0..<15 {
-                    try daemon.ok(.gantry, "load", "-q", "-i", file)
-                    let child = try daemon.start(.gantry, ["rmi", "grown:2"])
-                    usleep(UInt32.random(in: 0...20_000, using: &generator))
-                    try daemon.kill9()
-                    _ = try child.wait()
-                    try daemon.start()
-                    // Either all of it is there or none.
-                    if try daemon.ok(.gantry, "images", "-q", "grown") != "" {
-                        #expect(
-                            try daemon.ok(.gantry, "run", "--rm", "--network", "none", "grown:2", "ls", "/d2/200")
-                                == "/d2/200")
-                        try daemon.ok(.gantry, "rmi", "grown:2")
-                    }
-                    let left = try contents(daemon).subtracting(clean)
-                    #expect(left.isEmpty, "round \(round) with seed \(seed): \(left.sorted().prefix(5))")
-                }
-            }
         }
 
         @Test func aFullDiskIsAnErrorAndNothingMore() throws {
@@ -189,20 +101,5 @@ extension Integration {
                 try daemon.ok(.docker, "rmi", "made")
             }
         }
-    }
-}
-
-/// The same numbers for the same seed (SplitMix64).
-private struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return value ^ (value >> 31)
     }
 }
