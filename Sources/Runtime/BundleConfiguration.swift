@@ -74,6 +74,8 @@ package struct BundleConfiguration: Sendable {
             guard let path = item["path"]?.stringValue, let kind = kinds[item["type"]?.stringValue ?? ""] else {
                 throw LaunchFailure("config.json: a device has no path or an unknown type")
             }
+            // The container's own stands there, a link into its devpts; Podman asks for the host's with --privileged.
+            if path == "/dev/ptmx" { continue }
             launch.devices.append(
                 DeviceSpec(
                     kind, path, major: UInt32(clamping: item["major"]?.intValue ?? 0),
