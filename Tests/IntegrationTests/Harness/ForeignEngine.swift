@@ -83,11 +83,9 @@ final class DockerEngine {
     let environment: [String: String]
 
     init() throws {
-        let tools = Programs.root + "/.tools/docker-engine"
         room = try Room(
             "docker", cgroup: "docker",
             """
-            PATH=$PATH:\(tools)/usr/sbin:\(tools)/usr/bin
             dockerd --add-runtime gantry=\(Bundle.runtime) --default-runtime gantry --data-root $ROOM/data --exec-root $ROOM/exec \
                 --host unix://$ROOM/socket --pidfile $ROOM/pid --storage-driver vfs >$ROOM/log 2>&1 &
             trap 'kill $!; wait $!; exit' TERM
@@ -95,9 +93,9 @@ final class DockerEngine {
             echo ready; wait
             """)
         environment = ["DOCKER_HOST": "unix://" + room.directory + "/socket"]
-        let ready = try? eventually("dockerd answers") { try self("version").status == 0 }
+        let answers = (try? eventually("dockerd answers") { try self("version").status == 0 }) != nil
         let result = try self("import", BusyboxImage.tar, "busybox")
-        guard ready != nil, result.status == 0 else {
+        guard answers, result.status == 0 else {
             throw HarnessError("\(result)\n\((try? Programs.text(room.directory + "/log")) ?? "")")
         }
     }

@@ -13,37 +13,41 @@ extension Integration {
             #expect(try docker("run", "--rm", "busybox", "nosuch").status == 127)
             #expect(try docker("run", "--rm", "busybox", "/etc").status == 126)
             let script = "trap 'echo bye; exit 3' TERM; trap 'echo usr1' USR1; echo up; while :; do sleep 0.1; done"
-            #expect(try docker("run", "-d", "--name", "a", "busybox", "sh", "-c", script).status == 0)
-            try eventually("it runs") { try docker("logs", "a").out == "up\n" }
+            #expect(try docker("run", "-d", "--name", "first", "busybox", "sh", "-c", script).status == 0)
+            try eventually("it runs") { try docker("logs", "first").out == "up\n" }
             let exec = try docker(
-                "exec", "-w", "/tmp", "-e", "A=b", "-u", "5:6", "a", "sh", "-c", "id -u; id -g; pwd; echo $A; exit 4")
+                "exec", "-w", "/tmp", "-e", "A=b", "-u", "5:6", "first", "sh", "-c",
+                "id -u; id -g; pwd; echo $A; exit 4")
             #expect(exec.out == "5\n6\n/tmp\nb\n" && exec.status == 4, "\(exec)")
-            #expect(try docker("exec", "a", "nosuch").status == 127 || docker("exec", "a", "nosuch").status == 126)
-            #expect(try docker("exec", "-d", "a", "sleep", "77").status == 0)
-            #expect(try docker("top", "a").out.contains("sleep 77"))
-            let stats = try docker("stats", "--no-stream", "--format", "{{.PIDs}}", "a")
-            #expect((Int(stats.trimmed) ?? 0) >= 2, "\(stats)")
-            #expect(try docker("pause", "a").status == 0)
-            #expect(try docker("ps", "--format", "{{.Status}}").out.contains("(Paused)"))
-            #expect(try docker("unpause", "a").status == 0)
             #expect(
-                try docker("update", "--memory", "64m", "--memory-swap", "64m", "--pids-limit", "40", "a").status == 0)
+                try docker("exec", "first", "nosuch").status == 127 || docker("exec", "first", "nosuch").status == 126)
+            #expect(try docker("exec", "-d", "first", "sleep", "77").status == 0)
+            #expect(try docker("top", "first").out.contains("sleep 77"))
+            let stats = try docker("stats", "--no-stream", "--format", "{{.PIDs}}", "first")
+            #expect((Int(stats.trimmed) ?? 0) >= 2, "\(stats)")
+            #expect(try docker("pause", "first").status == 0)
+            #expect(try docker("ps", "--format", "{{.Status}}").out.contains("(Paused)"))
+            #expect(try docker("unpause", "first").status == 0)
+            #expect(
+                try docker("update", "--memory", "64m", "--memory-swap", "64m", "--pids-limit", "40", "first").status
+                    == 0)
             let limits = try docker(
-                "exec", "a", "sh", "-c",
+                "exec", "first", "sh", "-c",
                 "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes pids/pids.max 2>/dev/null || cat memory.max pids.max"
             )
             #expect(limits.lines == ["67108864", "40"], "\(limits)")
-            #expect(try docker("kill", "--signal", "USR1", "a").status == 0)
-            try eventually("the signal has arrived") { try docker("logs", "a").out.contains("usr1") }
-            #expect(try docker("stop", "a").status == 0)
+            #expect(try docker("kill", "--signal", "USR1", "first").status == 0)
+            try eventually("the signal has arrived") { try docker("logs", "first").out.contains("usr1") }
+            #expect(try docker("stop", "first").status == 0)
             #expect(
-                try docker("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "a").trimmed == "exited 3")
-            #expect(try docker("restart", "-t", "0", "a").status == 0)
-            #expect(try docker("kill", "a").status == 0)
+                try docker("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "first").trimmed
+                    == "exited 3")
+            #expect(try docker("restart", "-t", "0", "first").status == 0)
+            #expect(try docker("kill", "first").status == 0)
             try eventually("it has ended") {
-                try docker("inspect", "--format", "{{.State.ExitCode}}", "a").trimmed == "137"
+                try docker("inspect", "--format", "{{.State.ExitCode}}", "first").trimmed == "137"
             }
-            #expect(try docker("rm", "a").status == 0)
+            #expect(try docker("rm", "first").status == 0)
         }
 
         @Test func whatAContainerIsGiven() throws {
@@ -71,7 +75,7 @@ extension Integration {
             #expect(killed.status == 137)
             #expect(try docker("inspect", "--format", "{{.State.OOMKilled}}", "oom").trimmed == "true")
             let child = try Child(
-                [Programs.docker, "run", "--rm", "-it", "--name", "t", "busybox", "sh"],
+                [Programs.docker, "run", "--rm", "-it", "--name", "second", "busybox", "sh"],
                 environment: docker.environment,
                 wiring: .terminal(rows: 33, columns: 99))
             try child.expect("# ")
@@ -82,7 +86,7 @@ extension Integration {
                 return child.outText.contains("33 99")
             }
             let exec = try Child(
-                [Programs.docker, "exec", "-it", "t", "sh", "-c", "tty; exit 7"], environment: docker.environment,
+                [Programs.docker, "exec", "-it", "second", "sh", "-c", "tty; exit 7"], environment: docker.environment,
                 wiring: .terminal(rows: 20, columns: 60))
             try exec.expect("/dev/pts/1")
             #expect(try exec.wait().status == 7)

@@ -42,7 +42,8 @@ extension Integration {
             #expect(try podman.run([], "nosuch").status == 127)
             #expect(try podman.run([], "/etc").status == 126)
             let flags = [
-                "--user", "5:6", "--ulimit", "nofile=100:200", "--cap-add", "NET_ADMIN", "--hostname", "here",
+                "--user", "5:6", "--ulimit", "nofile=100:200", "--ulimit", "nproc=300", "--cap-add", "NET_ADMIN",
+                "--hostname", "here",
                 "--memory", "64m",
                 "--pids-limit", "50", "--security-opt", "no-new-privileges", "--shm-size", "2m", "--tmpfs",
                 "/t:size=1m",
@@ -100,7 +101,10 @@ extension Integration {
             try attached.expect("# ")
             try attached.send("echo at''tached; exit 6\n")
             try attached.expect("attached")
-            #expect(try attached.wait().status == 6)
+            _ = try attached.wait()
+            try eventually("its code is known") {
+                try podman("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "b").trimmed == "exited 6"
+            }
             let exec = try podman("run", "-d", "--name", "c", "--network", "none", "busybox", "sleep", "100")
             #expect(exec.status == 0)
             #expect(try podman("exec", "-t", "c", "tty").trimmed == "/dev/pts/0")
