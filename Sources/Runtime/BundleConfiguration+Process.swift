@@ -57,7 +57,7 @@ extension BundleConfiguration {
         return process
     }
 
-    static func needSELinux() throws(LaunchFailure) {
+    package static func needSELinux() throws(LaunchFailure) {
         guard access("/sys/fs/selinux/enforce", F_OK) == 0 else {
             throw LaunchFailure("selinux label is specified in config, but selinux is disabled or not supported")
         }

@@ -89,6 +89,11 @@ enum ExecCommand {
         process.env += options.all("env")
         if let cwd = options.value("cwd") { process.cwd = cwd }
         if options.has("no-new-privs") { process.noNewPrivileges = true }
+        if let profile = options.value("apparmor") { process.appArmorProfile = profile }
+        if let label = options.value("process-label") {
+            try BundleConfiguration.needSELinux()
+            process.seLinuxLabel = label
+        }
         try setUser(&process, options)
         for name in options.all("cap") where !Capability.names.contains(name.uppercased().drop(prefix: "CAP_")) {
             throw LaunchFailure("unknown capability \(name)")
