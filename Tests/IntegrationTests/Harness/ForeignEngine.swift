@@ -31,7 +31,7 @@ private final class Room {
 }
 
 /// Podman with this runtime, and with nothing of the machine's own containers and images.
-final class PodmanEngine {
+final class PodmanOnRuntime {
     private let room: Room
     let runtime: String
 
@@ -78,7 +78,7 @@ final class PodmanEngine {
 }
 
 /// Debian's Docker Engine with this runtime beside its own.
-final class DockerEngine {
+final class DockerOnRuntime {
     private let room: Room
     let environment: [String: String]
 

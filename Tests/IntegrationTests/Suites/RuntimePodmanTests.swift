@@ -9,7 +9,7 @@ extension Integration {
             "trap 'echo bye; exit 3' TERM; trap 'echo usr1' USR1; echo up; while :; do sleep 0.1; done"
 
         @Test func aContainersLife() throws {
-            let podman = try PodmanEngine()
+            let podman = try PodmanOnRuntime()
             let start = ["run", "-d", "--name", "a", "--network", "none", "busybox", "sh", "-c", Self.loop]
             #expect(try podman(start).status == 0)
             try eventually("it runs") { try podman("logs", "a").out == "up\n" }
@@ -37,7 +37,7 @@ extension Integration {
         }
 
         @Test func whatAContainerIsGiven() throws {
-            let podman = try PodmanEngine()
+            let podman = try PodmanOnRuntime()
             #expect(try podman.run([], "sh", "-c", "exit 9").status == 9)
             #expect(try podman.run([], "nosuch").status == 127)
             #expect(try podman.run([], "/etc").status == 126)
@@ -76,7 +76,7 @@ extension Integration {
         }
 
         @Test func terminalsAndPods() throws {
-            let podman = try PodmanEngine()
+            let podman = try PodmanOnRuntime()
             let child = try Child(
                 podman.words(["run", "--rm", "-it", "--network", "none", "busybox", "sh"]),
                 environment: podman.environment,
