@@ -162,7 +162,8 @@ let package = Package(
         program(
             "gantryd",
             [
-                "APIServer", "HTTP", "Engine", "Images", "Registry", "Networking", "Store", "Linux", "CLinux",
+                "APIServer", "HTTP", "Engine", "Images", "Layers", "Registry", "Networking", "Store", "Linux",
+                "CLinux",
                 "DockerAPI", "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

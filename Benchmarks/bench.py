@@ -232,6 +232,41 @@ def pull(engine):
     return engine.timed("pull", "-q", *engine.pull_flags, engine.pull_image)
 
 
+GROW = """mkdir /data; for i in $(seq 40); do head -c 2000000 /dev/urandom >/data/big$i; done
+for i in $(seq 2000); do head -c 5000 /dev/urandom >/data/small$i; done"""
+
+
+def grown(engine):
+    """A container that wrote 90 MB in 2,040 files, and an image of it."""
+    if not hasattr(engine, "grown"):
+        engine.grown = engine.out("run", *engine.run_flags, "-d", "--network", "none", "busybox", "sh", "-c", GROW)
+        engine.run("wait", engine.grown)
+        engine.run("commit", engine.grown, "grown:1")
+    return engine.grown
+
+
+def commit(engine):
+    container = grown(engine)
+    figure = engine.timed("commit", container, "grown:2")
+    engine.run("rmi", "grown:2")
+    return figure
+
+
+def save(engine):
+    grown(engine)
+    file = engine.directory + "/grown.tar"
+    if os.path.exists(file):
+        os.unlink(file)
+    return engine.timed("save", "-o", file, "grown:1")
+
+
+def load(engine):
+    if not os.path.exists(engine.directory + "/grown.tar"):
+        save(engine)
+    engine.run("rmi", "-f", "grown:1")
+    return engine.timed("load", "-q", "-i", engine.directory + "/grown.tar")
+
+
 def push(engine):
     """Into an empty registry: nothing is there already, nothing can be mounted."""
     shutil.rmtree(engine.push_store, ignore_errors=True)
@@ -252,6 +287,9 @@ ROWS = [
     ("32", "32 × run --rm busybox true at once", "ms", max(1, ROUNDS // 7), many_at_once),
     ("container", "memory per idle container, private", "kB", 1, container_memory),
     ("pull", "pull, 4 layers of files, registry here", "ms", max(1, ROUNDS // 4), pull),
+    ("commit", "commit of 90 MB in 2,040 files", "ms", max(1, ROUNDS // 4), commit),
+    ("save", "save of that image", "ms", max(1, ROUNDS // 4), save),
+    ("load", "load of that image", "ms", max(1, ROUNDS // 4), load),
     ("push", "push of the same, empty registry here", "ms", max(1, ROUNDS // 4), push),
 ]
 

@@ -3,6 +3,7 @@ internal import Engine
 internal import HTTP
 internal import Images
 internal import JSON
+internal import Layers
 package import OCI
 
 /// Images: listed, described, named, taken away.
@@ -32,7 +33,7 @@ struct ImageRoutes: Sendable {
         var row = ImageSummary()
         row.Created = record.created.seconds
         row.Id = record.id.description
-        row.Labels = record.configuration.config.labels
+        row.Labels = record.labels
         row.ParentId = record.parent?.description ?? ""
         row.RepoDigests = record.repoDigests
         row.RepoTags = record.repoTags
@@ -64,6 +65,7 @@ struct ImageRoutes: Sendable {
         answer.Os = record.os
         answer.Size = record.size
         if call.version < ProtocolVersion(1, 44) { answer.VirtualSize = record.size }
+        answer.GraphDriver.Name = images.snapshots.driverName.rawValue
         answer.RootFS.Layers = record.layers.map(\.description)
         if let time = record.lastTagTime { answer.Metadata.LastTagTime = time.description }
         try await call.answer(.ok, answer)
@@ -99,23 +101,20 @@ struct ImageRoutes: Sendable {
 
     /// Without filters the images without a name; with `dangling=false` all that no container needs.
     @Sendable private func prune(_ call: Call) async throws {
-        var filters = try call.filters()
-        let all = filters["dangling"].map { $0.contains("false") || $0.contains("0") } ?? false
-        filters["dangling"] = all ? nil : ["true"]
-        var deleted: [ImageDeleteItem] = []
-        // What interrupted pulls have left is nobody's, either.
-        var reclaimed: Int64 = images.forgetInterruptedTransfers()
-        for record in try images.list(all: true, filters: filters) where users(record.id).isEmpty {
-            let names = record.repoTags.isEmpty ? [record.id.description] : record.repoTags
-            for name in names {
-                // Another client may have taken it away, or made a container of it, meanwhile.
-                guard let deletions = try? images.remove(name, inUse: users) else { continue }
-                deleted += deletions.map(item)
-                if deletions.contains(.deleted(record.id.description)) { reclaimed += record.size }
-            }
+        let filters = try call.filters()
+        for name in filters.keys.sorted() where !["dangling", "label", "label!", "until"].contains(name) {
+            throw APIError.badRequest("invalid filter '\(name)'")
         }
-        let list: JSON = deleted.isEmpty ? .null : try JSONEncoding.json(deleted)
-        try await call.answer(.ok, json: ["ImagesDeleted": list, "SpaceReclaimed": JSON(reclaimed)])
+        let all = filters["dangling"].map { $0.contains("false") || $0.contains("0") } ?? false
+        let (images, users) = (images, users)
+        let (deletions, freed) = try await uninterrupted {
+            let (deletions, freed) = try images.prune(all: all, filters: filters, inUse: users)
+            // What interrupted pulls have left has neither labels nor a name.
+            let isPlain = filters.keys.allSatisfy { $0 == "dangling" }
+            return (deletions, freed + (isPlain ? images.forgetInterruptedTransfers() : 0))
+        }
+        let list: JSON = deletions.isEmpty ? .null : try JSONEncoding.json(deletions.map(item))
+        try await call.answer(.ok, json: ["ImagesDeleted": list, "SpaceReclaimed": JSON(freed)])
     }
 
     @Sendable private func users(_ image: ImageID) -> [ContainerUse] {

@@ -95,6 +95,11 @@ int linux_unshare(int flags)
     return answer(syscall(SYS_unshare, flags));
 }
 
+int linux_spawn_in(posix_spawn_file_actions_t *actions, int directory)
+{
+    return -posix_spawn_file_actions_addfchdir_np(actions, directory);
+}
+
 int linux_close_from(int first)
 {
     return answer(syscall(SYS_close_range, first, ~0U, 0));

@@ -38,7 +38,9 @@ extension Cgroup {
     }
 
     private func readProcessor(_ result: inout CgroupStatistics.Processor) {
-        switch directory(of: "cpuacct") {
+        // Version 2 counts time also without the controller.
+        let unified = hierarchy.mode == .v2 ? unifiedPath.map { Directory.v2($0) } : nil
+        switch directory(of: "cpuacct") ?? unified {
         case .v1(let path):
             result.total = ControlFile.number(path + "/cpuacct.usage") ?? 0
             let parts = ControlFile.fields(path + "/cpuacct.stat")

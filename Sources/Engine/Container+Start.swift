@@ -136,7 +136,9 @@ extension Container {
     }
 
     private func makeCgroup(_ record: ContainerRecord) throws -> Cgroup {
-        try Cgroup.create(cgroupPath, limits: CgroupLimits(record.host), in: environment.hierarchy)
+        let cgroup = try Cgroup.create(cgroupPath, limits: CgroupLimits(record.host), in: environment.hierarchy)
+        for limit in cgroup.leftOut { environment.notices.say("containers run without what they ask for: \(limit)") }
+        return cgroup
     }
 
     nonisolated var cgroupPath: String {

@@ -3,6 +3,7 @@ package import DockerAPI
 internal import Cgroups
 internal import Glibc
 package import JSON
+internal import Layers
 internal import Linux
 internal import Networking
 
@@ -27,8 +28,9 @@ extension Engine {
         info["ContainersPaused"] = JSON(states.filter(\.Paused).count)
         info["ContainersStopped"] = JSON(states.filter { !$0.Running }.count)
         info["Images"] = JSON(images)
-        info["Driver"] = "overlay2"
-        info["DriverStatus"] = [["Backing Filesystem", "extfs"], ["Native Overlay Diff", "true"]]
+        info["Driver"] = .string(environment.snapshots.driverName.rawValue)
+        info["DriverStatus"] = .array(
+            environment.snapshots.status().map { .array([.string($0.name), .string($0.value)]) })
         info["SystemStatus"] = .null
         info["Plugins"] = [
             "Volume": ["local"], "Network": ["bridge", "host", "null"], "Authorization": nil,

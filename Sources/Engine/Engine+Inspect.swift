@@ -19,6 +19,8 @@ extension Engine {
         document.HostsPath = container.files.hosts
         document.LogPath = record.host.LogConfig.`Type` == "none" ? "" : container.files.log
         document.Name = "/" + record.name
+        document.Driver = environment.snapshots.driverName.rawValue
+        document.GraphDriver.Name = document.Driver
         document.RestartCount = record.restartCount
         document.ExecIDs = await container.liveExecs()
         document.HostConfig = record.host

@@ -1,5 +1,7 @@
 package import Layers
 package import OCI
+internal import Store
+internal import Synchronization
 
 /// An image is named by the digest of its configuration.
 package typealias ImageID = Digest
@@ -7,25 +9,59 @@ package typealias ImageID = Digest
 /// Everything known about one image.
 package struct ImageRecord: Sendable {
     package let id: ImageID
-    /// The digest and the size of the manifest it came with.
+    /// The digest of the manifest it came with.
     package let manifest: Digest
     package let parent: ImageID?
     /// `busybox:latest`, sorted.
     package var repoTags: [String]
     /// `busybox@sha256:…`, sorted; the digests are those of manifests or indexes.
     package var repoDigests: [String]
-    package let configuration: ImageConfiguration
-    /// Bottom to top.
-    package let layers: [LayerID]
-    /// Sum of the sizes of the files in all layers, in bytes.
-    package let size: Int64
     package var lastTagTime: Timestamp?
+    let facts: ImageFacts
+    let document: ConfigurationDocument
 
-    package var created: Timestamp { configuration.created ?? .zero }
+    /// Read when first asked for; ``ImageService/resolve(_:)`` has made sure that it can be.
+    package var configuration: ImageConfiguration { document.value }
+    /// Bottom to top.
+    package var layers: [LayerID] { facts.layers }
+    /// Sum of the sizes of the files in all layers, in bytes.
+    package var size: Int64 { facts.size }
+    package var labels: [String: String] { facts.labels }
+    package var created: Timestamp { facts.created }
     package var os: String { configuration.os }
     package var architecture: String { configuration.architecture }
     package var variant: String { configuration.variant }
     package var isDangling: Bool { repoTags.isEmpty }
+    /// Everything in the store that the image needs.
+    var blobs: [Digest] { [id, manifest] + facts.packed }
+}
+
+/// The configuration of an image, in memory once somebody has read it.
+final class ConfigurationDocument: Sendable {
+    private let blobs: BlobStore
+    private let id: ImageID
+    private let known: Mutex<ImageConfiguration?>
+
+    init(_ blobs: BlobStore, _ id: ImageID, _ known: ImageConfiguration? = nil) {
+        self.blobs = blobs
+        self.id = id
+        self.known = Mutex(known)
+    }
+
+    var value: ImageConfiguration { (try? read()) ?? .empty }
+
+    func read() throws(ImageError) -> ImageConfiguration {
+        if let known = known.withLock({ $0 }) { return known }
+        do {
+            let read = try ImageConfiguration(parsing: try blobs.read(id, limit: ImageService.documentLimit))
+            known.withLock { $0 = read }
+            return read
+        } catch let error as StoreError {
+            throw ImageError(error)
+        } catch {
+            throw .corrupt("configuration of image \(id.short): \(error)")
+        }
+    }
 }
 
 /// A line of `docker history`.

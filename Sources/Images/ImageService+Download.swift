@@ -162,7 +162,8 @@ extension ImageService {
         }
         if isBlobFree {
             blobs.removePartial(blob)
-            if !neededBlobs().contains(blob) { try? blobs.remove(blob) }
+            let isNamed = table.withLock { table in table.images.values.contains { $0.blobs.contains(blob) } }
+            if !isNamed { try? blobs.remove(blob) }
         }
         if isLayerFree, !heldLayers().contains(layer) { try? layers.remove(layer) }
     }

@@ -139,7 +139,7 @@ extension ImageService {
                     layers: packed)
             let digest = try blobs.put(manifest)
             let parsed = try ImageConfiguration(parsing: configuration)
-            return Self.record(parsed, id: id, manifest: digest, parent: parent, tagged: nil, self.layers)
+            return Self.record(parsed, id: id, manifest: digest, parent: parent, tagged: nil, self.layers, blobs)
         } catch let error as StoreError {
             throw ImageError(error)
         } catch {
@@ -148,13 +148,7 @@ extension ImageService {
     }
 
     /// Makes layers durable without anybody waiting.
-    func syncInBackground(_ layers: [LayerID]) {
-        let store = self.layers
-        Task {
-            // If it fails the layers stay unmarked, and are unpacked again should the machine go down.
-            try? await onThread { () throws(LayerError) in try store.sync(layers) }
-        }
-    }
+    func syncInBackground(_ layers: [LayerID]) { unsynced.add(layers) }
 
     // MARK: Leases
 
@@ -176,13 +170,9 @@ extension ImageService {
 
     /// Removes what turned out not to be wanted, unless somebody else wants it.
     func discard(layers: [LayerID], blobs: [Digest] = []) {
-        if !blobs.isEmpty {
-            let needed = neededBlobs()
-            for blob in blobs where !needed.contains(blob) {
-                if table.withLock({ $0.pinned[blob] == nil }) { try? self.blobs.remove(blob) }
-            }
-        }
-        let unnamed = layers.filter { layer in table.withLock { !$0.isUsed(layer: layer) } }
+        let needed = table.withLock { $0.needed }
+        for blob in blobs where !needed.contains(blob) { try? self.blobs.remove(blob) }
+        let unnamed = layers.filter { !needed.contains($0) }
         if unnamed.isEmpty { return }
         let held = heldLayers()
         for layer in unnamed where !held.contains(layer) { try? self.layers.remove(layer) }

@@ -32,8 +32,8 @@ extension ImageService {
             guard let limit = Self.moment(text) else { throw .invalidArgument("invalid filter 'until=\(text)'") }
             records.removeAll { $0.created >= limit }
         }
-        for label in filters["label"] ?? [] { records.removeAll { !$0.configuration.config.has(label: label) } }
-        for label in filters["label!"] ?? [] { records.removeAll { $0.configuration.config.has(label: label) } }
+        for label in filters["label"] ?? [] { records.removeAll { !$0.has(label: label) } }
+        for label in filters["label!"] ?? [] { records.removeAll { $0.has(label: label) } }
         if let patterns = filters["reference"], !patterns.isEmpty {
             records = records.compactMap { record in
                 var record = record
@@ -42,7 +42,11 @@ extension ImageService {
                 return record.repoTags.isEmpty && record.repoDigests.isEmpty ? nil : record
             }
         }
-        return records.sorted { ($1.created, $1.id.hex) < ($0.created, $0.id.hex) }
+        // Places instead of records: those are large, and sorting copies.
+        let order = records.indices.sorted { one, two in
+            (records[two].created, records[two].id.hex) < (records[one].created, records[one].id.hex)
+        }
+        return order.map { records[$0] }
     }
 
     private static func flag(_ name: String, _ values: [String]?) throws(ImageError) -> Bool? {
@@ -71,7 +75,7 @@ extension ImageService {
     }
 }
 
-extension ImageConfiguration.Config {
+extension ImageRecord {
     /// `key`, or `key=value`.
     func has(label: String) -> Bool {
         guard let equals = label.firstIndex(of: "=") else { return labels[label] != nil }

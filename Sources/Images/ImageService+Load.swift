@@ -13,17 +13,16 @@ extension ImageService {
     static func load(
         _ database: StateDatabase, _ blobs: BlobStore, _ layers: LayerStore
     ) async throws(ImageError) -> ImageTable {
-        let (images, names): ([[String?]], [(String, String)])
+        let images: [[String?]]
+        let names: [(String, String)]
         do {
-            (images, names) = try database.read { database in
-                (
-                    try Row.fetchAll(database, sql: "SELECT id, manifest, parent, tagged FROM image").map { row in
-                        [row["id"], row["manifest"], row["parent"], row["tagged"]]
-                    },
-                    try Row.fetchAll(database, sql: "SELECT name, image FROM imageName").map { row in
-                        (row["name"], row["image"])
-                    }
-                )
+            images = try database.read { database -> [[String?]] in
+                let rows = try Row.fetchAll(database, sql: "SELECT id, manifest, parent, tagged, facts FROM image")
+                return rows.map { row -> [String?] in (0..<5).map { (column: Int) -> String? in row[column] } }
+            }
+            names = try database.read { database -> [(String, String)] in
+                let rows = try Row.fetchAll(database, sql: "SELECT name, image FROM imageName")
+                return rows.map { row -> (String, String) in (row[0], row[1]) }
             }
         } catch {
             throw ImageError(error)
@@ -34,9 +33,23 @@ extension ImageService {
             else { continue }
             let parent = row[2].flatMap { try? Digest($0) }
             let tagged = row[3].flatMap { try? Timestamp($0) }
-            do {
+            if let facts = row[4].flatMap({ ImageFacts($0) }), facts.layers.allSatisfy(layers.contains),
+                blobs.contains(id), blobs.contains(manifest)
+            {
                 table.add(
-                    try await load(id, manifest: manifest, parent: parent, tagged: tagged, blobs, layers))
+                    ImageRecord(
+                        id: id, manifest: manifest, parent: parent, repoTags: [], repoDigests: [], lastTagTime: tagged,
+                        facts: facts, document: ConfigurationDocument(blobs, id)))
+                continue
+            }
+            do {
+                let image = try await load(id, manifest: manifest, parent: parent, tagged: tagged, blobs, layers)
+                table.add(image)
+                _ = try? await database.write { database in
+                    try database.execute(
+                        sql: "UPDATE image SET facts = ? WHERE id = ?",
+                        arguments: [image.facts.text, id.description])
+                }
             } catch {
                 // Its content is gone or damaged: the image is, too. A pull brings it back.
                 _ = try? await database.write { database in
@@ -67,7 +80,7 @@ extension ImageService {
         if !configuration.diffIDs.allSatisfy(layers.contains) {
             try await restore(configuration, manifest, blobs, layers)
         }
-        return record(configuration, id: id, manifest: manifest, parent: parent, tagged: tagged, layers)
+        return record(configuration, id: id, manifest: manifest, parent: parent, tagged: tagged, layers, blobs)
     }
 
     /// Unpacks again what is kept only packed.
@@ -92,12 +105,20 @@ extension ImageService {
 
     static func record(
         _ configuration: ImageConfiguration, id: ImageID, manifest: Digest, parent: ImageID?, tagged: Timestamp?,
-        _ layers: LayerStore
+        _ layers: LayerStore, _ blobs: BlobStore
     ) -> ImageRecord {
-        ImageRecord(
-            id: id, manifest: manifest, parent: parent, repoTags: [], repoDigests: [], configuration: configuration,
-            layers: configuration.diffIDs, size: configuration.diffIDs.reduce(0) { $0 + (layers.size($1) ?? 0) },
-            lastTagTime: tagged)
+        let bytes = (try? blobs.read(manifest, limit: documentLimit)) ?? []
+        var (mediaType, packed) = (MediaType.manifest, [Digest]())
+        if case .manifest(let document)? = try? ImageDocument(parsing: bytes) {
+            (mediaType, packed) = (document.mediaType, document.layers.map(\.digest))
+        }
+        let facts = ImageFacts(
+            configuration, size: configuration.diffIDs.reduce(0) { $0 + (layers.size($1) ?? 0) }, mediaType: mediaType,
+            manifestSize: Int64(bytes.count), packed: packed)
+        return ImageRecord(
+            id: id, manifest: manifest, parent: parent, repoTags: [], repoDigests: [], lastTagTime: tagged,
+            facts: facts,
+            document: ConfigurationDocument(blobs, id, configuration))
     }
 
     /// Removes layers and blobs that nothing needs any more: no image, no container, no pull under way.
@@ -105,15 +126,10 @@ extension ImageService {
         let leased = leased()
         let held = heldLayers().union(leased)
         sweepPartials(leased)
-        for layer in layers.layers() {
-            let isUsed = held.contains(layer) || table.withLock { $0.isUsed(layer: layer) }
-            if !isUsed { try? layers.remove(layer) }
-        }
-        let needed = neededBlobs().union(leased)
-        for blob in blobs.digests() where !needed.contains(blob) {
-            let isPinned = table.withLock { $0.pinned[blob] != nil }
-            if !isPinned { try? blobs.remove(blob) }
-        }
+        let (here, packed) = (layers.layers(), blobs.digests())
+        let needed = table.withLock { $0.needed }.union(held)
+        for layer in here where !needed.contains(layer) { try? layers.remove(layer) }
+        for blob in packed where !needed.contains(blob) { try? blobs.remove(blob) }
         sweepOrigins()
     }
 
@@ -122,28 +138,6 @@ extension ImageService {
         var held: Set<LayerID> = []
         for id in snapshots.list() { held.formUnion((try? snapshots.layers(id: id)) ?? []) }
         return held
-    }
-
-    /// Configurations, manifests and packed layers of all images.
-    func neededBlobs() -> Set<Digest> {
-        var needed: Set<Digest> = []
-        for image in table.withLock({ Array($0.images.values) }) {
-            needed.insert(image.id)
-            needed.formUnion(blobsOf(image))
-        }
-        return needed
-    }
-
-    /// The manifest of an image and what it names.
-    func blobsOf(_ image: ImageRecord) -> [Digest] {
-        var found = [image.manifest]
-        if let bytes = try? blobs.read(image.manifest, limit: Self.documentLimit),
-            case .manifest(let manifest)? = try? ImageDocument(parsing: bytes)
-        {
-            found += manifest.layers.map(\.digest)
-            found.append(manifest.configuration.digest)
-        }
-        return found
     }
 }
 

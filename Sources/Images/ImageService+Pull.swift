@@ -104,7 +104,7 @@ extension ImageService {
             throw ImageError(error)
         }
         let image = Self.record(
-            configuration, id: id, manifest: manifestDigest, parent: nil, tagged: nil, layers)
+            configuration, id: id, manifest: manifestDigest, parent: nil, tagged: nil, layers, blobs)
         var names = [reference.at(named)]
         if reference.digest == nil { names.append(reference) }
         try register(image, names: names)

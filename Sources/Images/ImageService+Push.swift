@@ -198,7 +198,7 @@ extension ImageService {
     private func letGo(_ packed: Digest) {
         unpin([packed])
         let isFree = table.withLock { $0.pinned[packed] == nil }
-        if isFree, !neededBlobs().contains(packed) { try? blobs.remove(packed) }
+        if isFree, !table.withLock({ $0.needed.contains(packed) }) { try? blobs.remove(packed) }
     }
 }
 

@@ -15,13 +15,19 @@ extension ImageService {
     package func remove(
         _ name: String, force: Bool = false, noPrune: Bool = false, inUse: @escaping (ImageID) -> [ContainerUse]
     ) throws(ImageError) -> [ImageDeletion] {
+        try removal(name, force: force, prune: !noPrune, inUse).records
+    }
+
+    private func removal(
+        _ name: String, force: Bool, prune: Bool, _ inUse: @escaping (ImageID) -> [ContainerUse]
+    ) throws(ImageError) -> RemovalOutcome {
         let held = heldLayers()
         var outcome = RemovalOutcome()
         // Even if a later step is refused, what was untagged before stays untagged and is told.
         let failure = table.withLock { table -> ImageError? in
             do throws(ImageError) {
                 var removal = Removal(
-                    table: table, database: database, force: force, prune: !noPrune, inUse: inUse, service: self)
+                    table: table, database: database, force: force, prune: prune, inUse: inUse)
                 defer { table = removal.table }
                 defer { outcome = removal.outcome }
                 try removal.remove(name)
@@ -30,24 +36,51 @@ extension ImageService {
                 return error
             }
         }
-        discard(outcome.images, held)
+        outcome.freed = discard(outcome.images, held)
         if !outcome.events.isEmpty { publishIndex() }
         for event in outcome.events { onEvent(event) }
         if let failure { throw failure }
-        return outcome.records
+        return outcome
     }
 
-    /// Removes the content of images that are gone, as far as nothing else needs it.
-    private func discard(_ images: [ImageRecord], _ held: Set<LayerID>) {
-        if images.isEmpty { return }
-        let needed = neededBlobs()
-        for image in images {
-            let blobs = Set([image.id] + blobsOf(image)).subtracting(needed)
-            for blob in blobs where table.withLock({ $0.pinned[blob] == nil }) { try? self.blobs.remove(blob) }
-            for layer in Set(image.layers) where !held.contains(layer) {
-                if table.withLock({ !$0.isUsed(layer: layer) }) { try? layers.remove(layer) }
+    /// Removes what is not needed any more by anybody, and what Docker would call not used: images without a name, or with
+    /// `all` those that no container was made from.
+    ///
+    /// - Returns: what was removed, and the sum of the sizes of layers that went with it.
+    package func prune(
+        all: Bool, filters: [String: [String]], inUse: @escaping (ImageID) -> [ContainerUse]
+    ) throws(ImageError) -> (deletions: [ImageDeletion], freed: Int64) {
+        var filters = filters
+        filters["dangling"] = all ? nil : ["true"]
+        var (deletions, freed): ([ImageDeletion], Int64) = ([], 0)
+        // Children before their parents.
+        for image in try list(all: true, filters: filters) where inUse(image.id).isEmpty {
+            let names = image.repoTags.isEmpty ? [image.id.description] : image.repoTags
+            for name in names {
+                // Another client may have taken it away, or made a container of it, meanwhile.
+                guard let outcome = try? removal(name, force: false, prune: true, inUse) else { continue }
+                deletions += outcome.records
+                freed += outcome.freed
             }
         }
+        return (deletions, freed)
+    }
+
+    /// Removes the content of images that are gone, as far as nothing else needs it; the sizes of the layers.
+    private func discard(_ images: [ImageRecord], _ held: Set<LayerID>) -> Int64 {
+        if images.isEmpty { return 0 }
+        let needed = table.withLock { $0.needed }.union(held)
+        var freed: Int64 = 0
+        for image in images {
+            for blob in Set(image.blobs) where !needed.contains(blob) { try? blobs.remove(blob) }
+            for layer in Set(image.layers) where !needed.contains(layer) {
+                let size = layers.size(layer) ?? 0
+                guard (try? layers.remove(layer)) != nil else { continue }
+                freed += size
+            }
+        }
+        snapshots.forgetStacks()
+        return freed
     }
 }
 
@@ -57,6 +90,8 @@ struct RemovalOutcome {
     var events: [ImageEvent] = []
     /// Those that no longer exist.
     var images: [ImageRecord] = []
+    /// The sizes of layers that went with them.
+    var freed: Int64 = 0
 }
 
 /// Docker's order of removing names and images (daemon/images/image_delete.go): which names go, what stands against it.
@@ -66,7 +101,6 @@ private struct Removal {
     let force: Bool
     let prune: Bool
     let inUse: (ImageID) -> [ContainerUse]
-    let service: ImageService
     var outcome = RemovalOutcome()
 
     mutating func remove(_ text: String) throws(ImageError) {
@@ -113,7 +147,9 @@ private struct Removal {
         outcome.images.append(image)
         outcome.records.append(.deleted(id.description))
         outcome.events.append(ImageEvent(action: .delete, id: id.description, name: id.description))
-        let others = Set(table.images.values.flatMap { ChainID.all($0.layers) })
+        // Only images with the same lowest layer can share a stack.
+        let kin = table.images.values.filter { $0.layers.first == image.layers.first }
+        let others = Set(kin.flatMap { ChainID.all($0.layers) })
         for chain in ChainID.all(image.layers).reversed() where !others.contains(chain) {
             outcome.records.append(.deleted(chain.description))
         }

@@ -10,6 +10,8 @@ internal import Synchronization
 /// How images are fetched.
 package struct ImageOptions: Sendable {
     package var registry = RegistryOptions()
+    /// How roots of containers are made of layers.
+    package var storageDriver = StorageDriverName.overlay2
     /// Layers that arrive at once.
     package var maxConcurrentDownloads = 3
     /// Blobs that leave at once.
@@ -31,7 +33,9 @@ package final class ImageService: Sendable {
     let downloads = Downloads()
     let downloadSlots: Slots
     let uploadSlots: Slots
-    let table: Mutex<ImageTable>
+    let table: SharedTable
+    let index: Coalesced
+    let unsynced: Unsynced
     let onEvent: @Sendable (ImageEvent) -> Void
 
     /// The tables of this room, for ``StateDatabase``.
@@ -47,7 +51,11 @@ package final class ImageService: Sendable {
                     ) WITHOUT ROWID;
                     CREATE INDEX imageNameOfImage ON imageName (image);
                     """)
-        }, leaseMigration, originMigration,
+        },
+        Migration("images-2") { database in
+            try database.execute(sql: "ALTER TABLE image ADD COLUMN facts TEXT")
+        },
+        leaseMigration, originMigration,
     ]
 
     /// Opens the images below `root` (the daemon's data directory). Work that an earlier process left half-done is
@@ -63,7 +71,7 @@ package final class ImageService: Sendable {
         }
         do {
             layers = try LayerStore(root: root + "/layers")
-            snapshots = try Snapshots(root: root + "/containers", layers: layers)
+            snapshots = try Snapshots(root: root + "/containers", layers: layers, driver: options.storageDriver)
         } catch {
             throw ImageError(error)
         }
@@ -73,13 +81,18 @@ package final class ImageService: Sendable {
         registry = RegistryClient(options.registry)
         downloadSlots = Slots(options.maxConcurrentDownloads)
         uploadSlots = Slots(options.maxConcurrentUploads)
-        table = Mutex(try await Self.load(database, blobs, layers))
+        let table = SharedTable(try await Self.load(database, blobs, layers))
+        self.table = table
+        index = Coalesced { [blobs] in Self.writeIndex(table.withLock { $0 }, blobs) }
+        unsynced = Unsynced(layers)
         sweep()
         publishIndex()
     }
 
-    /// Closes connections to registries.
+    /// Closes connections to registries, and finishes what is done in the background.
     package func shutdown() async {
+        await index.settle()
+        await unsynced.settle()
         await registry.shutdown()
     }
 
@@ -88,6 +101,7 @@ package final class ImageService: Sendable {
         try table.withLock { table throws(ImageError) in
             let id = try table.resolve(name).id
             guard let record = table.record(id) else { throw .notFound("No such image: \(name)") }
+            _ = try record.document.read()
             return record
         }
     }
@@ -156,12 +170,12 @@ package final class ImageService: Sendable {
                 try database.write { database in
                     try database.execute(
                         sql: """
-                            INSERT INTO image (id, manifest, parent, tagged) VALUES (?, ?, ?, ?)
+                            INSERT INTO image (id, manifest, parent, tagged, facts) VALUES (?, ?, ?, ?, ?)
                             ON CONFLICT (id) DO UPDATE SET tagged = coalesce(excluded.tagged, tagged)
                             """,
                         arguments: [
                             image.id.description, image.manifest.description, image.parent?.description,
-                            names.isEmpty ? nil : now.description,
+                            names.isEmpty ? nil : now.description, image.facts.text,
                         ])
                     for name in names {
                         try database.execute(
@@ -182,18 +196,19 @@ package final class ImageService: Sendable {
         publishIndex()
     }
 
-    /// Brings `index.json` up to date, for other tools. Nothing here reads it.
-    func publishIndex() {
-        let images = table.withLock { table in table.images.keys.sorted { $0.hex < $1.hex }.compactMap(table.record) }
+    /// Brings `index.json` up to date soon, for other tools. Nothing here reads it.
+    func publishIndex() { index.request() }
+
+    static func writeIndex(_ table: ImageTable, _ blobs: BlobStore) {
+        let images = table.images.keys.sorted { $0.hex < $1.hex }.compactMap(table.record)
         var entries: [JSON] = []
         for image in images {
-            guard let size = blobs.size(image.manifest) else { continue }
             let names: [String?] = image.repoTags.isEmpty ? [nil] : image.repoTags
             for name in names {
                 entries.append(
                     ContentDescriptor(
-                        mediaType: MediaType.manifest, digest: image.manifest, size: size,
-                        platform: image.configuration.platform,
+                        mediaType: image.facts.mediaType, digest: image.manifest, size: image.facts.manifestSize,
+                        platform: image.facts.platform,
                         annotations: name.map { ["org.opencontainers.image.ref.name": $0] } ?? [:]
                     ).json)
             }

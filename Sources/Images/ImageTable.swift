@@ -1,5 +1,6 @@
 internal import Layers
 internal import OCI
+internal import Synchronization
 
 /// All images and names, in memory. Names are in full: `docker.io/library/busybox:latest`.
 struct ImageTable: Sendable {
@@ -82,8 +83,40 @@ struct ImageTable: Sendable {
         return text.hasPrefix("sha256:") ? try? Digest(text) : nil
     }
 
-    /// Every blob and layer that an image, or something arriving, needs.
+    /// An image, or something arriving, needs the layer.
     func isUsed(layer: LayerID) -> Bool {
         pinned[layer] != nil || images.values.contains { $0.layers.contains(layer) }
+    }
+
+    /// Everything that images, or what is arriving, need: layers and blobs.
+    var needed: Set<Digest> {
+        var needed = Set(pinned.keys)
+        for image in images.values {
+            needed.formUnion(image.layers)
+            needed.formUnion(image.blobs)
+        }
+        return needed
+    }
+}
+
+/// The table for those who share it.
+final class SharedTable: Sendable {
+    private let table: Mutex<ImageTable>
+
+    init(_ table: ImageTable) {
+        self.table = Mutex(table)
+    }
+
+    func withLock<Value, Failure: Error>(
+        _ body: (inout ImageTable) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        let result = table.withLock { table -> Result<Value, Failure> in
+            do throws(Failure) {
+                return .success(try body(&table))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
     }
 }

@@ -57,7 +57,7 @@ extension ImageService {
     package func forgetInterruptedTransfers() -> Int64 {
         let leases = leased().filter { digest in table.withLock { $0.pinned[digest] == nil } }
         endLease(Array(leases))
-        let needed = neededBlobs()
+        let needed = table.withLock { $0.needed }
         let held = heldLayers()
         var freed: Int64 = 0
         for digest in leases {

@@ -54,7 +54,32 @@ func inflater(
     case .zstd: inflater = try ZstdInflater(input)
     case .xz, .bzip2: inflater = try FilterInflater(input, compression, blob)
     }
-    return (compression, inflater)
+    return (compression, compression == .none ? inflater : BoundedInflater(inflater, input))
+}
+
+/// Stops an archive that is nothing but a way to fill a disk: zeros shrink a thousandfold in gzip and further in others,
+/// files never do.
+private final class BoundedInflater: Inflater {
+    /// Below this many plain bytes anything goes.
+    private static let allowance: Int64 = 1 << 30
+    private static let ratio: Int64 = 1500
+    private let inflater: any Inflater
+    private let input: PackedInput
+    private var plain: Int64 = 0
+
+    init(_ inflater: any Inflater, _ input: PackedInput) {
+        self.inflater = inflater
+        self.input = input
+    }
+
+    func next() throws(LayerError) -> UnsafeRawBufferPointer {
+        let bytes = try inflater.next()
+        plain += Int64(bytes.count)
+        if plain > Self.allowance, plain / Self.ratio > input.count {
+            throw .corrupt("it grows more than \(Self.ratio) times when it is unpacked")
+        }
+        return bytes
+    }
 }
 
 /// One chunk of packed bytes at a time, held in place for C.
@@ -62,6 +87,8 @@ final class PackedInput {
     private var start: [UInt8]?
     private let source: any ByteSource
     private let blob: BlobWriter?
+    /// Bytes so far.
+    private(set) var count: Int64 = 0
     private(set) var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 16)
 
     init(start: [UInt8], source: any ByteSource, blob: BlobWriter?) {
@@ -83,6 +110,7 @@ final class PackedInput {
             buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: chunk.count, alignment: 16)
         }
         buffer.copyBytes(from: chunk)
+        count += Int64(chunk.count)
         let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<chunk.count])
         try blob?.keep(bytes)
         return bytes

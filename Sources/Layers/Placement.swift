@@ -21,8 +21,14 @@ final class Placement {
         self.root = root
     }
 
+    /// More files than any file system of a sane size has room for.
+    private static let entriesLimit = 5_000_000
+    private var entries = 0
+
     /// Places the entry whose header was just read.
     func place(_ entry: OpaquePointer, from archive: OpaquePointer) throws(LayerError) {
+        entries += 1
+        if entries > Self.entriesLimit { throw .corrupt("more than \(Self.entriesLimit) entries") }
         guard let name = archive_entry_pathname(entry) else {
             throw .corrupt("an entry has no readable name")
         }
@@ -352,14 +358,20 @@ final class Placement {
         _ entry: OpaquePointer, _ leaf: [CChar],
         _ set: (UnsafePointer<CChar>, UnsafeRawPointer?, Int) -> Int
     ) throws(LayerError) {
+        for (name, value) in AccessControlList.attributes(entry) {
+            let result = set(name, value, value.count)
+            // As with other attributes: a file system without them is no reason to refuse a layer.
+            if result == -Int(ENOSPC) {
+                throw .system(SystemError("setxattr", EntryPath.text(leaf), code: ENOSPC))
+            }
+        }
         guard archive_entry_xattr_reset(entry) > 0 else { return }
         while true {
             var name: UnsafePointer<CChar>?
             var value: UnsafeRawPointer?
             var length = 0
             guard archive_entry_xattr_next(entry, &name, &value, &length) == ARCHIVE_OK, let name else { return }
-            // trusted.overlay.* of an image would redirect lookups in the overlay; nobody but root reads the rest.
-            if strncmp(name, "trusted.", 8) == 0 || strncmp(name, "security.selinux", 16) == 0 { continue }
+            guard FileAttributes.belongsInImage(String(cString: name)) else { continue }
             let result = set(name, value, length)
             let isCapability = strcmp(name, "security.capability") == 0
             if result < 0, isCapability || result == -Int(ENOSPC) {
@@ -379,7 +391,9 @@ final class Placement {
     private static func mode(_ entry: OpaquePointer) -> mode_t { archive_entry_perm(entry) & 0o7777 }
 
     private static func time(_ entry: OpaquePointer) -> (seconds: Int64, nanoseconds: Int) {
-        (Int64(archive_entry_mtime(entry)), archive_entry_mtime_nsec(entry))
+        let (seconds, nanoseconds) = (Int64(archive_entry_mtime(entry)), archive_entry_mtime_nsec(entry))
+        // libarchive 3.6 reads -1.5 as -1 and +0.5.
+        return seconds < 0 && nanoseconds > 0 ? (seconds - 1, 1_000_000_000 - nanoseconds) : (seconds, nanoseconds)
     }
 
     static func reason(_ archive: OpaquePointer) -> String {

@@ -11,6 +11,7 @@ package final class Snapshots: Sendable {
     package let root: String
     private let layers: LayerStore
     private let driver: any StorageDriver
+    package let driverName: StorageDriverName
     private let counter = Atomic<UInt64>(0)
 
     /// Opens or makes the directory; what was being removed when an earlier process ended is removed now.
@@ -19,6 +20,7 @@ package final class Snapshots: Sendable {
     ) throws(LayerError) {
         self.root = root
         self.layers = layers
+        driverName = driver
         self.driver = try driver.open(beside: root)
         do throws(SystemError) {
             if mkdir(root, 0o710) != 0, errno != EEXIST { throw SystemError("mkdir", root, code: errno) }
@@ -132,6 +134,21 @@ package final class Snapshots: Sendable {
         } catch {
             throw .system(error)
         }
+    }
+
+    /// What `info` tells about the driver.
+    package func status() -> [(name: String, value: String)] {
+        let types = [
+            0xEF53: "extfs", 0x5846_5342: "xfs", 0x9123_683E: "btrfs", 0x0102_1994: "tmpfs", 0x794C_7630: "overlayfs",
+        ]
+        var lines = [("Backing Filesystem", types[linux_fs_type(root)] ?? "unknown")]
+        if driverName == .overlay2 { lines += [("Supports d_type", "true"), ("Native Overlay Diff", "true")] }
+        return lines
+    }
+
+    /// Removes what was put together of layers that are gone.
+    package func forgetStacks() {
+        (driver as? Subvolumes)?.forgetStacks { path in access(path, F_OK) != 0 }
     }
 
     /// Every container that has a writable layer.

@@ -373,7 +373,7 @@ package final class MonitorLoop {
         if received > 0, let message = try? StatusMessage(decoding: Array(bytes[..<received])) {
             switch message {
             case .failure(let failure): session.failure = failure
-            case .ready: break
+            case .ready, .hooks: break
             case .listener: if count == 1 { close(descriptors[0]) }
             case .warning(let text): send(.warning(text))
             case .terminal:

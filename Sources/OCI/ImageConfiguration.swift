@@ -67,6 +67,11 @@ package struct ImageConfiguration: Sendable {
 }
 
 extension ImageConfiguration {
+    /// Says nothing.
+    package static let empty = ImageConfiguration(
+        raw: Array("{}".utf8), platform: .host, architecture: "", variant: "", os: "", osVersion: "", created: nil,
+        author: "", comment: "", dockerVersion: "", config: Config(), diffIDs: [], history: [])
+
     package init(parsing raw: [UInt8]) throws(OCIError) {
         let json: JSON
         do {

@@ -101,6 +101,10 @@ package enum ImageDocument: Sendable {
             guard let configuration = json["config"], let entries = json["layers"]?.arrayValue else {
                 throw .invalidDocument("image manifest", reason: "config or layers are missing")
             }
+            // More than the kernel stacks (OVL_MAX_STACK).
+            if entries.count > 500 {
+                throw .invalidDocument("image manifest", reason: "\(entries.count) layers; 500 are the most")
+            }
             var layers: [ContentDescriptor] = []
             for entry in entries { layers.append(try ContentDescriptor(entry, in: "image manifest")) }
             self = .manifest(

@@ -82,12 +82,18 @@ struct Attributes {
         let result = linux_set_limit(limit.resource, limit.soft, limit.hard)
         guard result < 0 else { return }
         let name = ResourceLimit.name(of: limit.resource)
-        guard result == -EPERM, process.isLenient else {
+        guard result == -EPERM, process.isLenient || process.clampsLimits else {
             throw LaunchFailure(
                 "set limit \(name) to \(limit.soft):\(limit.hard): \(SystemError("", code: -result).reason)"
                     + Self.hint(-result))
         }
-        warn("limit \(name) cannot be raised to \(limit.hard) without CAP_SYS_RESOURCE: left as it is")
+        var soft: UInt64 = 0
+        var hard: UInt64 = 0
+        try step("read limit \(name)", linux_get_limit(limit.resource, &soft, &hard))
+        try step(
+            "set limit \(name) to \(hard)",
+            linux_set_limit(limit.resource, min(limit.soft, hard), min(limit.hard, hard)))
+        warn("limit \(name) cannot be raised to \(limit.hard) without CAP_SYS_RESOURCE: it is \(hard)")
     }
 
     private static func hint(_ code: Int32) -> String {

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 package import JSON
 
@@ -32,6 +33,8 @@ extension BundleConfiguration {
             process.rlimits.append(
                 ResourceLimit(resource: number, soft: unsigned(item["soft"]), hard: unsigned(item["hard"])))
         }
+        // Where nobody can raise a limit, a container with lower ones is of more use than none.
+        process.clampsLimits = linux_permitted_capabilities() & Capability.mask(["SYS_RESOURCE"]) == 0
         if let item = value["scheduler"], item != .null { process.scheduling = try scheduling(item) }
         if let item = value["ioPriority"], item != .null {
             let level = item["priority"]?.intValue ?? 0
@@ -54,7 +57,7 @@ extension BundleConfiguration {
         return process
     }
 
-    static func needSELinux() throws(LaunchFailure) {
+    package static func needSELinux() throws(LaunchFailure) {
         guard access("/sys/fs/selinux/enforce", F_OK) == 0 else {
             throw LaunchFailure("selinux label is specified in config, but selinux is disabled or not supported")
         }

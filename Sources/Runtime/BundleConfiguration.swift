@@ -4,22 +4,12 @@ package import JSON
 
 /// An OCI runtime bundle's `config.json` (runtime-spec 1.2), as what this runtime does with it.
 package struct BundleConfiguration: Sendable {
-    /// One hook: a program outside the container that gets the state on standard input.
-    package struct Hook: Sendable {
-        package var path: String
-        package var args: [String]
-        package var env: [String]
-    }
-
     package var launch = LaunchSpec()
     package var limits = CgroupLimits()
     /// As the document has it; nil when it is absent.
     package var cgroupsPath: String?
     package var seccomp: SeccompProfile?
-    /// `prestart` and `createRuntime`, `poststart`, `poststop`.
-    package var createHooks: [Hook] = []
-    package var poststartHooks: [Hook] = []
-    package var poststopHooks: [Hook] = []
+    package var hooks = Hooks()
     package var annotations = JSONObject()
 
     /// Reads the document; `bundle` is the directory that relative paths start from.
@@ -37,7 +27,6 @@ package struct BundleConfiguration: Sendable {
         launch.hostname = document["hostname"]?.stringValue ?? ""
         launch.domainname = document["domainname"]?.stringValue ?? ""
         if let process = document["process"] { launch.process = try Self.process(process) }
-        try refuseUnsupported(document)
         try readRootPropagation(document["linux"]?["rootfsPropagation"]?.stringValue ?? "")
         // What the host mounts later beneath a volume comes in, unless the bundle says otherwise; nothing goes out.
         let isPrivate = [.private, .rprivate].contains(launch.rootfsPropagation)
@@ -45,14 +34,21 @@ package struct BundleConfiguration: Sendable {
             launch.mounts.append(
                 try MountSpec(item, bundle: bundle, bindPropagation: isPrivate ? .rprivate : .rslave))
         }
+        labelMounts(document["linux"]?["mountLabel"]?.stringValue ?? "")
         annotations = document["annotations"]?.objectValue ?? JSONObject()
-        if let hooks = document["hooks"] {
-            createHooks = Self.hooks(hooks["prestart"]) + Self.hooks(hooks["createRuntime"])
-            poststartHooks = Self.hooks(hooks["poststart"])
-            poststopHooks = Self.hooks(hooks["poststop"])
-        }
-        launch.waitsForHooks = !createHooks.isEmpty
+        // A bundle that cannot do with less says so.
+        if annotations["gantry.limits"]?.stringValue == "required" { launch.process.clampsLimits = false }
+        hooks = try Hooks(document["hooks"])
+        launch.waitsForHooks = hooks.has(.prestart, .createRuntime)
         try readLinux(document["linux"] ?? .null)
+    }
+
+    /// Where the kernel has SELinux, every file system that is made for the container has its label.
+    private mutating func labelMounts(_ label: String) {
+        guard !label.isEmpty, access("/sys/fs/selinux/enforce", F_OK) == 0 else { return }
+        for index in launch.mounts.indices where [.tmpfs, .devpts, .other].contains(launch.mounts[index].kind) {
+            launch.mounts[index].data.append("context=" + label)
+        }
     }
 
     /// runc's default is `rslave`.
@@ -63,21 +59,7 @@ package struct BundleConfiguration: Sendable {
         launch.rootfsPropagation = propagation
     }
 
-    private func refuseUnsupported(_ document: JSON) throws(LaunchFailure) {
-        for kind in ["createContainer", "startContainer"] where !(document["hooks"]?[kind]?.arrayValue ?? []).isEmpty {
-            throw LaunchFailure("config.json: hooks of the kind \(kind) are not supported yet")
-        }
-    }
-
     static func strings(_ value: JSON?) -> [String] { value?.arrayValue?.compactMap { $0.stringValue } ?? [] }
-
-    private static func hooks(_ value: JSON?) -> [Hook] {
-        (value?.arrayValue ?? []).compactMap { item in
-            guard let path = item["path"]?.stringValue else { return nil }
-            let args = strings(item["args"])
-            return Hook(path: path, args: args.isEmpty ? [path] : args, env: strings(item["env"]))
-        }
-    }
 
     private mutating func readLinux(_ linux: JSON) throws(LaunchFailure) {
         launch.maskedPaths = Self.strings(linux["maskedPaths"])
@@ -92,6 +74,8 @@ package struct BundleConfiguration: Sendable {
             guard let path = item["path"]?.stringValue, let kind = kinds[item["type"]?.stringValue ?? ""] else {
                 throw LaunchFailure("config.json: a device has no path or an unknown type")
             }
+            // The container's own stands there, a link into its devpts; Podman asks for the host's with --privileged.
+            if path == "/dev/ptmx" { continue }
             launch.devices.append(
                 DeviceSpec(
                     kind, path, major: UInt32(clamping: item["major"]?.intValue ?? 0),

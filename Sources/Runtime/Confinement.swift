@@ -10,6 +10,8 @@ struct Confinement {
     let channels: ContainerStart.Channels
     /// In a user namespace the right to set groups may have been given up.
     let isolatesUsers: Bool
+    /// For those of the kind `startContainer`, which run as confined as the program itself.
+    var hooks: ContainerHooks?
 
     /// Returns only by throwing.
     func execute() throws(LaunchFailure) -> Never {
@@ -28,6 +30,7 @@ struct Confinement {
         if process.seccompNotifies { try confine() }
         waitAtGate()
         if !process.seccompNotifies { try confine() }
+        try hooks?.run(.startContainer, "created")
         try run(program, env)
     }
 

@@ -106,7 +106,7 @@ package enum ContainerStart {
         // From here on only the standard streams and the status socket are open (CVE-2024-21626).
         finish(
             spec.process, try keepOnly(status, gate: gate, preserved: streams.preserved),
-            isolatesUsers: spec.namespaces.user != .host)
+            isolatesUsers: spec.namespaces.user != .host, hooks: spec.containerHooks)
     }
 
     /// The two ways back that a process has until it executes its program, both closed by that.
@@ -131,9 +131,11 @@ package enum ContainerStart {
     }
 
     /// The last part, with nothing else open.
-    static func finish(_ process: ProcessSpec, _ channels: Channels, isolatesUsers: Bool) -> Never {
+    static func finish(
+        _ process: ProcessSpec, _ channels: Channels, isolatesUsers: Bool, hooks: ContainerHooks? = nil
+    ) -> Never {
         do throws(LaunchFailure) {
-            try Confinement(process: process, channels: channels, isolatesUsers: isolatesUsers).execute()
+            try Confinement(process: process, channels: channels, isolatesUsers: isolatesUsers, hooks: hooks).execute()
         } catch {
             // Behind the gate nobody listens any more.
             if !StatusMessage.failure(error).send(on: channels.status) {
@@ -158,21 +160,45 @@ package enum ContainerStart {
             information.st_rdev == DeviceNodes.number(1, 3)
         else { throw LaunchFailure("/dev/null of the host is not the null device") }
         // Whoever may not mount outside may do so here, in the user namespace.
-        let root = mount >= 0 ? mount : try RootMount.copy(spec.rootfsPath)
-        try step(
-            "attach the root", linux_move_mount(root, "", AT_FDCWD, "/", linux_MOVE_MOUNT_F_EMPTY_PATH))
+        let root = mount >= 0 ? mount : try RootMount.copy(spec.rootfsPath, spec.rootfsPropagation)
+        try attachRoot(spec, root)
         let tree = RootFilesystem(spec: spec, root: ContainerRoot(descriptor: root), null: null)
         for mount in spec.mounts where !RootFilesystem.isBeneathSys(mount.destination) { try tree.make(mount) }
         try tree.makeDevices()
         if spec.process.tty { try installTerminal(tree, status) }
         try enterNetwork(spec, status, entered)
         for mount in spec.mounts where RootFilesystem.isBeneathSys(mount.destination) { try tree.make(mount) }
+        try runHooks(spec, root, status)
         try setParameters(spec)
         for path in spec.readonlyPaths { try tree.makeReadonly(path) }
         for path in spec.maskedPaths { try tree.mask(path) }
         let inside = DeviceNodes.openNull(in: tree.root, fallback: null)
         try tree.enter(root)
         return inside
+    }
+
+    /// Over the host's root; where hooks look at it, at its own path.
+    private static func attachRoot(_ spec: LaunchSpec, _ root: Int32) throws(LaunchFailure) {
+        guard spec.isRootSeen else {
+            try step(
+                "attach the root", linux_move_mount(root, "", AT_FDCWD, "/", linux_MOVE_MOUNT_F_EMPTY_PATH))
+            return
+        }
+        let path = spec.rootfsPath
+        let place = Descriptor(
+            owning: try libraryStep("open \(path)", open(path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC)))
+        let flags = linux_MOVE_MOUNT_F_EMPTY_PATH | linux_MOVE_MOUNT_T_EMPTY_PATH
+        try step("attach the root", linux_move_mount(root, "", place.raw, "", flags))
+    }
+
+    /// While the host's files are still seen, as with runc.
+    private static func runHooks(_ spec: LaunchSpec, _ root: Int32, _ status: Int32) throws(LaunchFailure) {
+        if spec.waitsForHooks {
+            StatusMessage.hooks.send(on: status)
+            var byte: UInt8 = 0
+            guard recv(status, &byte, 1, 0) == 1 else { throw LaunchFailure("a hook of the runtime failed") }
+        }
+        try spec.containerHooks?.run(.createContainer, "creating", in: root)
     }
 
     private static func installTerminal(_ tree: RootFilesystem, _ status: Int32) throws(LaunchFailure) {
@@ -189,10 +215,6 @@ package enum ContainerStart {
 
     private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32, _ entered: UInt64) throws(LaunchFailure) {
         let kind = Int32(truncatingIfNeeded: linux_CLONE_NEWNET)
-        if spec.waitsForHooks {
-            var byte: UInt8 = 0
-            guard recv(status, &byte, 1, 0) == 1 else { throw LaunchFailure("a hook failed") }
-        }
         if spec.networkComes {
             var byte: UInt8 = 0
             var handle: Int32 = -1

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 internal import Linux
 
@@ -41,6 +42,22 @@ struct IdentityMaps {
         }
         try Self.write(users, pid, "uid_map", "newuidmap", "/etc/subuid")
         try Self.write(groups, pid, "gid_map", "newgidmap", "/etc/subgid")
+    }
+
+    /// A user namespace with these maps that no process is in. Only for a process with a single thread.
+    func namespace() throws(LaunchFailure) -> Descriptor {
+        var pidfd: Int32 = -1
+        let pid = try step("make a user namespace", linux_clone(linux_CLONE_NEWUSER, &pidfd, -1))
+        if pid == 0 { while true { pause() } }
+        let process = Descriptor(owning: pidfd)
+        defer {
+            _ = linux_pidfd_send_signal(process.raw, SIGKILL)
+            var value: Int32 = 0
+            _ = linux_wait_blocking(process.raw, &value)
+        }
+        try write(pid: pid)
+        let path = "/proc/\(pid)/ns/user"
+        return Descriptor(owning: try libraryStep("open \(path)", open(path, O_RDONLY | O_CLOEXEC)))
     }
 
     /// One write(2) of less than a page is all the kernel takes: anything longer is refused here, never cut

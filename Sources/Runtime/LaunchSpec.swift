@@ -38,6 +38,14 @@ package struct LaunchSpec: Equatable, Sendable {
     package var networkComes = false
     /// Wait for a byte on the status socket while the OCI hooks run. Stays in this process: it is not encoded.
     package var waitsForHooks = false
+    /// Move the root over the host's instead of pivot_root(2), which a machine whose root is a ramfs does not have.
+    /// Not encoded.
+    package var noPivot = false
+    /// The hooks that the container's process runs itself. Not encoded either.
+    package var containerHooks: ContainerHooks?
+
+    /// Hooks look at the root at its own path.
+    var isRootSeen: Bool { waitsForHooks || containerHooks != nil }
 
     package init() {}
 

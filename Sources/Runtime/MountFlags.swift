@@ -22,6 +22,10 @@ package struct MountFlags: OptionSet, Hashable, Sendable {
     /// Fill the tmpfs with what it covers.
     package static let copyUp = MountFlags(rawValue: 1 << 18)
 
+    /// Owners are mapped (`idmap`), on everything mounted beneath too (`ridmap`).
+    package static let mapped = MountFlags(rawValue: 1 << 19)
+    package static let recursivelyMapped = MountFlags(rawValue: 1 << 20)
+
     fileprivate static let accessTimes: MountFlags = [.noATime, .strictATime, .relativeATime]
 
     /// MOUNT_ATTR_* of mount_setattr(2).

@@ -42,6 +42,8 @@ package enum MountOptions {
             mount.flags.remove(.nonRecursive)
         } else if option == "remount" {
             mount.flags.insert(.remount)
+        } else if option == "idmap" || option == "ridmap" {
+            mount.flags.insert(option == "idmap" ? .mapped : .recursivelyMapped)
         } else if option == "tmpcopyup", mount.kind == .tmpfs {
             mount.flags.insert(.copyUp)
         } else if !withoutEffect.contains(option), mount.kind != .bind {
@@ -98,8 +100,35 @@ extension MountSpec {
             propagation = bindPropagation
         }
         for option in options { MountOptions.apply(option, to: &self) }
+        try readMappings(item)
         guard kind != .other || !type.isEmpty && type != "none" || flags.contains(.remount) else {
             throw LaunchFailure("config.json: the mount on \(destination) has no type")
         }
     }
+
+    private mutating func readMappings(_ item: JSON) throws(LaunchFailure) {
+        func list(_ name: String) throws(LaunchFailure) -> [IdentityMapping] {
+            var mappings: [IdentityMapping] = []
+            for range in item[name]?.arrayValue ?? [] {
+                guard let container = range["containerID"]?.intValue.flatMap({ UInt32(exactly: $0) }),
+                    let host = range["hostID"]?.intValue.flatMap({ UInt32(exactly: $0) }),
+                    let count = range["size"]?.intValue.flatMap({ UInt32(exactly: $0) })
+                else { throw LaunchFailure("config.json: \(name) of the mount on \(destination) has no valid ranges") }
+                mappings.append(IdentityMapping(container: container, host: host, count: count))
+            }
+            return mappings
+        }
+        userMappings = try list("uidMappings")
+        groupMappings = try list("gidMappings")
+        guard userMappings.isEmpty == groupMappings.isEmpty else {
+            throw LaunchFailure("config.json: the mount on \(destination) needs both uidMappings and gidMappings")
+        }
+        if !userMappings.isEmpty, !flags.contains(.recursivelyMapped) { flags.insert(.mapped) }
+        guard !isMapped || kind == .bind else {
+            throw LaunchFailure(
+                "config.json: the mount on \(destination) is no bind mount, so its owners cannot be mapped")
+        }
+    }
+
+    var isMapped: Bool { !flags.isDisjoint(with: [.mapped, .recursivelyMapped]) }
 }

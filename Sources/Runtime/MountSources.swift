@@ -14,6 +14,13 @@ extension LaunchSpec {
                 mounts[index].recursive.on.insert(.readOnly)
             }
             let mount = mounts[index]
+            if mount.isMapped, mayMount {
+                mounts[index].prepared = try mapped(mount).release()
+                continue
+            }
+            guard !mount.isMapped else {
+                throw LaunchFailure("bind \(mount.source): only root can map the owners of a mount")
+            }
             guard mayMount, mount.prepared < 0, !mount.flags.contains(.remount) else { continue }
             if mount.kind == .bind, mount.propagation.isShared || namespaces.user != .host {
                 // In the copy everything is a slave, from which nothing reaches the host; and the root of a user
@@ -24,6 +31,25 @@ extension LaunchSpec {
                 mounts[index].prepared = try MountBuilder.makeOther(mount).release()
             }
         }
+    }
+
+    /// An idmapped mount (mount_setattr(2), MOUNT_ATTR_IDMAP).
+    private func mapped(_ mount: MountSpec) throws(LaunchFailure) -> Descriptor {
+        let ownMaps = mount.userMappings.isEmpty
+        let users = ownMaps ? userMappings : mount.userMappings
+        let groups = ownMaps ? groupMappings : mount.groupMappings
+        guard !users.isEmpty else {
+            throw LaunchFailure("bind \(mount.source): idmap needs mappings, of the mount or of a user namespace")
+        }
+        let made = try MountBuilder.bind(mount)
+        let namespace = try IdentityMaps(users: users, groups: groups).namespace()
+        let scope = mount.flags.contains(.recursivelyMapped) ? linux_AT_RECURSIVE : 0
+        let result = linux_mount_idmap(made.raw, scope, namespace.raw)
+        if result == -EINVAL {
+            throw LaunchFailure("map the owners of \(mount.source): its file system does not support that")
+        }
+        try step("map the owners of \(mount.source)", result)
+        return made
     }
 
     /// Closes the caller's copies of what was prepared.

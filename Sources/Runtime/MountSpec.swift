@@ -21,6 +21,9 @@ package struct MountSpec: Equatable, Sendable {
     package var propagation: MountPropagation
     /// File system options: `size=65536k`, `mode=755`.
     package var data: [String]
+    /// How a mapped mount maps owners; empty for the container's own user namespace.
+    package var userMappings: [IdentityMapping] = []
+    package var groupMappings: [IdentityMapping] = []
     /// A detached mount of the source that was opened before the mount namespace was made; -1 for none. Never encoded.
     package var prepared: Int32 = -1
 
@@ -95,6 +98,7 @@ extension MountSpec {
         for flags in [flags, cleared, recursive.on, recursive.off] { writer.put(flags.rawValue) }
         writer.put(propagation.rawValue)
         writer.put(data)
+        for mappings in [userMappings, groupMappings] { writer.put(each: mappings) { $1.encode(to: &$0) } }
     }
 
     init(from reader: inout BinaryReader) throws(LaunchFailure) {
@@ -114,6 +118,8 @@ extension MountSpec {
         self.type = type
         cleared = sets[1]
         recursive = MountAttributes(on: sets[2], off: sets[3])
+        userMappings = try reader.list { part throws(LaunchFailure) in try IdentityMapping(from: &part) }
+        groupMappings = try reader.list { part throws(LaunchFailure) in try IdentityMapping(from: &part) }
     }
 }
 

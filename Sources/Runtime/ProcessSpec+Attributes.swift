@@ -35,6 +35,7 @@ package struct IOPriority: Equatable, Sendable {
 extension ProcessSpec {
     func encodeAttributes(to writer: inout BinaryWriter) {
         writer.put(isLenient)
+        writer.put(clampsLimits)
         writer.put(scheduling != nil)
         if let scheduling {
             writer.put(scheduling.policy)
@@ -59,6 +60,7 @@ extension ProcessSpec {
 
     mutating func decodeAttributes(from reader: inout BinaryReader) throws(LaunchFailure) {
         isLenient = try reader.bool()
+        clampsLimits = try reader.bool()
         if try reader.bool() {
             var value = Scheduling()
             value.policy = try reader.integer()

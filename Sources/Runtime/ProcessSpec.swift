@@ -60,6 +60,8 @@ package struct ProcessSpec: Equatable, Sendable {
     /// What needs CAP_SYS_RESOURCE (raising a limit, lowering `oomScoreAdj`) is left out with a warning where the caller
     /// lacks it. Otherwise it fails: a bundle insists.
     package var isLenient = false
+    /// The same for limits alone: podman asks for higher ones than a machine may give without being told to.
+    package var clampsLimits = false
     package var scheduling: Scheduling?
     package var ioPriority: IOPriority?
     /// The execution domain (personality(2)).

@@ -131,9 +131,64 @@ final class RootFilesystem {
                 linux_mount_setattr(mount, "", linux_AT_EMPTY_PATH, linux_MOUNT_ATTR_RDONLY, 0, 0))
         }
         try libraryStep("enter the root", fchdir(mount))
+        if spec.noPivot { return try moveRoot(mount) }
         // The old root ends up on top of the new one and is taken off there: no directory is needed in the image.
-        try step("pivot_root", linux_pivot_root(".", "."))
+        let result = linux_pivot_root(".", ".")
+        if result == -EINVAL { throw LaunchFailure("pivot_root: the machine's root is a ramfs; use --no-pivot") }
+        try step("pivot_root", result)
         try step("unmount the host's root", linux_umount(".", Int32(MNT_DETACH)))
         try libraryStep("enter the root", chdir("/"))
+        try spread(mount)
+    }
+
+    /// As runc does without pivot_root: over the host's root, from which everything else is taken away before.
+    private func moveRoot(_ mount: Int32) throws(LaunchFailure) {
+        let table: [UInt8]
+        do throws(SystemError) {
+            table = try Descriptor.open("/proc/self/mountinfo", O_RDONLY).readAll(limit: 64 << 20)
+        } catch {
+            throw LaunchFailure("read the mounts of the host: \(error.reason)")
+        }
+        if spec.isRootSeen {
+            let flags = linux_MOVE_MOUNT_F_EMPTY_PATH
+            try step("move the root", linux_move_mount(mount, "", AT_FDCWD, "/", flags))
+        }
+        for line in table.split(separator: 0x0a).reversed() {
+            let fields = line.split(separator: 0x20)
+            guard fields.count > 4 else { continue }
+            let point = Self.unescaped(fields[4])
+            // Paths start from the host's root: nothing of the container is reached. What is gone already is no error.
+            if point != "/" { _ = linux_umount(point, Int32(MNT_DETACH)) }
+        }
+        try libraryStep("enter the root", chroot("."))
+        try libraryStep("enter the root", chdir("/"))
+        try spread(mount)
+    }
+
+    /// Octal escapes of proc_pid_mountinfo(5).
+    private static func unescaped(_ text: ArraySlice<UInt8>) -> String {
+        var bytes: [UInt8] = []
+        var rest = text
+        while let byte = rest.popFirst() {
+            let digits = rest.prefix(3)
+            if byte == 0x5c, digits.count == 3, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 8) {
+                bytes.append(value)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Who sees what is mounted in the container later: among the copies it makes of its root, never the host.
+    private func spread(_ mount: Int32) throws(LaunchFailure) {
+        switch spec.rootfsPropagation {
+        case .private, .rprivate, .slave, .rslave: return
+        case .shared, .rshared, .unbindable, .runbindable:
+            let propagation = spec.rootfsPropagation
+            let flags = linux_AT_EMPTY_PATH | (propagation.isRecursive ? linux_AT_RECURSIVE : 0)
+            try step("set rootfsPropagation", linux_mount_setattr(mount, "", flags, 0, 0, propagation.kernel))
+        }
     }
 }

@@ -6,13 +6,17 @@ internal import Linux
 package enum RootMount {
     /// A detached copy of what is at `path` of the host, private. The caller closes it, and holds the file system until
     /// then. -1 when the caller may not mount: the container's process then makes the copy in its user namespace.
-    package static func open(_ path: String) throws(LaunchFailure) -> Int32 {
+    package static func open(
+        _ path: String, _ propagation: MountPropagation = .rprivate
+    ) throws(LaunchFailure) -> Int32 {
         if linux_permitted_capabilities() & Capability.mask(["SYS_ADMIN"]) == 0 { return -1 }
-        return try copy(path)
+        return try copy(path, propagation)
     }
 
-    static func copy(_ path: String) throws(LaunchFailure) -> Int32 {
+    /// Never shared with the host: what `propagation` says beyond that is set when the root is entered.
+    static func copy(_ path: String, _ propagation: MountPropagation) throws(LaunchFailure) -> Int32 {
         guard !path.isEmpty else { throw LaunchFailure("the launch has no root file system") }
-        return try MountBuilder.bind(path, flags: [], propagation: .rprivate).release()
+        let isSlave = propagation == .slave || propagation == .rslave
+        return try MountBuilder.bind(path, flags: [], propagation: isSlave ? .rslave : .rprivate).release()
     }
 }

@@ -13,6 +13,8 @@ package enum StatusMessage: Equatable, Sendable {
     case warning(String)
     /// The descriptor that answers for the filter's calls came with it.
     case listener
+    /// The mounts are made; the process waits until the caller has run its hooks.
+    case hooks
 
     package func encoded() -> [UInt8] {
         var writer = BinaryWriter()
@@ -27,6 +29,7 @@ package enum StatusMessage: Equatable, Sendable {
             writer.put(UInt8(4))
             writer.put(String(decoding: text.utf8.prefix(4096), as: UTF8.self))
         case .listener: writer.put(UInt8(5))
+        case .hooks: writer.put(UInt8(6))
         }
         return writer.bytes
     }
@@ -39,6 +42,7 @@ package enum StatusMessage: Equatable, Sendable {
         case 3: self = .ready
         case 4: self = .warning(try reader.string())
         case 5: self = .listener
+        case 6: self = .hooks
         default: throw LaunchFailure("the starting process sent an unknown message")
         }
     }

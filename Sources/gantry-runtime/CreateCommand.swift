@@ -13,7 +13,7 @@ enum CreateCommand {
         var record: ContainerRecord
         var pidfd: Int32
         var terminal: Int32
-        var hooks: [BundleConfiguration.Hook]
+        var hooks: Hooks
     }
 
     static func create(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
@@ -26,7 +26,7 @@ enum CreateCommand {
         let isDetached = options.has("detach")
         if !isDetached && !options.has("no-subreaper") { _ = linux_child_subreaper() }
         let created = try prepare(options, context, needsConsole: isDetached, waits: false)
-        LifecycleCommands.runHooks(created.hooks, created.record.document(.running), context)
+        LifecycleCommands.runHooks(.poststart, created.hooks, created.record, context)
         return try finish(created, options, context)
     }
 
@@ -75,6 +75,7 @@ enum CreateCommand {
             if record.pid > 0 { Glibc.kill(record.pid, SIGKILL) }
             ContainerCgroup.discard(cgroup)
             try directory.remove()
+            if record.pid > 0 { LifecycleCommands.runHooks(.poststop, configuration.hooks, record, context) }
             throw error
         }
     }
@@ -103,9 +104,14 @@ enum CreateCommand {
         try ContainerCgroup.make(&cgroup, configuration.limits, context)
         spec.cgroups = cgroup.map { CgroupJoin.all($0) } ?? []
         record.keep(cgroup)
+        spec.noPivot = options.has("no-pivot")
+        if configuration.hooks.has(.createContainer, .startContainer) {
+            spec.containerHooks = ContainerHooks(hooks: configuration.hooks, state: record.hookState)
+        }
+        let bundle = record.bundle
         let gate = waits ? try directory.makeGate().release() : -1
         defer { if gate >= 0 { close(gate) } }
-        let root = try RootMount.open(spec.rootfsPath)
+        let root = try RootMount.open(spec.rootfsPath, spec.rootfsPropagation)
         defer { if root >= 0 { close(root) } }
         let channel = try StatusChannel()
         var streams = ChildStreams(input: 0, output: 1, error: 2)
@@ -120,16 +126,19 @@ enum CreateCommand {
         record.startTime = ProcessTable.status(child.pid)?.startTime ?? 0
         // What has a cgroup is found there; hooks ask for the state.
         if spec.waitsForHooks || record.cgroups.isEmpty { try record.save(in: directory) }
-        if spec.waitsForHooks {
-            let state = record.document(.creating)
-            for hook in configuration.createHooks { try Hooks.run(hook, state) }
-            if staysInFront { Foreground.holdSignals() }
-            channel.proceed()
-        }
-        var created = Created(record: record, pidfd: child.pidfd, terminal: -1, hooks: configuration.poststartHooks)
+        var created = Created(record: record, pidfd: child.pidfd, terminal: -1, hooks: configuration.hooks)
+        let state = record.hookState.document("creating", pid: record.pid)
         try channel.waitUntilReady(
             terminal: &created.terminal, context.log,
-            listener: SeccompListener(configuration.seccomp, record.document(.creating), pid: child.pid))
+            listener: SeccompListener(configuration.seccomp, record.document(.creating), pid: child.pid)
+        ) { () throws(LaunchFailure) in
+            let directory = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard directory >= 0 else { throw Files.failure("open \(bundle)") }
+            defer { close(directory) }
+            try configuration.hooks.run(.prestart, state, in: directory)
+            try configuration.hooks.run(.createRuntime, state, in: directory)
+            if staysInFront { Foreground.holdSignals() }
+        }
         if let console, created.terminal >= 0 {
             try ConsoleSocket.send(created.terminal, to: console)
             close(created.terminal)

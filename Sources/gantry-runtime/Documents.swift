@@ -9,7 +9,7 @@ enum Documents {
     /// runtime-spec 1.2, features.md; what is not named there is not supported.
     static let features: JSON = [
         "ociVersionMin": "1.0.0", "ociVersionMax": .string(specification),
-        "hooks": ["prestart", "createRuntime", "poststart", "poststop"],
+        "hooks": .array(Hook.Kind.allCases.map { .string($0.rawValue) }),
         "mountOptions": .array(MountOptions.names.map { .string($0) }),
         "linux": [
             "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],

@@ -27,6 +27,7 @@ enum ExecCommand {
         }
         let cgroups = try Self.cgroups(record, options)
         process.keyring = "_ses.\(record.id)"
+        process.clampsLimits = configuration.launch.process.clampsLimits
         if process.personality == nil { process.personality = configuration.launch.process.personality }
         let kinds = ContainerJoin.kinds(of: record.pid)
         if kinds & ContainerJoin.userKind == 0 { try ContainerJoin.enterProcesses(of: target.raw) }
@@ -88,6 +89,11 @@ enum ExecCommand {
         process.env += options.all("env")
         if let cwd = options.value("cwd") { process.cwd = cwd }
         if options.has("no-new-privs") { process.noNewPrivileges = true }
+        if let profile = options.value("apparmor") { process.appArmorProfile = profile }
+        if let label = options.value("process-label") {
+            try BundleConfiguration.needSELinux()
+            process.seLinuxLabel = label
+        }
         try setUser(&process, options)
         for name in options.all("cap") where !Capability.names.contains(name.uppercased().drop(prefix: "CAP_")) {
             throw LaunchFailure("unknown capability \(name)")

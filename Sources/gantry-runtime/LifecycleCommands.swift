@@ -16,23 +16,19 @@ enum LifecycleCommands {
         case let status: throw LaunchFailure("cannot start a container in the \(status) state: \(record.id)")
         }
         try StateDirectory.open(record.id, context.root).passGate(record.id)
-        runHooks(try record.configuration(context.root).poststartHooks, record.document(.running), context)
+        runHooks(.poststart, try record.configuration(context.root).hooks, record, context)
         return 0
     }
 
     /// After the fact: a failure is told, and nothing is undone (runtime-spec, lifecycle).
     static func runHooks(
-        _ hooks: [BundleConfiguration.Hook], _ document: @autoclosure () -> JSON, _ context: RuntimeProgram.Context
+        _ kind: Hook.Kind, _ hooks: Hooks, _ record: ContainerRecord, _ context: RuntimeProgram.Context
     ) {
-        guard !hooks.isEmpty else { return }
-        let state = document()
-        for hook in hooks {
-            do throws(LaunchFailure) {
-                try Hooks.run(hook, state)
-            } catch {
-                context.log.write(.warning, error.message)
-            }
-        }
+        guard hooks.has(kind) else { return }
+        let state =
+            kind == .poststop
+            ? record.hookState.document("stopped", pid: 0) : record.hookState.document("running", pid: record.pid)
+        hooks.runAll(kind, state) { context.log.write(.warning, $0.message) }
     }
 
     static func kill(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
@@ -108,14 +104,16 @@ enum LifecycleCommands {
                     "cgroup \(cgroup.name) cannot be removed: \(cgroup.processes().count) processes are still in it")
             }
         }
-        let hooks = record.isReady ? (try? record.configuration(context.root))?.poststopHooks ?? [] : []
+        let hooks = record.isReady ? (try? record.configuration(context.root))?.hooks : nil
         guard let directory = try? StateDirectory.open(record.id, context.root) else { return }
         try directory.remove()
-        runHooks(hooks, record.document(.stopped), context)
+        if let hooks { runHooks(.poststop, hooks, record, context) }
     }
 }
 
 extension ContainerRecord {
+    var hookState: HookState { HookState(id: id, bundle: bundle, annotations: annotations) }
+
     /// What it was created from.
     func configuration(_ root: String) throws(LaunchFailure) -> BundleConfiguration {
         try BundleConfiguration(try StateDirectory.configuration(id, root), bundle: bundle)

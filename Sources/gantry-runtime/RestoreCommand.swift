@@ -49,9 +49,9 @@ enum RestoreCommand {
             try directory.remove()
             throw error
         }
-        LifecycleCommands.runHooks(configuration.poststartHooks, record.document(.running), context)
+        LifecycleCommands.runHooks(.poststart, configuration.hooks, record, context)
         guard let process = record.process() else { throw LaunchFailure("container \(id) ended while it was restored") }
-        let restored = CreateCommand.Created(record: record, pidfd: process.release(), terminal: -1, hooks: [])
+        let restored = CreateCommand.Created(record: record, pidfd: process.release(), terminal: -1, hooks: Hooks())
         return try CreateCommand.finish(restored, options, context)
     }
 

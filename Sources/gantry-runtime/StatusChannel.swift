@@ -27,15 +27,11 @@ final class StatusChannel {
         child = -1
     }
 
-    /// The hooks have run.
-    func proceed() {
-        var byte: UInt8 = 1
-        _ = send(parent, &byte, 1, Int32(MSG_NOSIGNAL))
-    }
-
-    /// Takes the messages of the process until it is ready (or executed), its terminal among them.
+    /// Takes the messages of the process until it is ready (or executed), its terminal among them; runs `hooks` when it
+    /// asks for them.
     func waitUntilReady(
-        terminal: inout Int32, _ log: Log, listener: SeccompListener?
+        terminal: inout Int32, _ log: Log, listener: SeccompListener?,
+        hooks: () throws(LaunchFailure) -> Void = {}
     ) throws(LaunchFailure) {
         while true {
             var bytes = [UInt8](repeating: 0, count: 8192)
@@ -53,6 +49,10 @@ final class StatusChannel {
                 defer { close(descriptors[0]) }
                 try listener?.send(descriptors[0])
             case .warning(let text): log.write(.warning, text)
+            case .hooks:
+                try hooks()
+                var byte: UInt8 = 1
+                _ = send(parent, &byte, 1, Int32(MSG_NOSIGNAL))
             }
         }
     }

@@ -1,6 +1,7 @@
 internal import Engine
 internal import Glibc
 internal import Images
+internal import Layers
 internal import JSON
 internal import Logging
 internal import Networking
@@ -90,10 +91,11 @@ struct DaemonConfiguration {
             throw DaemonError("log-driver \(driver) is not supported; json-file and none are")
         }
         engine.logDriver = driver
-        let storage = try reader.text("storage-driver") ?? "overlay2"
-        guard ["", "overlay2", "overlay"].contains(storage) else {
-            throw DaemonError("storage-driver \(storage) is not supported; overlay2 is")
+        let storage = try reader.text("storage-driver") ?? ""
+        guard let driver = StorageDriverName(storage) else {
+            throw DaemonError("storage-driver \(storage) is not supported; overlay2, vfs and btrfs are")
         }
+        images.storageDriver = driver
         engine.monitorExecutable = try Self.monitorExecutable()
     }
 

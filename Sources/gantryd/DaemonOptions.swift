@@ -79,7 +79,7 @@ struct DaemonOptions: ParsableCommand {
     var logDriver: String?
     @Option(name: .customLong("label"), help: "A label of the daemon. May be repeated.")
     var labels: [String] = []
-    @Option(name: .customLong("storage-driver"), help: "overlay2.")
+    @Option(name: .customLong("storage-driver"), help: "overlay2, vfs or btrfs.")
     var storageDriver: String?
     @Option(name: .customLong("shutdown-timeout"), help: "Seconds that running requests get when the daemon stops.")
     var shutdownTimeout: Int?

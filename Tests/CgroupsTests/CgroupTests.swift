@@ -186,7 +186,7 @@ struct UnifiedCgroupTests {
     @Test func processesAreFrozenAndKilled() throws {
         try withUnified { cgroup in
             try withProcess(in: cgroup, "sh", "-c", "while :; do sh -c 'sleep 100 & sleep 0.01'; done") { pid in
-                while cgroup.processes().count < 5 { usleep(10000) }
+                while cgroup.processes().count < 5 || cgroup.statistics().processor.total == 0 { usleep(10000) }
                 try cgroup.freeze()
                 #expect(cgroup.isFrozen)
                 try cgroup.thaw()

@@ -54,7 +54,9 @@ final class Fixture: Sendable {
     var leftovers: [String] {
         let files = FileManager.default
         return ["/images/blobs/sha256", "/images/ingest", "/layers"].flatMap { part in
-            ((try? files.contentsOfDirectory(atPath: root + part)) ?? []).filter { $0 != "base" }
+            ((try? files.contentsOfDirectory(atPath: root + part)) ?? []).filter {
+                $0 != "base" && !$0.hasPrefix("index.json")
+            }
         }
     }
 

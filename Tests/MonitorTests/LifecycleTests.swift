@@ -26,6 +26,23 @@ struct LifecycleTests {
         #expect(exit?.signal == 9)
     }
 
+    /// Where nobody may raise a limit or lower a score, a lenient launch goes on and tells; another one fails.
+    @Test(arguments: [true, false]) func goesOnWithoutWhatItMayNotHave(isLenient: Bool) throws {
+        let sandbox = Sandbox()
+        var spec = sandbox.spec(["true"])
+        spec.process.isLenient = isLenient
+        // More than any kernel gives (fs.nr_open): refused with and without CAP_SYS_RESOURCE.
+        spec.process.rlimits = [ResourceLimit(resource: 7, soft: 10, hard: 1 << 40)]
+        let container = try sandbox.start(spec)
+        if isLenient {
+            let warning = container.events.wait { if case .warning(let text) = $0 { text } else { nil } }
+            #expect(warning?.hasPrefix("limit nofile cannot be raised to 1099511627776") == true)
+            #expect(container.events.exit()?.code == 0)
+        } else {
+            #expect(container.events.failure()?.message.hasPrefix("set limit nofile to 10:1099511627776") == true)
+        }
+    }
+
     @Test func losesNoOutput() throws {
         let sandbox = Sandbox()
         let result = try sandbox.run(sandbox.spec(["sh", "-c", "seq 1 200000"]))

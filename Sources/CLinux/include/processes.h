@@ -1,6 +1,7 @@
 #ifndef GANTRY_CLINUX_PROCESSES_H
 #define GANTRY_CLINUX_PROCESSES_H
 
+#include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,6 +22,8 @@ int linux_wait_blocking(int pidfd, int *value);
 /// setns(2) and unshare(2).
 int linux_setns(int descriptor, int flags);
 int linux_unshare(int flags);
+/// posix_spawn_file_actions_addfchdir_np(3): the new process works in an open directory. 0 or -errno.
+int linux_spawn_in(posix_spawn_file_actions_t *actions, int directory);
 /// close_range(2) from `first` on.
 int linux_close_from(int first);
 /// close_range(2) with CLOSE_RANGE_CLOEXEC from `first` on (Linux 5.11).

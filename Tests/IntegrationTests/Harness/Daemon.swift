@@ -9,6 +9,7 @@ final class Daemon: Sendable {
 
     let root: String
     let subnet: String
+    let data: String
     var socket: String { root + "/engine.sock" }
     var host: String { "unix://" + socket }
     var pidfile: String { root + "/engine.pid" }
@@ -21,8 +22,11 @@ final class Daemon: Sendable {
     private static let first = Int.random(in: 0..<100)
 
     /// Starts a daemon with the image `busybox:latest` imported.
-    init(settings: [String: String] = [:]) throws {
+    ///
+    /// - Parameter dataRoot: on a file system of its own; the directory beside everything else when nil.
+    init(settings: [String: String] = [:], dataRoot: String? = nil) throws {
         root = try succeed(["mktemp", "-d", "/tmp/gantry-daemon-XXXXXX"])
+        data = dataRoot ?? root + "/data"
         let number = Daemon.counter.add(1, ordering: .relaxed).newValue
         subnet = "10.\(100 + (Daemon.first + number / 200) % 100).\(number % 200)"
         var keys = ["\"bip\": \"\(subnet).1/24\""]
@@ -37,7 +41,7 @@ final class Daemon: Sendable {
 
     var arguments: [String] {
         [
-            Programs.isGantry ? Programs.binaries + "/gantryd" : "/usr/sbin/dockerd", "--data-root", root + "/data",
+            Programs.isGantry ? Programs.binaries + "/gantryd" : "/usr/sbin/dockerd", "--data-root", data,
             "--exec-root", root + "/exec", "--pidfile", pidfile, "-H", host, "--config-file", root + "/daemon.json",
         ]
     }
@@ -82,6 +86,20 @@ final class Daemon: Sendable {
     }
 
     var logTail: String { (try? command(["sh", "-c", "grep -v level=info '\(log)' | tail -n 5"]).out) ?? "" }
+
+    /// A daemon for as long as `body` runs.
+    static func with(
+        settings: [String: String] = [:], dataRoot: String? = nil, _ body: (Daemon) throws -> Void
+    ) throws {
+        let daemon = try Daemon(settings: settings, dataRoot: dataRoot)
+        do {
+            try body(daemon)
+        } catch {
+            try? daemon.finish()
+            throw error
+        }
+        try daemon.finish()
+    }
 
     /// Removes every container, stops the daemon and deletes its directories.
     func finish() throws {

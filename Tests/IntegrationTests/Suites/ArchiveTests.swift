@@ -275,6 +275,44 @@ extension Integration {
             try daemon.run(.docker, "rmi", "peer/two")
         }
 
+        /// What was freed is what the layers took that nothing else needs, and their files are gone.
+        @Test(arguments: Client.all)
+        func prunesWhatNobodyUses(client: Client) throws {
+            let name = try daemon.ok(
+                client, "run", "-d", "--network", "none", "busybox", "sh", "-c",
+                "head -c 3000000 /dev/urandom >/f")
+            try daemon.ok(client, "wait", name)
+            let nameless = try daemon.ok(client, "commit", name)
+            let labelled = try daemon.ok(client, "commit", "-c", "LABEL keep=yes", name, "pruned/labelled:\(client)")
+            let used = try daemon.ok(client, "commit", "-m", "used", name, "pruned/used:\(client)")
+            try daemon.ok(client, "rm", name)
+            let user = try daemon.ok(client, "create", used, "true")
+            func reclaimed(_ arguments: String...) throws -> String {
+                let shown = try daemon.ok(client, ["image", "prune", "-f"] + arguments)
+                return shown.split(separator: "\n").last.map(String.init) ?? ""
+            }
+            #expect(try reclaimed("--filter", "until=1h") == "Total reclaimed space: 0B")
+            // The layer is still another image's.
+            #expect(try reclaimed() == "Total reclaimed space: 0B")
+            #expect(try daemon.run(client, "image", "inspect", nameless).status == 1)
+            #expect(try reclaimed("-a", "--filter", "label!=keep=yes") == "Total reclaimed space: 0B")
+            #expect(try daemon.run(client, "image", "inspect", labelled).status == 0)
+            try daemon.ok(client, "rm", user)
+            #expect(try reclaimed("-a", "--filter", "label=keep") == "Total reclaimed space: 0B")
+            let before = try command(["du", "-sk", daemon.data + "/images", daemon.data + "/layers"]).lines
+            #expect(try reclaimed("-a", "--filter", "label!=x") != "")
+            #expect(try daemon.run(client, "images", "-aq").lines.isEmpty)
+            let after = try command(["du", "-sk", daemon.data + "/images", daemon.data + "/layers"]).lines
+            for (one, two) in zip(before, after) {
+                let sizes = [one, two].map { Int($0.split(separator: "\t")[0]) ?? 0 }
+                #expect(sizes[0] - sizes[1] > 2900, "\(before) \(after)")
+            }
+            #expect(
+                try daemon.run(client, "image", "prune", "-f", "--filter", "shape=round").err.contains("invalid filter")
+            )
+            try daemon.ok(client, "import", BusyboxImage.tar, "busybox:latest")
+        }
+
         /// The store itself is a layout that other tools read, and it follows what happens.
         @Test func theStoreIsALayout() throws {
             let place = "oci:\(try daemon.root)/data/images:"

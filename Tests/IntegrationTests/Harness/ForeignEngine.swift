@@ -1,0 +1,114 @@
+import Foundation
+import Glibc
+
+/// Network and mount namespaces for another engine, which fills them with rules and mounts that go with them.
+private final class Room {
+    let directory: String
+    private let holder: Child
+    private let cgroup: String
+
+    /// `cgroup` is where the engine puts those of its containers: its empty directories are removed at the end.
+    init(_ name: String, cgroup: String, _ script: String) throws {
+        directory = try succeed(["mktemp", "-d", "/tmp/gantry-\(name)-XXXXXX"])
+        self.cgroup = cgroup
+        let words = ["unshare", "-m", "-n", "--propagation", "private", "sh", "-c", "ip link set lo up; " + script]
+        holder = try Child(words, environment: ["ROOM": directory])
+        try holder.expect("ready")
+    }
+
+    func enter(_ words: [String]) -> [String] {
+        ["nsenter", "-t", "\(holder.pid)", "-m", "-n", "--"] + words
+    }
+
+    deinit {
+        holder.signal(SIGTERM)
+        _ = try? holder.wait()
+        _ = try? command([
+            "find", "/sys/fs/cgroup", "-depth", "-path", "*/\(cgroup)*", "-type", "d", "-exec", "rmdir", "{}", ";",
+        ])
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+}
+
+/// Podman with this runtime, and with nothing of the machine's own containers and images.
+final class PodmanOnRuntime {
+    private let room: Room
+    let runtime: String
+
+    init() throws {
+        runtime = Bundle.runtime
+        room = try Room("podman", cgroup: "libpod_parent", "echo ready; exec sleep 600")
+        // Without CAP_SYS_RESOURCE no runtime can raise limits to the million that Podman asks for by itself.
+        try """
+        [containers]
+        default_ulimits = ["nofile=1000:1000", "nproc=2000:2000"]
+        [engine]
+        runtime_supports_json = ["gantry-runtime"]
+        """.write(toFile: room.directory + "/containers.conf", atomically: false, encoding: .utf8)
+        let result = try self(["import", BusyboxImage.tar, "busybox"])
+        guard result.status == 0 else { throw HarnessError(result.description) }
+    }
+
+    deinit {
+        _ = try? self(["pod", "rm", "--all", "--force", "--time", "0"])
+        _ = try? self(["rm", "--all", "--force", "--time", "0"])
+    }
+
+    var environment: [String: String] { ["CONTAINERS_CONF": room.directory + "/containers.conf"] }
+
+    func words(_ words: [String]) -> [String] {
+        room.enter(
+            [
+                "podman", "--root", room.directory + "/root", "--runroot", room.directory + "/run", "--tmpdir",
+                room.directory + "/tmp", "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend",
+                "file", "--runtime", runtime, "--network-config-dir", room.directory + "/net",
+            ] + words)
+    }
+
+    @discardableResult
+    func callAsFunction(_ words: [String]) throws -> Output { try command(self.words(words), environment: environment) }
+
+    @discardableResult
+    func callAsFunction(_ words: String...) throws -> Output { try self(words) }
+
+    /// `podman run --network none busybox`, to its end.
+    func run(_ flags: [String] = [], _ words: String...) throws -> Output {
+        try self(["run", "--rm", "--network", "none"] + flags + ["busybox"] + words)
+    }
+}
+
+/// Debian's Docker Engine with this runtime beside its own.
+final class DockerOnRuntime {
+    private let room: Room
+    let environment: [String: String]
+
+    init() throws {
+        room = try Room(
+            "docker", cgroup: "docker",
+            """
+            dockerd --add-runtime gantry=\(Bundle.runtime) --default-runtime gantry --data-root $ROOM/data --exec-root $ROOM/exec \
+                --host unix://$ROOM/socket --pidfile $ROOM/pid --storage-driver vfs >$ROOM/log 2>&1 &
+            trap 'kill $!; wait $!; exit' TERM
+            for i in $(seq 300); do [ -S $ROOM/socket ] && break; sleep 0.1; done
+            echo ready; wait
+            """)
+        environment = ["DOCKER_HOST": "unix://" + room.directory + "/socket"]
+        let answers = (try? eventually("dockerd answers") { try self("version").status == 0 }) != nil
+        let result = try self("import", BusyboxImage.tar, "busybox")
+        guard answers, result.status == 0 else {
+            throw HarnessError("\(result)\n\((try? Programs.text(room.directory + "/log")) ?? "")")
+        }
+    }
+
+    deinit {
+        for id in (try? self("ps", "-aq"))?.lines ?? [] { _ = try? self("rm", "--force", id) }
+    }
+
+    @discardableResult
+    func callAsFunction(_ words: [String]) throws -> Output {
+        try command([Programs.docker] + words, environment: environment)
+    }
+
+    @discardableResult
+    func callAsFunction(_ words: String...) throws -> Output { try self(words) }
+}

@@ -1,0 +1,254 @@
+import Foundation
+import Glibc
+import Testing
+
+extension Bundle {
+    /// A directory of the host that nothing of a container may change, and what is in it.
+    func canary() throws -> String {
+        let path = volume("canary")
+        try "untouched".write(toFile: path + "/file", atomically: false, encoding: .utf8)
+        return path
+    }
+
+    /// Everything beneath a directory: name, kind, size, time of the last change.
+    static func look(_ path: String) throws -> String {
+        try succeed([
+            "sh", "-c",
+            "find \(path) -printf '%P %y %s %C@ %l\\n' | sort; grep -c ' \(path)' /proc/self/mountinfo; true",
+        ])
+    }
+
+    /// Replaces a directory of the image by a symbolic link.
+    func replace(_ name: String, by target: String) throws {
+        try succeed(["rm", "-rf", root + "/" + name])
+        symlink(target, root + "/" + name)
+    }
+}
+
+extension Integration {
+    /// Known escapes of runtimes through the root, mounts, devices and terminals, each tried for real.
+    @Suite(.serialized)
+    struct RuntimeEscapeTests {
+        /// CVE-2019-5736: the runtime's own file, through /proc/PID/exe.
+        @Test func theRuntimeCannotBeOverwritten() throws {
+            let before = try succeed(["sha256sum", Bundle.runtime])
+            let bundle = try Bundle(
+                """
+                while true; do for p in /proc/[0-9]*; do
+                  l=$(readlink $p/exe) || continue; case $l in *runtime*|*memfd*|*runc*)
+                    (exec 3>$p/exe) 2>/dev/null && echo WRITTEN >>/written;; esac; done; done
+                """)
+            symlink("/proc/self/exe", bundle.root + "/entry")
+            try bundle.start()
+            for _ in 0..<25 { _ = try bundle.exec([], "/bin/true") }
+            for _ in 0..<5 { _ = try bundle.exec([], "/entry", "--version") }
+            #expect(!Programs.exists(bundle.root + "/written"))
+            let entry = try Bundle { config in
+                var process = config["process"] as? Bundle.Document ?? [:]
+                process["args"] = ["/entry", "--version"]
+                config["process"] = process
+            }
+            symlink("/proc/self/exe", entry.root + "/entry")
+            _ = try entry.run()
+            #expect(try succeed(["sha256sum", Bundle.runtime]) == before)
+        }
+
+        /// CVE-2019-16884, CVE-2025-52881: a /proc that is not the kernel's, or something in the middle of it.
+        @Test(arguments: [
+            "/proc", "/proc/self/attr", "/proc/../proc/self/attr", "proc/sys", "/proc/sys/kernel", "/link",
+            "/link/kernel",
+        ])
+        func procIsTheKernels(_ destination: String) throws {
+            for type in ["tmpfs", "bind"] {
+                let bundle = try Bundle()
+                symlink("/proc/sys", bundle.root + "/link")
+                bundle.add(
+                    mount: destination, type: type, source: bundle.volume(), type == "bind" ? ["rbind"] : [])
+                // runc 1.1.5 lets links lead into /proc.
+                if Bundle.isGantry || !destination.hasPrefix("/link") {
+                    #expect(try bundle.run().status == 1, "\(type)")
+                }
+            }
+        }
+
+        /// CVE-2019-19921, CVE-2023-27561, CVE-2023-28642: /proc or /sys of the image as links.
+        @Test(arguments: [("proc", "/etc"), ("proc", "."), ("sys", ".."), ("sys", "/home")])
+        func kernelFileSystemsAreNotBehindLinks(_ name: String, _ target: String) throws {
+            let bundle = try Bundle()
+            try bundle.replace(name, by: target)
+            let result = try bundle.run()
+            #expect(result.status == 1)
+            if Bundle.isGantry { #expect(result.err.contains("symbolic link")) }
+        }
+
+        /// CVE-2019-18837, CVE-2026-41579, CVE-2026-47766: mount points and devices behind links of the image.
+        @Test(arguments: [true, false]) func nothingIsMadeOutside(devIsLink: Bool) throws {
+            let bundle = try Bundle()
+            let canary = try bundle.canary()
+            symlink(canary, bundle.root + "/absolute")
+            symlink(String(repeating: "../", count: 12) + canary, bundle.root + "/relative")
+            symlink(canary + "/new", bundle.root + "/dangling")
+            if devIsLink {
+                try bundle.replace("dev", by: canary)
+                for path in ["/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"] { bundle.drop(mount: path) }
+            }
+            for link in ["absolute", "relative", "dangling"] {
+                bundle.add(mount: "/\(link)/mount", type: "tmpfs", source: "x")
+                bundle.add(mount: "/\(link)/bind", type: "bind", source: "/etc/hostname", ["bind"])
+                bundle.add(mount: "/\(link)", type: "tmpfs", source: "x")
+            }
+            bundle.edit("linux") {
+                $0["devices"] = ["/absolute/null", "/relative/null", "/dangling", "/dev/made"].map {
+                    ["path": $0, "type": "c", "major": 1, "minor": 3] as Bundle.Document
+                }
+            }
+            let before = try Bundle.look(canary)
+            _ = try bundle.run()
+            #expect(try Bundle.look(canary) == before)
+        }
+
+        /// CVE-2021-30465, CVE-2024-45310: a destination whose parents another container exchanges meanwhile.
+        @Test func exchangedDestinations() throws {
+            let bundle = try Bundle("cat /proc/self/mountinfo")
+            let canary = try bundle.canary()
+            let volume = bundle.volume()
+            mkdir(volume + "/swap", 0o755)
+            // As far up as it goes: the host's directory for whoever does not stay in the container's root.
+            symlink(String(repeating: "../", count: 12) + canary, volume + "/link")
+            let racer = try Child([
+                "python3", "-c",
+                """
+                import ctypes, os, sys
+                libc = ctypes.CDLL(None, use_errno=True)
+                os.chdir(sys.argv[1])
+                real = os.open("swap", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                def gone(remove, name):
+                    try: remove(name, dir_fd=real)
+                    except OSError: pass
+                count = 0
+                while not os.path.exists("stop"):
+                    for _ in range(200):
+                        if libc.renameat2(-100, b"swap", -100, b"link", 2) == 0: count += 1
+                    for name in ("made", "null"): gone(os.unlink, name)
+                    for name in ("deep/er", "deep"): gone(os.rmdir, name)
+                print(count)
+                """, volume,
+            ])
+            bundle.add(mount: "/volume", type: "bind", source: volume, ["rbind"])
+            bundle.add(mount: "/volume/swap/deep/er", type: "tmpfs", source: "raced")
+            bundle.add(mount: "/volume/swap/made", type: "bind", source: "/etc/hostname", ["bind"])
+            bundle.edit("linux") {
+                $0["devices"] =
+                    [["path": "/volume/swap/null", "type": "c", "major": 1, "minor": 3]] as [Bundle.Document]
+            }
+            let before = try Bundle.look(canary)
+            for round in 0..<200 {
+                let result = try bundle.run()
+                let lines = MountLine.all(result.out)
+                for line in lines where line.source == "raced" || line.point.hasSuffix("/made") {
+                    #expect(line.point.hasPrefix("/") && !line.root.contains("canary"), "round \(round): \(line)")
+                }
+                if round % 20 == 19 { #expect(try Bundle.look(canary) == before, "round \(round)") }
+            }
+            try "".write(toFile: volume + "/stop", atomically: false, encoding: .utf8)
+            let swaps = Int(try racer.wait().trimmed) ?? 0
+            #expect(swaps > 1000)
+            #expect(try Bundle.look(canary) == before)
+        }
+
+        /// CVE-2025-31133: what covers a masked file is the null device, whatever the image has at /dev/null.
+        @Test(arguments: [true, false]) func masksAreTheNullDevice(onTemporary: Bool) throws {
+            let bundle = try Bundle("stat -c '%F %t:%T' /proc/keys /proc/timer_list; echo '|/evil' >/proc/keys")
+            let pattern = try Programs.text("/proc/sys/kernel/core_pattern")
+            symlink("/proc/sys/kernel/core_pattern", bundle.root + "/dev/null")
+            if !onTemporary {
+                for path in ["/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"] { bundle.drop(mount: path) }
+            }
+            let result = try bundle.run()
+            if onTemporary {
+                #expect(result.lines == ["character special file 1:3", "character special file 1:3"])
+            } else if Bundle.isGantry {
+                #expect(result.status == 1 && result.err.contains("/dev/null"))
+            }
+            #expect(try Programs.text("/proc/sys/kernel/core_pattern") == pattern)
+        }
+
+        /// CVE-2025-52565: a console that leads elsewhere would uncover a file of the kernel.
+        @Test(arguments: [true, false]) func theConsoleStaysInDev(onTemporary: Bool) throws {
+            let bundle = try Bundle("stat -c %F /dev/console; grep -c canary /proc/self/mountinfo")
+            let canary = try bundle.canary()
+            symlink(String(repeating: "../", count: 12) + canary + "/file", bundle.root + "/dev/console")
+            symlink("/proc/sysrq-trigger", bundle.root + "/dev/pts")
+            if !onTemporary {
+                for path in ["/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"] { bundle.drop(mount: path) }
+            }
+            bundle.edit("process") { $0["terminal"] = true }
+            try bundle.write()
+            let before = try Bundle.look(canary)
+            let child = try Child(
+                [Bundle.runtime, "--root", bundle.state, "run", "--bundle", bundle.directory, bundle.id],
+                wiring: .terminal(rows: 24, columns: 80))
+            let result = try child.wait()
+            if onTemporary {
+                #expect(result.out.contains("character special file") && result.out.contains("0"))
+            } else if Bundle.isGantry {
+                #expect(result.status == 1)
+            }
+            #expect(try Bundle.look(canary) == before)
+        }
+
+        /// CVE-2025-24965: files that a runtime writes into the image follow no link.
+        @Test func nothingIsWrittenThroughTheImage() throws {
+            let bundle = try Bundle("true")
+            let canary = try bundle.canary()
+            for name in [".krun_config.json", "etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/mtab"] {
+                symlink(canary + "/file", bundle.root + "/" + name)
+                symlink(canary + "/new", bundle.root + "/" + name + ".new")
+            }
+            bundle.config["annotations"] = ["run.oci.handler": "krun"]
+            let before = try Bundle.look(canary)
+            #expect(try bundle.run().status == 0)
+            #expect(try Bundle.look(canary) == before)
+        }
+
+        /// CVE-2022-0492: release agents, from a container and from a user namespace that it makes.
+        @Test func releaseAgentsAreOutOfReach() throws {
+            let agents = "cat /sys/fs/cgroup/*/release_agent 2>/dev/null"
+            let bundle = try Bundle(
+                """
+                for h in /sys/fs/cgroup/*; do echo /evil >$h/release_agent; echo 1 >$h/notify_on_release; done
+                mkdir /tmp/c; mount -t cgroup -o memory x /tmp/c && echo MOUNTED
+                mount -o remount,rw /sys/fs/cgroup && echo REMOUNTED
+                unshare -Urm sh -c 'mount -t cgroup -o rdma x /tmp/c && echo /evil >/tmp/c/release_agent && echo WRITTEN'
+                echo end
+                """)
+            let before = try command(["sh", "-c", agents]).out
+            let result = try bundle.run()
+            #expect(result.lines == ["end"], "\(result)")
+            #expect(try command(["sh", "-c", agents]).out == before)
+        }
+
+        /// CVE-2024-21626: no descriptor of the host inside, and none as a working directory.
+        @Test func descriptorsOfTheHost() throws {
+            for number in [3, 4, 5, 6, 7, 8, 9, 10, 12, 16] {
+                let bundle = try Bundle { config in
+                    var process = config["process"] as? Bundle.Document ?? [:]
+                    process["cwd"] = "/proc/self/fd/\(number)"
+                    process["args"] = ["/bin/cat", "/proc/self/mountinfo"]
+                    config["process"] = process
+                }
+                let result = try bundle.run()
+                #expect(result.status != 0 && result.out == "", "cwd through descriptor \(number)")
+            }
+            let bundle = try Bundle("ls /proc/1/fd; sleep 100")
+            try bundle.start()
+            try eventually("the list") {
+                (try? Programs.text(bundle.directory + "/detached.log"))?.contains("2") == true
+            }
+            #expect(try Programs.text(bundle.directory + "/detached.log") == "0\n1\n2\n")
+            for number in 3...8 {
+                #expect(try bundle.exec(["--cwd", "/proc/self/fd/\(number)"], "/bin/pwd").status != 0)
+            }
+        }
+    }
+}
