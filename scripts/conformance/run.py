@@ -24,7 +24,13 @@ VALIDATION = os.path.join(TOOLS, "go/src/github.com/opencontainers/runtime-tools
 CRUN = os.path.join(TOOLS, "crun")
 
 # Checks of crun's suite that are about crun itself.
-ONLY_CRUN = {"crun-features": "compares the answer of `features` with crun's version, commit and annotations"}
+ONLY_CRUN = {
+    "crun-features": "compares the answer of `features` with crun's version, commit and annotations",
+    "start": "reads a file of crun's own in the state directory",
+    "keep-groups": "an annotation of crun's own",
+    "preserve-fds-some": "hands on descriptors that are not open, which runc refuses",
+    "exec_add_no_new_privileges": "wants exec to forget the container's noNewPrivileges, which runc keeps",
+}
 
 # Make cgroups of fixed names, as every program does that has `cgroups` in its own.
 ALONE = {"delete_only_create_resources", "test_delete", "test_devices", "test_resources", "test_exec"}
