@@ -165,8 +165,8 @@ struct Handover {
     /// `--preserve-fds`, behind those of systemd's socket activation (sd_listen_fds(3)) when they are meant for us.
     init(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) {
         func variable(_ name: String) -> Int32? { getenv(name).flatMap { Int32(String(cString: $0)) } }
-        if let listening = variable("LISTEN_FDS"), listening > 0 {
-            if variable("LISTEN_PID") == getpid() { count = listening }
+        if let listening = variable("LISTEN_FDS"), listening > 0, variable("LISTEN_PID") == getpid() {
+            count = listening
             environment = ["LISTEN_FDS=\(listening)", "LISTEN_PID=1"]
         }
         let preserved = try options.number("preserve-fds") ?? 0

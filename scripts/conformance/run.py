@@ -27,6 +27,7 @@ CRUN = os.path.join(TOOLS, "crun")
 ONLY_CRUN = {
     "crun-features": "compares the answer of `features` with crun's version, commit and annotations",
     "start": "reads a file of crun's own in the state directory",
+    "listen_pid_env": "hands on the word of descriptors that nobody said are this process's (sd_listen_fds(3))",
     "keep-groups": "an annotation of crun's own",
     "preserve-fds-some": "hands on descriptors that are not open, which runc refuses",
     "exec_add_no_new_privileges": "wants exec to forget the container's noNewPrivileges, which runc keeps",
