@@ -1,3 +1,4 @@
+internal import Glibc
 internal import JSON
 
 extension BundleConfiguration {
@@ -21,7 +22,13 @@ extension BundleConfiguration {
         }
         launch.userMappings = try Self.mappings(linux["uidMappings"], "uidMappings")
         launch.groupMappings = try Self.mappings(linux["gidMappings"], "gidMappings")
-        let areMapped = (!launch.userMappings.isEmpty, !launch.groupMappings.isEmpty)
+        var areMapped = (!launch.userMappings.isEmpty, !launch.groupMappings.isEmpty)
+        if launch.namespaces.user == .new, areMapped == (false, false) {
+            // As with crun: whoever asks gets the one user that he is.
+            launch.userMappings = [IdentityMapping(container: 0, host: geteuid(), count: 1)]
+            launch.groupMappings = [IdentityMapping(container: 0, host: getegid(), count: 1)]
+            areMapped = (true, true)
+        }
         switch launch.namespaces.user {
         case .host where areMapped.0 || areMapped.1:
             throw LaunchFailure("config.json: ID mappings, but no user namespace that they are for")
@@ -36,6 +43,14 @@ extension BundleConfiguration {
         }
     }
 
+    /// How many IDs; all of them are one more than the last.
+    private static func length(_ value: JSON?, _ name: String) throws(LaunchFailure) -> UInt32 {
+        guard let number = value?.intValue, number >= 0, number <= UInt32.max else {
+            throw LaunchFailure("config.json: \(name) is not a number from 0 to 4294967295")
+        }
+        return UInt32(number)
+    }
+
     private static func mappings(_ value: JSON?, _ name: String) throws(LaunchFailure) -> [IdentityMapping] {
         var mappings: [IdentityMapping] = []
         for item in value?.arrayValue ?? [] {
@@ -43,7 +58,7 @@ extension BundleConfiguration {
                 IdentityMapping(
                     container: try identifier(item["containerID"], "linux.\(name).containerID"),
                     host: try identifier(item["hostID"], "linux.\(name).hostID"),
-                    count: try identifier(item["size"], "linux.\(name).size")))
+                    count: try length(item["size"], "linux.\(name).size")))
         }
         return mappings
     }
@@ -78,7 +93,7 @@ extension BundleConfiguration {
         if let resources = linux["intelRdt"], resources != .null {
             throw LaunchFailure("config.json: intelRdt is not supported; remove it to run without it")
         }
-        if !(linux["mountLabel"]?.stringValue ?? "").isEmpty { try Self.needSELinux() }
+        // Without SELinux there is nothing that a label of mounts could mean; engines write it down all the same.
     }
 
     /// A string with a NUL would be cut short on its way to the kernel, and name something else.

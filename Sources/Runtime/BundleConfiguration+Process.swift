@@ -5,6 +5,7 @@ package import JSON
 extension BundleConfiguration {
     /// An OCI `process` object, also that of `exec --process`.
     package static func process(_ value: JSON) throws(LaunchFailure) -> ProcessSpec {
+        try DocumentShape.process.check(value, "process")
         var process = ProcessSpec()
         process.args = strings(value["args"])
         process.env = strings(value["env"])

@@ -21,6 +21,11 @@ package struct BundleConfiguration: Sendable {
             throw LaunchFailure("config.json: \(error)")
         }
         try Self.refuseNulls(document)
+        try DocumentShape.configuration.check(document, "config.json: ")
+        try Self.checkVersion(document["ociVersion"]?.stringValue)
+        guard document["root"]?["path"]?.stringValue?.isEmpty == false else {
+            throw LaunchFailure("config.json: root.path is missing")
+        }
         let root = document["root"]?["path"]?.stringValue ?? "rootfs"
         launch.rootfsPath = root.hasPrefix("/") ? root : bundle + "/" + root
         launch.readonlyRootfs = document["root"]?["readonly"]?.boolValue ?? false
@@ -48,6 +53,18 @@ package struct BundleConfiguration: Sendable {
         guard !label.isEmpty, access("/sys/fs/selinux/enforce", F_OK) == 0 else { return }
         for index in launch.mounts.indices where [.tmpfs, .devpts, .other].contains(launch.mounts[index].kind) {
             launch.mounts[index].data.append("context=" + label)
+        }
+    }
+
+    /// Everything that calls itself 1.x is compatible (semver.org), and new members are ignored.
+    private static func checkVersion(_ version: String?) throws(LaunchFailure) {
+        guard let version, !version.isEmpty else { throw LaunchFailure("config.json: ociVersion is missing") }
+        let numbers = version.prefix { $0 != "-" && $0 != "+" }.split(separator: ".", omittingEmptySubsequences: false)
+        guard (2...3).contains(numbers.count), numbers.allSatisfy({ UInt32($0) != nil }) else {
+            throw LaunchFailure("config.json: ociVersion \(version) is not a version")
+        }
+        guard numbers[0] == "1" else {
+            throw LaunchFailure("config.json: ociVersion \(version) is not supported; this runtime reads 1.x")
         }
     }
 

@@ -5,6 +5,7 @@ extension CgroupLimits {
     /// OCI's `linux.resources`.
     package init(oci resources: JSON) throws(LaunchFailure) {
         self.init()
+        try DocumentShape.resources.check(resources, "resources")
         if let memory = resources["memory"] { readMemory(memory) }
         if let cpu = resources["cpu"] { readProcessor(cpu) }
         pids = resources["pids"]?["limit"]?.intValue

@@ -16,7 +16,7 @@ struct Confinement {
     /// Returns only by throwing.
     func execute() throws(LaunchFailure) -> Never {
         let user = try resolveUser()
-        var env = process.env
+        var env = Self.lastOfEach(process.env)
         if !env.contains(where: { $0.hasPrefix("HOME=") }) { env.append("HOME=\(user.home)") }
         try Attributes(process, status: channels.status).apply()
         let isInside = try enterDirectory(mayRetry: user.uid != 0)
@@ -32,6 +32,13 @@ struct Confinement {
         if !process.seccompNotifies { try confine() }
         try hooks?.run(.startContainer, "created")
         try run(program, env)
+    }
+
+    /// getenv(3) finds the first of a name, whoever writes an environment means the last (`exec --env` after the container's).
+    private static func lastOfEach(_ env: [String]) -> [String] {
+        var seen: Set<Substring> = []
+        let last = env.reversed().filter { seen.insert($0.prefix { $0 != "=" }).inserted }
+        return last.count == env.count ? env : last.reversed()
     }
 
     /// Between OCI's `create` and `start`.
@@ -100,6 +107,10 @@ struct Confinement {
     }
 
     private func become(_ user: UserDatabase.User) throws(LaunchFailure) {
+        // Inheritable may be what was neither bounded nor permitted, but only now (capabilities(7)).
+        let held = linux_permitted_capabilities()
+        let inheritable = process.capabilities.inheritable & held
+        if inheritable != 0 { try step("set capabilities", linux_set_capabilities(held, held, inheritable)) }
         for capability in 0..<64 where process.capabilities.bounding & (1 << UInt64(capability)) == 0 {
             let result = linux_drop_bounding(Int32(capability))
             if result == -EINVAL { break }
@@ -123,7 +134,7 @@ struct Confinement {
         if process.noNewPrivileges { try step("set no_new_privs", linux_no_new_privileges()) }
         if !process.seccomp.isEmpty {
             // Without no_new_privs loading needs CAP_SYS_ADMIN, which changing the user took from the effective set.
-            try step("take capabilities", linux_set_capabilities(held, held, 0))
+            try step("take capabilities", linux_set_capabilities(held, held, sets.inheritable & held))
             let count = process.seccomp.count / 8
             // Only a listener can be waited for; and this process has no other thread to take along.
             let flags = process.seccompNotifies ? process.seccompFlags & ~1 | 8 : process.seccompFlags & ~32
@@ -139,7 +150,7 @@ struct Confinement {
         try step("clear ambient capabilities", linux_clear_ambient())
         try step(
             "set capabilities",
-            linux_set_capabilities(sets.effective & permitted, permitted, sets.inheritable & permitted))
+            linux_set_capabilities(sets.effective & permitted, permitted, sets.inheritable & held))
         // Only what is inheritable can be ambient; like runc, the rest of the wish is left out.
         let ambient = sets.ambient & permitted & sets.inheritable
         for capability in 0..<64 where ambient & (1 << UInt64(capability)) != 0 {

@@ -163,11 +163,18 @@ package enum ContainerStart {
         let root = mount >= 0 ? mount : try RootMount.copy(spec.rootfsPath, spec.rootfsPropagation)
         try attachRoot(spec, root)
         let tree = RootFilesystem(spec: spec, root: ContainerRoot(descriptor: root), null: null)
-        for mount in spec.mounts where !RootFilesystem.isBeneathSys(mount.destination) { try tree.make(mount) }
+        // In the listed order; only where the network comes later does what shows it (sysfs) come later too.
+        func isLate(_ mount: MountSpec) -> Bool {
+            spec.networkComes && RootFilesystem.isBeneathSys(mount.destination)
+        }
+        if case .path(let path) = spec.namespaces.network, !spec.networkComes, entered & linux_CLONE_NEWNET == 0 {
+            try join(path, linux_CLONE_NEWNET)
+        }
+        for mount in spec.mounts where !isLate(mount) { try tree.make(mount) }
         try tree.makeDevices()
         if spec.process.tty { try installTerminal(tree, status) }
-        try enterNetwork(spec, status, entered)
-        for mount in spec.mounts where RootFilesystem.isBeneathSys(mount.destination) { try tree.make(mount) }
+        try enterNetwork(spec, status)
+        for mount in spec.mounts where isLate(mount) { try tree.make(mount) }
         try runHooks(spec, root, status)
         try setParameters(spec)
         for path in spec.readonlyPaths { try tree.makeReadonly(path) }
@@ -213,7 +220,7 @@ package enum ContainerStart {
         try MountBuilder.attach(copy, on: console.descriptor, "/dev/console")
     }
 
-    private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32, _ entered: UInt64) throws(LaunchFailure) {
+    private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {
         let kind = Int32(truncatingIfNeeded: linux_CLONE_NEWNET)
         if spec.networkComes {
             var byte: UInt8 = 0
@@ -225,8 +232,6 @@ package enum ContainerStart {
             }
             try step("join the network namespace", linux_setns(handle, kind))
             close(handle)
-        } else if case .path(let path) = spec.namespaces.network, entered & linux_CLONE_NEWNET == 0 {
-            try join(path, linux_CLONE_NEWNET)
         } else if spec.namespaces.network == .new {
             try step("bring the loopback link up", linux_loopback_up())
         }

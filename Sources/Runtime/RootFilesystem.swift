@@ -125,6 +125,8 @@ final class RootFilesystem {
         for later in readonlyLater {
             try MountBuilder.set(MountAttributes(on: .readOnly), on: later, isRecursive: false, "a tmpfs")
         }
+        // As long as there can be one: the image may lack the working directory.
+        _ = try? root.place(spec.process.cwd, .directory)
         if spec.readonlyRootfs {
             try step(
                 "make the root read-only",

@@ -61,6 +61,7 @@ package struct SeccompProfile: Equatable, Sendable {
     }
 
     package init(_ document: JSON) throws(LaunchFailure) {
+        try DocumentShape.seccomp.check(document, "seccomp")
         guard let action = document["defaultAction"]?.stringValue else {
             throw LaunchFailure("seccomp profile has no defaultAction")
         }

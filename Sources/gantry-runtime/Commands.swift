@@ -23,7 +23,10 @@ enum Command: String, CaseIterable {
         case .delete:
             return grammar(
                 "remove what a container has left", one,
-                [.toggle("force", "f", help: "end it with SIGKILL when it still runs")])
+                [
+                    .toggle("force", "f", help: "end it with SIGKILL when it still runs"),
+                    .toggle("regex", "r", help: "CONTAINER is an extended regular expression: all that match"),
+                ])
         case .state: return grammar("print the state of a container as JSON", one, [])
         case .list:
             return grammar(
@@ -85,7 +88,10 @@ enum Command: String, CaseIterable {
     }
 
     private static var creation: [Grammar.Flag] {
-        [.valued("bundle", "b", help: "directory with config.json (default: the current one)")] + terminal + [
+        [
+            .valued("bundle", "b", help: "directory with config.json (default: the current one)"),
+            .valued("config", "f", help: "another file than config.json, beneath the bundle unless it is absolute"),
+        ] + terminal + [
             .toggle("no-pivot", help: "taken for runc's sake: the root is never on the host's mounts"),
             .toggle("no-new-keyring", help: "inherit the caller's session keyring"), preserved,
         ]

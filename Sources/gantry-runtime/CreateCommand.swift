@@ -50,7 +50,8 @@ enum CreateCommand {
         let id = try options.identifier()
         let handover = try Handover(options, context)
         let bundle = try Files.absolute(options.value("bundle") ?? ".", "bundle")
-        let text = try Files.read(bundle + "/config.json")
+        let file = options.value("config") ?? "config.json"
+        let text = try Files.read(file.hasPrefix("/") ? file : bundle + "/" + file)
         var configuration = try BundleConfiguration(text, bundle: bundle)
         configuration.launch.process.env += handover.environment
         let console = options.value("console-socket")

@@ -12,7 +12,7 @@ enum ExecCommand {
         let handover = try Handover(options, context)
         let target = try Self.target(record, options, context)
         let configuration = try record.configuration(context.root)
-        var process = try Self.process(options, configuration)
+        var process = try Self.process(options, configuration, context)
         process.env += handover.environment
         if let profile = configuration.seccomp {
             try process.filter(by: profile, SeccompCache(directory: context.root + "/.seccomp"))
@@ -68,7 +68,7 @@ enum ExecCommand {
     }
 
     private static func process(
-        _ options: Options, _ configuration: BundleConfiguration
+        _ options: Options, _ configuration: BundleConfiguration, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) -> ProcessSpec {
         if let path = options.value("process") {
             let document: JSON
@@ -96,7 +96,7 @@ enum ExecCommand {
         }
         try setUser(&process, options)
         for name in options.all("cap") where !Capability.names.contains(name.uppercased().drop(prefix: "CAP_")) {
-            throw LaunchFailure("unknown capability \(name)")
+            context.log.write(.warning, "unknown capability \(name) is left out")
         }
         // Never inheritable (CVE-2022-29162).
         let extra = Capability.mask(options.all("cap"))

@@ -69,8 +69,18 @@ enum LifecycleCommands {
     }
 
     static func delete(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let id = try options.identifier()
-        let isForced = options.has("force")
+        guard options.has("regex") else {
+            return try delete(try options.identifier(), isForced: options.has("force"), context)
+        }
+        for id in try StateDirectory.names(matching: options.rest[0], context.root) {
+            _ = try delete(id, isForced: options.has("force"), context)
+        }
+        return 0
+    }
+
+    private static func delete(
+        _ id: String, isForced: Bool, _ context: RuntimeProgram.Context
+    ) throws(LaunchFailure) -> Int32 {
         let record: ContainerRecord
         do throws(LaunchFailure) {
             record = try ContainerRecord.load(id, context.root)
@@ -94,6 +104,7 @@ enum LifecycleCommands {
         if let process = record.process() {
             _ = linux_pidfd_send_signal(process.raw, SIGKILL)
             try? cgroup?.thaw()
+            Freezer.release(record.pid)
             var wait = pollfd(fd: process.raw, events: Int16(POLLIN), revents: 0)
             _ = poll(&wait, 1, 10000)
         }

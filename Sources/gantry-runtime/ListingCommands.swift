@@ -21,7 +21,7 @@ enum ListingCommands {
 
     static func list(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let wantsJSON = try isJSON(options)
-        let names = Files.names(in: context.root).filter { !$0.hasPrefix(".") }.sorted()
+        let names = StateDirectory.names(context.root)
         let records = names.compactMap { try? ContainerRecord.load($0, context.root) }
         if options.has("quiet") {
             for record in records { print(record.id) }

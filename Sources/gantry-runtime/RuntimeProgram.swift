@@ -31,6 +31,7 @@ enum RuntimeProgram {
             .valued("root", help: "directory of the containers' state (default: \(defaultRoot))"),
             .valued("criu", help: "the criu program for checkpoint and restore (default: criu)"),
             .toggle("systemd-cgroup", help: "refused where systemd runs: cgroups are made directly"),
+            .valued("cgroup-manager", help: "crun's word for it: cgroupfs, or systemd as above"),
             .valued(
                 "rootless", help: "true, false or auto: go on without the cgroups that may not be made (default: auto)"),
             .toggle("help", "h", help: "show this"),
@@ -102,7 +103,11 @@ extension RuntimeProgram.Context {
             log.level = level
         }
         if options.has("debug") { log.level = .debug }
-        namesSlices = options.has("systemd-cgroup")
+        let manager = options.value("cgroup-manager") ?? "cgroupfs"
+        guard manager == "cgroupfs" || manager == "systemd" else {
+            throw LaunchFailure("invalid cgroup-manager \(manager): cgroupfs or systemd")
+        }
+        namesSlices = options.has("systemd-cgroup") || manager == "systemd"
         switch options.value("rootless") ?? "auto" {
         case "auto": isRootless = geteuid() != 0
         case "true": isRootless = true

@@ -86,6 +86,10 @@ struct StateDirectory: ~Copyable {
             throw LaunchFailure("cannot start an already running container: \(id)")
         }
         guard Glibc.write(gate.raw, "s", 1) == 1 else { throw Files.failure("start container \(id)") }
+        // The process has the only other end until its program is executed, which is when `start` is over (runtime-spec,
+        // lifecycle): hooks come then, and a signal meets the program. Whoever holds the execution up holds only this.
+        var end = pollfd(fd: gate.raw, events: 0, revents: 0)
+        while poll(&end, 1, 10000) < 0 && errno == EINTR {}
     }
 
     /// Removes it with everything in it; nothing when it is gone already.

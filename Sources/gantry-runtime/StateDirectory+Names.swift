@@ -1,0 +1,17 @@
+internal import Glibc
+internal import Runtime
+
+extension StateDirectory {
+    /// Every container's name.
+    static func names(_ root: String) -> [String] { Files.names(in: root).filter { !$0.hasPrefix(".") }.sorted() }
+
+    /// The names that an extended regular expression (regex(7)) matches somewhere.
+    static func names(matching pattern: String, _ root: String) throws(LaunchFailure) -> [String] {
+        var expression = regex_t()
+        guard regcomp(&expression, pattern, REG_EXTENDED | REG_NOSUB) == 0 else {
+            throw LaunchFailure("\(pattern) is not a regular expression")
+        }
+        defer { regfree(&expression) }
+        return names(root).filter { regexec(&expression, $0, 0, nil, 0) == 0 }
+    }
+}
