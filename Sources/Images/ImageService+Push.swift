@@ -36,7 +36,7 @@ extension ImageService {
         guard let tag = reference.tag, let id = table.withLock({ $0.names[reference] }),
             let image = table.withLock({ $0.images[id] })
         else { throw .notFound("tag does not exist: \(reference.familiar)") }
-        let content = [image.manifest] + blobsOf(image)
+        let content = image.blobs
         pin(content)
         defer { unpin(content) }
         var manifest = try manifest(of: image)
