@@ -94,7 +94,7 @@ struct PullTests {
         ("unknown", "repository NAME not found: name unknown: repository name not known to registry"),
         ("busy", "toomanyrequests: You have reached your pull rate limit; try again in 5 hours"),
         ("broken", "download of"), ("deep", "name each other in a circle"), ("sized", "and its index says"),
-        ("artifact", "is no container image"), ("odd", "unsupported media type"), ("many", "500 can be stacked"),
+        ("artifact", "is no container image"), ("odd", "unsupported media type"), ("many", "500 are the most"),
         ("loop", "redirects too often"), ("changing", "does not match its digest"), ("garbage", "127.0.0.1"),
     ])
     func refuses(_ repository: String, _ text: String) async throws {

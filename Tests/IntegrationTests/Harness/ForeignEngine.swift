@@ -23,9 +23,12 @@ private final class Room {
     deinit {
         holder.signal(SIGTERM)
         _ = try? holder.wait()
-        _ = try? command([
-            "find", "/sys/fs/cgroup", "-depth", "-path", "*/\(cgroup)*", "-type", "d", "-exec", "rmdir", "{}", ";",
-        ])
+        // What watched the last container ends a moment after it.
+        try? eventually("the cgroups of the engine are empty") {
+            let find = ["find", "/sys/fs/cgroup", "-depth", "-path", "*/\(cgroup)*", "-type", "d"]
+            _ = try command(find + ["-exec", "rmdir", "{}", ";"])
+            return try command(find).out.isEmpty
+        }
         try? FileManager.default.removeItem(atPath: directory)
     }
 }

@@ -39,7 +39,7 @@ extension Integration {
             let file = try #require(Self.files[type])
             let flag = ["network": "net"][type] ?? type
             let holder = try Child([
-                "unshare", "--\(flag)", "--fork", "--kill-child", "sh", "-c", "echo ready; sleep 600",
+                "unshare", "--\(flag)", "--fork", "--kill-child", "sh", "-c", "echo ready; exec sleep 600",
             ])
             defer { holder.signal(SIGKILL) }
             try holder.expect("ready")
@@ -100,7 +100,9 @@ extension Integration {
 
         /// A hook runs where the runtime runs, also when the container's processes are in a namespace that was joined.
         @Test func hooksStayOutside() throws {
-            let holder = try Child(["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", "echo ready; sleep 600"])
+            let holder = try Child([
+                "unshare", "--pid", "--fork", "--kill-child", "sh", "-c", "echo ready; exec sleep 600",
+            ])
             defer { holder.signal(SIGKILL) }
             try holder.expect("ready")
             let inner = try Programs.text("/proc/\(holder.pid)/task/\(holder.pid)/children").split(separator: " ")[0]
