@@ -6,7 +6,7 @@ internal import Linux
 internal import Monitor
 
 extension Container {
-    func kill(_ text: String?) throws(EngineError) {
+    func kill(_ text: String?) async throws(EngineError) {
         let signal = try signalNumber(text ?? "KILL")
         guard record.state.Running, let link else {
             throw .conflict("cannot kill container: \(record.name): container \(id) is not running")
@@ -17,6 +17,8 @@ extension Container {
         try attempt { try link.signal(signal, exec: nil) }
         if record.state.Paused, signal == SIGKILL { thaw() }
         publish("kill", ["signal": String(signal)])
+        // As Docker does: whoever killed a container may remove it next. One that the kernel cannot end is not waited for.
+        if signal == SIGKILL { _ = await waitForExit(seconds: 10) }
     }
 
     private func signalNumber(_ text: String) throws(EngineError) -> Int32 {
