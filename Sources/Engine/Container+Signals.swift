@@ -6,7 +6,14 @@ internal import Linux
 internal import Monitor
 
 extension Container {
+    /// With SIGKILL it returns when the container has ended, as Docker does: whoever killed it may remove it next. One that
+    /// the kernel cannot end is waited for no longer than ten seconds.
     func kill(_ text: String?) async throws(EngineError) {
+        if try send(text) == SIGKILL { _ = await waitForExit(seconds: 10) }
+    }
+
+    @discardableResult
+    private func send(_ text: String?) throws(EngineError) -> Int32 {
         let signal = try signalNumber(text ?? "KILL")
         guard record.state.Running, let link else {
             throw .conflict("cannot kill container: \(record.name): container \(id) is not running")
@@ -17,8 +24,7 @@ extension Container {
         try attempt { try link.signal(signal, exec: nil) }
         if record.state.Paused, signal == SIGKILL { thaw() }
         publish("kill", ["signal": String(signal)])
-        // As Docker does: whoever killed a container may remove it next. One that the kernel cannot end is not waited for.
-        if signal == SIGKILL { _ = await waitForExit(seconds: 10) }
+        return signal
     }
 
     private func signalNumber(_ text: String) throws(EngineError) -> Int32 {
@@ -40,12 +46,12 @@ extension Container {
         let config = record.config
         let chosen = try signalNumber(text ?? config.StopSignal ?? "TERM")
         let seconds = timeout ?? config.StopTimeout ?? 10
-        try? kill(String(chosen))
+        _ = try? send(String(chosen))
         if record.state.Paused { thaw() }
         if await !waitForExit(seconds: seconds < 0 ? nil : seconds) {
             environment.log.info(
                 "container \(record.shortID) did not end within \(seconds) s of signal \(chosen); killing it")
-            try? kill("KILL")
+            _ = try? send("KILL")
             _ = await waitForExit(seconds: nil)
         }
         publish("stop")
@@ -154,7 +160,7 @@ extension Container {
                 record.host.AutoRemove = false
                 record.wasStoppedByHand = true
             }
-            try? kill("KILL")
+            _ = try? send("KILL")
             _ = await waitForExit(seconds: nil)
         }
         await cleanup?.value
