@@ -63,6 +63,18 @@ package struct OutOfMemoryEvents: ~Copyable {
         return watch
     }
 
+    /// How often memory ran out that ``next()`` has not told, without waiting: of a container that has ended, whose end may
+    /// be known before the kernel's word of its reason is.
+    package mutating func rest() -> UInt64 {
+        guard isUnified else {
+            var ready = pollfd(fd: descriptor.raw, events: Int16(POLLIN), revents: 0)
+            return poll(&ready, 1, 0) == 1 ? next().count : 0
+        }
+        guard let now = ControlFile.field("oom_kill", path + "/memory.events"), now > kills else { return 0 }
+        defer { kills = now }
+        return now - kills
+    }
+
     /// Takes what has been reported; waits when there is nothing.
     package mutating func next() -> Report {
         var bytes = [UInt8](repeating: 0, count: 4096)

@@ -50,7 +50,10 @@ enum EventsCommand {
                 for _ in 0..<report.count { tell("oom", record.id, nil) }
                 if report.isOver { return }
             }
-            if polls[1].revents != 0 { return }
+            if polls[1].revents != 0 {
+                for _ in 0..<memory.rest() { tell("oom", record.id, nil) }
+                return
+            }
             if now() >= next {
                 tell("stats", record.id, StatisticsDocument(cgroup).json)
                 next += interval
