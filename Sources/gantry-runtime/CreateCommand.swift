@@ -118,6 +118,7 @@ enum CreateCommand {
         var streams = ChildStreams(input: 0, output: 1, error: 2)
         streams.preserved = handover.count
         let staysInFront = !waits && !options.has("detach")
+        if staysInFront { Foreground.giveSize(to: &spec.process) }
         // Hooks get signals as ever.
         if staysInFront && !spec.waitsForHooks { Foreground.holdSignals() }
         let child = try ContainerStart.clone(

@@ -34,7 +34,10 @@ enum ExecCommand {
         let channel = try StatusChannel()
         var streams = ChildStreams(input: 0, output: 1, error: 2)
         streams.preserved = handover.count
-        if !isDetached { Foreground.holdSignals() }
+        if !isDetached {
+            Foreground.giveSize(to: &process)
+            Foreground.holdSignals()
+        }
         let child = try ContainerJoin.clone(
             process, target: target.raw, kinds: kinds, cgroups: cgroups, streams: streams, status: channel.child)
         channel.closeChild()

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Runtime
 
 /// Waiting for a process that this command started.
 enum Foreground {
@@ -16,6 +17,13 @@ enum Foreground {
         sigemptyset(&set)
         for number in forwarded { sigaddset(&set, number) }
         sigprocmask(how, &set, nil)
+    }
+
+    /// The caller's terminal is as large as the process's from the first moment, unless the bundle says otherwise.
+    static func giveSize(to process: inout ProcessSpec) {
+        var size = winsize()
+        guard process.tty, process.columns == 0, ioctl(0, UInt(TIOCGWINSZ), &size) == 0 else { return }
+        (process.columns, process.rows) = (size.ws_col, size.ws_row)
     }
 
     /// The exit code; signals that arrive here go to the process.
