@@ -34,7 +34,12 @@ extension Integration {
                 })
         }
 
-        /// The index for other tools is written a moment after an answer, by way of a file in `ingest`.
+        /// What is there once the index for other tools is written: a moment after an answer, by way of a file in `ingest`.
+        private func settled(_ daemon: Daemon) throws -> Set<String> {
+            try eventually("the index is written") { try !store(daemon).contains { $0.contains("ingest/index.json") } }
+            return try store(daemon)
+        }
+
         private func expect(_ wanted: Set<String>, in daemon: Daemon, _ round: String) throws {
             try? eventually("the store is as it should be", seconds: 5) { try store(daemon) == wanted }
             let found = try store(daemon)
@@ -60,9 +65,9 @@ extension Integration {
             try noise(scratch, to: image)
             let daemon = try Daemon()
             defer { try? daemon.finish() }
-            let before = try store(daemon)
+            let before = try settled(daemon)
             try daemon.ok(.gantry, "pull", "-q", image)
-            let whole = try store(daemon)
+            let whole = try settled(daemon)
             for round in 0..<12 {
                 try daemon.ok(.gantry, "rmi", image)
                 try expect(before, in: daemon, "seed \(seed), round \(round)")
@@ -88,7 +93,7 @@ extension Integration {
             let daemon = try Daemon()
             defer { try? daemon.finish() }
             try daemon.ok(.gantry, "pull", "-q", image)
-            let whole = try store(daemon)
+            let whole = try settled(daemon)
             // Another way to the same registry: it has nothing to mount from there.
             let plain = try PrivateRegistry()
             for round in 0..<8 {
