@@ -5,6 +5,7 @@ internal import Layers
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
+internal import Images
 internal import Linux
 internal import Monitor
 
@@ -101,7 +102,7 @@ extension Container {
     /// Everything on disk. May be called twice.
     func deleteParts() {
         do {
-            try environment.snapshots.remove(id: id)
+            try environment.images.removeSnapshot(id: id)
         } catch {
             environment.log.warning("container \(record.shortID): \(error)")
         }

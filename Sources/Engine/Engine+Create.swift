@@ -11,22 +11,19 @@ extension Engine {
         name: String?, _ request: ContainerCreateRequest, platform: String?
     ) async throws(EngineError) -> ContainerCreateResponse {
         let id = makeIdentifier()
-        let image: ImageRecord
-        do {
-            image = try environment.images.resolve(request.config.Image)
-        } catch {
-            throw .image(error)
+        return try environment.images.using(request.config.Image, refused: EngineError.image) {
+            image throws(EngineError) in
+            var warnings: [String] = []
+            let record = try draft(id, request, image, platform, &warnings)
+            let chosen = try reserve(name, for: id)
+            do throws(EngineError) {
+                try prepare(record, named: chosen, image)
+            } catch {
+                environment.index.release(name: chosen, of: id)
+                throw error
+            }
+            return ContainerCreateResponse(Id: id, Warnings: warnings)
         }
-        var warnings: [String] = []
-        let record = try draft(id, request, image, platform, &warnings)
-        let chosen = try reserve(name, for: id)
-        do {
-            try prepare(record, named: chosen, image)
-        } catch {
-            environment.index.release(name: chosen, of: id)
-            throw error
-        }
-        return ContainerCreateResponse(Id: id, Warnings: warnings)
     }
 
     static func checked(name: String) throws(EngineError) -> String {
@@ -87,7 +84,7 @@ extension Engine {
             try environment.snapshots.prepare(id: record.id, image: image.layers)
             try environment.store.add(record)
         } catch {
-            try? environment.snapshots.remove(id: record.id)
+            try? environment.images.removeSnapshot(id: record.id)
             removeTree(files.directory)
             throw EngineError(wrapping: error)
         }

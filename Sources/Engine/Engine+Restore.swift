@@ -2,6 +2,7 @@ internal import Logging
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
+internal import Images
 internal import Layers
 internal import Linux
 internal import Monitor
@@ -35,7 +36,7 @@ extension Engine {
         let configuration = environment.configuration
         for id in environment.snapshots.list() where !ids.contains(id) {
             do {
-                try environment.snapshots.remove(id: id)
+                try environment.images.removeSnapshot(id: id)
             } catch {
                 environment.log.warning("\(error)")
             }

@@ -9,8 +9,8 @@ package typealias ImageID = Digest
 /// Everything known about one image.
 package struct ImageRecord: Sendable {
     package let id: ImageID
-    /// The digest of the manifest it came with.
-    package let manifest: Digest
+    /// The digest of the manifest it came with, or of another one by which somebody has asked for it.
+    package internal(set) var manifest: Digest
     package let parent: ImageID?
     /// `busybox:latest`, sorted.
     package var repoTags: [String]
@@ -18,6 +18,8 @@ package struct ImageRecord: Sendable {
     package var repoDigests: [String]
     package var lastTagTime: Timestamp?
     let facts: ImageFacts
+    /// The forms it is kept in: the same layers may have come packed in several ways, each with a manifest.
+    var manifests: [Digest: ManifestFacts]
     let document: ConfigurationDocument
 
     /// Read when first asked for; ``ImageService/resolve(_:)`` has made sure that it can be.
@@ -32,8 +34,12 @@ package struct ImageRecord: Sendable {
     package var architecture: String { configuration.architecture }
     package var variant: String { configuration.variant }
     package var isDangling: Bool { repoTags.isEmpty }
-    /// Everything in the store that the image needs.
-    var blobs: [Digest] { [id, manifest] + facts.packed }
+    /// Everything in the stores that the image needs.
+    var content: Content {
+        manifests.values.reduce(into: Content(layers: layers, blobs: [id])) { $0.add($1.content) }
+    }
+    /// For its row.
+    var factsText: String { facts.text(manifests[manifest]) }
 }
 
 /// The configuration of an image, in memory once somebody has read it.

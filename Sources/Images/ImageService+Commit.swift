@@ -31,6 +31,9 @@ extension ImageService {
     package func commit(container id: String, _ commit: ImageCommit) async throws(ImageError) -> ImageRecord {
         let name = commit.reference?.withDefaultTag
         if name?.digest != nil { throw .invalidArgument("refusing to create a tag with a digest reference") }
+        // It may be removed meanwhile.
+        pin(commit.parent.content)
+        defer { letGo(commit.parent.content) }
         let (packedBelow, _) = try documents(of: commit.parent)
         let snapshots = snapshots
         let added: (LayerStore.Unpacked, ContentDescriptor)
@@ -42,16 +45,13 @@ extension ImageService {
             throw ImageError(error)
         }
         let (layer, packed) = added
-        defer {
-            unpin([layer.layer, packed.digest])
-            discard(layers: [layer.layer], blobs: [packed.digest])
-        }
+        defer { letGo(Content(layers: [layer.layer], blobs: [packed.digest])) }
         let isEmpty = layer.layer.description == Self.emptyLayer
         let layers = commit.parent.layers + (isEmpty ? [] : [layer.layer])
         let document = try configuration(commit, layers, isEmpty: isEmpty)
-        let image = try store(
-            document, layers, packedBelow + (isEmpty ? [] : [packed]), parent: commit.parent.id)
-        try register(image, names: name.map { [$0] } ?? [])
+        let image = try make(
+            document, packedBelow + (isEmpty ? [] : [packed]), parent: commit.parent.id,
+            names: name.map { [$0] } ?? [])
         if let name {
             onEvent(ImageEvent(action: .tag, id: image.id.description, name: name.familiar))
         }

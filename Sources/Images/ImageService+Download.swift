@@ -14,11 +14,9 @@ extension ImageService {
         _ progress: @escaping Progress
     ) async throws(ImageError) {
         let pairs = Array(zip(manifest.layers, configuration.diffIDs))
-        // The same image may have been pulled with its layers packed in another way.
-        let isKnown = table.withLock { $0.images[manifest.configuration.digest] != nil }
         let here = Set(
             pairs.lazy.filter { packed, layer in
-                self.layers.contains(layer) && (isKnown || self.blobs.contains(packed.digest))
+                self.layers.contains(layer) && self.blobs.contains(packed.digest)
             }.map(\.0.digest))
         let absent = pairs.filter { !here.contains($0.0.digest) }
         for (packed, _) in absent { progress(PullProgress(id: packed.digest.short, status: "Pulling fs layer")) }
@@ -52,7 +50,6 @@ extension ImageService {
             // What arrived in good order serves the next try; what was wrong serves nobody, nor does it on a full disk.
             if !failure.isInterruption {
                 endLease(leased)
-                for (packed, layer) in absent { abandon(packed.digest, layer) }
             }
             throw failure
         }
@@ -145,27 +142,11 @@ extension ImageService {
         do throws(LayerError) {
             let (unpacked, _) = try await unpack(from: pipe, expected: layer, resuming: packed)
             // The pull itself holds them as well.
-            unpin([unpacked.layer, unpacked.blob])
+            unpin(Content(layers: [unpacked.layer], blobs: [unpacked.blob]))
             return .success(unpacked)
         } catch {
             return .failure(ImageError(error))
         }
-    }
-
-    /// Takes away what a failed pull has brought, unless somebody else needs it.
-    private func abandon(_ blob: Digest, _ layer: LayerID) {
-        let (isBlobFree, isLayerFree) = table.withLock { table in
-            (
-                (table.pinned[blob] ?? 0) <= 1,
-                (table.pinned[layer] ?? 0) <= 1 && !table.images.values.contains { $0.layers.contains(layer) }
-            )
-        }
-        if isBlobFree {
-            blobs.removePartial(blob)
-            let isNamed = table.withLock { table in table.images.values.contains { $0.blobs.contains(blob) } }
-            if !isNamed { try? blobs.remove(blob) }
-        }
-        if isLayerFree, !heldLayers().contains(layer) { try? layers.remove(layer) }
     }
 }
 

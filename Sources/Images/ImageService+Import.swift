@@ -21,7 +21,7 @@ extension ImageService {
         var config = ImageConfiguration.Config()
         for change in changes { try config.apply(change: change) }
         let (layer, blob) = try await unpack(bytes)
-        defer { unpin([layer.layer, blob.digest]) }
+        defer { letGo(Content(layers: [layer.layer], blobs: [blob.digest])) }
 
         let platform = platform ?? .host
         let created = Timestamp.now()
@@ -39,9 +39,8 @@ extension ImageService {
         ]
         var object = JSONObject(document)
         if !platform.variant.isEmpty { object["variant"] = .string(platform.variant) }
-        let image = try store(JSON.object(object).serialized(), [layer.layer], [blob])
         let name = reference?.withDefaultTag
-        try register(image, names: name.map { [$0] } ?? [])
+        let image = try make(JSON.object(object).serialized(), [blob], names: name.map { [$0] } ?? [])
         onEvent(ImageEvent(action: .import, id: image.id.description, name: name?.familiar ?? image.id.description))
         syncInBackground([layer.layer])
         return image.id
@@ -107,12 +106,12 @@ extension ImageService {
             writer.discard()
             throw error
         }
-        pin([unpacked.layer, unpacked.blob])
+        let content = Content(layers: [unpacked.layer], blobs: [unpacked.blob])
+        pin(content)
         do throws(StoreError) {
             try writer.finish(expected: packed?.digest)
         } catch {
-            unpin([unpacked.layer, unpacked.blob])
-            discard(layers: [unpacked.layer])
+            letGo(content)
             throw .store(error)
         }
         let type: String
@@ -124,24 +123,35 @@ extension ImageService {
         return (unpacked, ContentDescriptor(mediaType: type, digest: unpacked.blob, size: unpacked.blobSize))
     }
 
-    /// Writes configuration and manifest; the image does not exist yet.
-    func store(
-        _ configuration: [UInt8], _ layers: [LayerID], _ packed: [ContentDescriptor], parent: ImageID? = nil,
-        manifest: [UInt8]? = nil
+    /// Makes an image of layers that are here and pinned. An image that is there already keeps the form it has unless the
+    /// new one comes with a manifest of its own.
+    func make(
+        _ configuration: [UInt8], _ packed: [ContentDescriptor], parent: ImageID? = nil, manifest: [UInt8]? = nil,
+        names: [Reference]
     ) throws(ImageError) -> ImageRecord {
+        let id = ContentHash.digest(of: configuration)
+        let known = manifest == nil ? table.withLock { $0.images[id] } : nil
+        let document =
+            manifest
+            ?? Manifest.encoded(
+                configuration: ContentDescriptor(
+                    mediaType: MediaType.configuration, digest: id, size: Int64(configuration.count)), layers: packed)
+        let digest = known?.manifest ?? ContentHash.digest(of: document)
+        let content = Content(blobs: [id, digest])
+        pin(content)
+        defer { letGo(content) }
         do {
-            let id = try blobs.put(configuration)
-            let manifest =
-                manifest
-                ?? Manifest.encoded(
-                    configuration: ContentDescriptor(
-                        mediaType: MediaType.configuration, digest: id, size: Int64(configuration.count)),
-                    layers: packed)
-            let digest = try blobs.put(manifest)
-            let parsed = try ImageConfiguration(parsing: configuration)
-            return Self.record(parsed, id: id, manifest: digest, parent: parent, tagged: nil, self.layers, blobs)
+            try blobs.put(configuration)
+            if known == nil { try blobs.put(document) }
+            let image = Self.record(
+                try ImageConfiguration(parsing: configuration), id: id, manifest: digest, parent: parent, tagged: nil,
+                layers, blobs)
+            try register(image, names: names)
+            return image
         } catch let error as StoreError {
             throw ImageError(error)
+        } catch let error as ImageError {
+            throw error
         } catch {
             throw .corrupt("\(error)")
         }
@@ -149,32 +159,4 @@ extension ImageService {
 
     /// Makes layers durable without anybody waiting.
     func syncInBackground(_ layers: [LayerID]) { unsynced.add(layers) }
-
-    // MARK: Leases
-
-    /// Keeps content that no image names yet from being swept.
-    func pin(_ digests: [Digest]) {
-        table.withLock { table in
-            for digest in digests { table.pinned[digest, default: 0] += 1 }
-        }
-    }
-
-    func unpin(_ digests: [Digest]) {
-        table.withLock { table in
-            for digest in digests {
-                let count = (table.pinned[digest] ?? 1) - 1
-                table.pinned[digest] = count > 0 ? count : nil
-            }
-        }
-    }
-
-    /// Removes what turned out not to be wanted, unless somebody else wants it.
-    func discard(layers: [LayerID], blobs: [Digest] = []) {
-        let needed = table.withLock { $0.needed }
-        for blob in blobs where !needed.contains(blob) { try? self.blobs.remove(blob) }
-        let unnamed = layers.filter { !needed.contains($0) }
-        if unnamed.isEmpty { return }
-        let held = heldLayers()
-        for layer in unnamed where !held.contains(layer) { try? self.layers.remove(layer) }
-    }
 }

@@ -1,4 +1,5 @@
 internal import GRDB
+internal import JSON
 internal import Layers
 internal import Linux
 internal import OCI
@@ -9,59 +10,42 @@ extension ImageService {
     /// A manifest or configuration larger than this is not read.
     static let documentLimit = 4 << 20
 
-    /// Reads the table from the database and the documents from the store.
+    /// Reads the table from the database, and the documents of images that have changed under it from the store.
+    ///
+    /// - Parameter here: the blobs that are there.
     static func load(
-        _ database: StateDatabase, _ blobs: BlobStore, _ layers: LayerStore
+        _ database: StateDatabase, _ blobs: BlobStore, _ layers: LayerStore, blobs here: Set<Digest>
     ) async throws(ImageError) -> ImageTable {
-        let images: [[String?]]
-        let names: [(String, String)]
-        do {
-            images = try database.read { database -> [[String?]] in
-                let rows = try Row.fetchAll(database, sql: "SELECT id, manifest, parent, tagged, facts FROM image")
-                return rows.map { row -> [String?] in (0..<5).map { (column: Int) -> String? in row[column] } }
-            }
-            names = try database.read { database -> [(String, String)] in
-                let rows = try Row.fetchAll(database, sql: "SELECT name, image FROM imageName")
-                return rows.map { row -> (String, String) in (row[0], row[1]) }
-            }
-        } catch {
-            throw ImageError(error)
-        }
+        let (images, forms, names) = try ImageRows.read(database)
         var table = ImageTable()
         for row in images {
-            guard let id = row[0].flatMap({ try? Digest($0) }), let manifest = row[1].flatMap({ try? Digest($0) })
-            else { continue }
-            let parent = row[2].flatMap { try? Digest($0) }
-            let tagged = row[3].flatMap { try? Timestamp($0) }
-            if let facts = row[4].flatMap({ ImageFacts($0) }), facts.layers.allSatisfy(layers.contains),
-                blobs.contains(id), blobs.contains(manifest)
+            if let image = row.record(blobs), image.layers.allSatisfy(layers.contains), here.contains(row.id),
+                here.contains(row.manifest)
             {
-                table.add(
-                    ImageRecord(
-                        id: id, manifest: manifest, parent: parent, repoTags: [], repoDigests: [], lastTagTime: tagged,
-                        facts: facts, document: ConfigurationDocument(blobs, id)))
+                table.add(image)
                 continue
             }
             do {
-                let image = try await load(id, manifest: manifest, parent: parent, tagged: tagged, blobs, layers)
+                let image = try await load(
+                    row.id, manifest: row.manifest, parent: row.parent, tagged: row.tagged, blobs, layers)
                 table.add(image)
                 _ = try? await database.write { database in
                     try database.execute(
                         sql: "UPDATE image SET facts = ? WHERE id = ?",
-                        arguments: [image.facts.text, id.description])
+                        arguments: [image.factsText, row.id.description])
                 }
             } catch {
                 // Its content is gone or damaged: the image is, too. A pull brings it back.
                 _ = try? await database.write { database in
-                    try database.execute(sql: "DELETE FROM image WHERE id = ?", arguments: [id.description])
+                    try database.execute(sql: "DELETE FROM image WHERE id = ?", arguments: [row.id.description])
                 }
             }
         }
-        for (name, image) in names {
-            guard let id = try? Digest(image), table.images[id] != nil, let reference = try? Reference(name) else {
-                continue
-            }
-            table.set(reference, to: id)
+        for form in forms where here.contains(form.facts.digest) { table.add(form.facts, to: form.image) }
+        for row in names {
+            guard let image = table.images[row.image] else { continue }
+            let manifest = row.manifest.flatMap { image.manifests[$0] == nil ? nil : $0 } ?? image.manifest
+            table.set(row.name, to: NamedImage(image: row.image, manifest: manifest))
         }
         return table
     }
@@ -112,33 +96,76 @@ extension ImageService {
         if case .manifest(let document)? = try? ImageDocument(parsing: bytes) {
             (mediaType, packed) = (document.mediaType, document.layers.map(\.digest))
         }
-        let facts = ImageFacts(
-            configuration, size: configuration.diffIDs.reduce(0) { $0 + (layers.size($1) ?? 0) }, mediaType: mediaType,
-            manifestSize: Int64(bytes.count), packed: packed)
+        let facts = ImageFacts(configuration, size: configuration.diffIDs.reduce(0) { $0 + (layers.size($1) ?? 0) })
+        let form = ManifestFacts(manifest, mediaType: mediaType, size: Int64(bytes.count), packed: packed)
         return ImageRecord(
             id: id, manifest: manifest, parent: parent, repoTags: [], repoDigests: [], lastTagTime: tagged,
-            facts: facts,
-            document: ConfigurationDocument(blobs, id, configuration))
+            facts: facts, manifests: [manifest: form], document: ConfigurationDocument(blobs, id, configuration))
+    }
+}
+
+/// What the database says of images.
+private enum ImageRows {
+    struct Image {
+        let id: ImageID
+        let manifest: Digest
+        let parent: ImageID?
+        let tagged: Timestamp?
+        let facts: String?
+
+        /// Nil when it was written by a version that kept less.
+        func record(_ blobs: BlobStore) -> ImageRecord? {
+            guard let json = facts.flatMap({ try? JSON.parse($0) }), let facts = ImageFacts(json),
+                let form = ManifestFacts(manifest, json)
+            else { return nil }
+            return ImageRecord(
+                id: id, manifest: manifest, parent: parent, repoTags: [], repoDigests: [], lastTagTime: tagged,
+                facts: facts, manifests: [manifest: form], document: ConfigurationDocument(blobs, id))
+        }
     }
 
-    /// Removes layers and blobs that nothing needs any more: no image, no container, no pull under way.
-    package func sweep() {
-        let leased = leased()
-        let held = heldLayers().union(leased)
-        sweepPartials(leased)
-        let (here, packed) = (layers.layers(), blobs.digests())
-        let needed = table.withLock { $0.needed }.union(held)
-        for layer in here where !needed.contains(layer) { try? layers.remove(layer) }
-        for blob in packed where !needed.contains(blob) { try? blobs.remove(blob) }
-        sweepOrigins()
+    struct Form {
+        let image: ImageID
+        let facts: ManifestFacts
     }
 
-    /// The layers below containers, whose image may be gone.
-    func heldLayers() -> Set<LayerID> {
-        var held: Set<LayerID> = []
-        for id in snapshots.list() { held.formUnion((try? snapshots.layers(id: id)) ?? []) }
-        return held
+    struct Name {
+        let name: Reference
+        let image: ImageID
+        let manifest: Digest?
     }
+
+    static func read(_ database: StateDatabase) throws(ImageError) -> ([Image], [Form], [Name]) {
+        do {
+            return try database.read { database in
+                let images = try Row.fetchAll(database, sql: "SELECT id, manifest, parent, tagged, facts FROM image")
+                let forms = try Row.fetchAll(database, sql: "SELECT image, digest, facts FROM imageManifest")
+                let names = try Row.fetchAll(database, sql: "SELECT name, image, manifest FROM imageName")
+                return (
+                    images.compactMap { row in
+                        guard let id = digest(row[0]), let manifest = digest(row[1]) else { return nil }
+                        return Image(
+                            id: id, manifest: manifest, parent: digest(row[2]),
+                            tagged: (row[3] as String?).flatMap { try? Timestamp($0) }, facts: row[4])
+                    },
+                    forms.compactMap { row in
+                        guard let image = digest(row[0]), let manifest = digest(row[1]),
+                            let facts = (try? JSON.parse(row[2] as String)).flatMap({ ManifestFacts(manifest, $0) })
+                        else { return nil }
+                        return Form(image: image, facts: facts)
+                    },
+                    names.compactMap { row in
+                        guard let name = try? Reference(row[0]), let image = digest(row[1]) else { return nil }
+                        return Name(name: name, image: image, manifest: digest(row[2]))
+                    }
+                )
+            }
+        } catch {
+            throw ImageError(error)
+        }
+    }
+
+    private static func digest(_ text: String?) -> Digest? { text.flatMap { try? Digest($0) } }
 }
 
 extension BlobStore {

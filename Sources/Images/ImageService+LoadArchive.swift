@@ -45,14 +45,11 @@ extension ImageService {
     private func add(
         _ image: ImageArchive.Image, _ progress: @escaping @Sendable (LoadStep) -> Void
     ) throws(ImageError) {
-        let record = try store(
-            image.configuration, image.parsed.diffIDs, image.layers.map(\.packed), manifest: image.manifest)
-        for name in image.names {
-            if let old = table.withLock({ $0.names[name] }), old != record.id {
-                progress(.renames(name.familiar, from: old))
-            }
-        }
-        try register(record, names: image.names)
+        let id = ContentHash.digest(of: image.configuration)
+        let moved = table.withLock { table in image.names.map { ($0, table.names[$0]?.image) } }
+        let record = try make(
+            image.configuration, image.layers.map(\.packed), manifest: image.manifest, names: image.names)
+        for case (let name, let old?) in moved where old != id { progress(.renames(name.familiar, from: old)) }
         onEvent(ImageEvent(action: .load, id: record.id.description, name: record.id.description))
         if image.names.isEmpty { progress(.loaded(name: nil, record.id)) }
         for name in image.names { progress(.loaded(name: name.familiar, record.id)) }
@@ -88,7 +85,6 @@ private final class Brought: Sendable {
             defer { held = [] }
             return held
         }
-        for (layer, blob) in all { service.unpin([layer, blob]) }
-        service.discard(layers: all.map(\.layer), blobs: all.map(\.blob))
+        service.letGo(Content(layers: all.map(\.layer), blobs: all.map(\.blob)))
     }
 }

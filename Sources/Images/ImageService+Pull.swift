@@ -87,32 +87,52 @@ extension ImageService {
         }
 
         let id = manifest.configuration.digest
-        let manifestDigest = ContentHash.digest(of: manifest.raw)
         let wasKnown = table.withLock { table in
-            (table.names[reference] ?? table.names[reference.at(named)]) == id
+            (table.names[reference] ?? table.names[reference.at(named)])?.image == id
         }
-        // Held until the image's row holds them.
-        let pins = [id, manifestDigest] + manifest.layers.map(\.digest) + configuration.diffIDs
-        pin(pins)
-        defer { unpin(pins) }
-        try await fetch(manifest, configuration, session, reference, progress)
-
-        do {
-            try blobs.put(raw)
-            try blobs.put(manifest.raw)
+        // Held until the image's row holds it.
+        let content = Content(
+            layers: configuration.diffIDs,
+            blobs: [id, ContentHash.digest(of: manifest.raw)] + manifest.layers.map(\.digest))
+        pin(content)
+        do throws(ImageError) {
+            try await fetch(manifest, configuration, session, reference, progress)
+            try register(manifest, configuration, raw, named, reference)
         } catch {
-            throw ImageError(error)
+            unpin(content)
+            // What arrived in good order serves the next try; what was wrong serves nobody, nor does it on a full disk.
+            if !error.isInterruption { abandon(content) }
+            throw error
         }
-        let image = Self.record(
-            configuration, id: id, manifest: manifestDigest, parent: nil, tagged: nil, layers, blobs)
-        var names = [reference.at(named)]
-        if reference.digest == nil { names.append(reference) }
-        try register(image, names: names)
+        unpin(content)
         if !session.isMirror { rememberOrigin(of: manifest.layers.map(\.digest) + [id], reference) }
         syncInBackground(configuration.diffIDs)
         progress(PullProgress(status: "Digest: \(named)"))
         onEvent(ImageEvent(action: .pull, id: reference.familiar, name: reference.familiarName))
         return (id, wasKnown)
+    }
+
+    /// The image of content that is here.
+    private func register(
+        _ manifest: Manifest, _ configuration: ImageConfiguration, _ raw: [UInt8], _ named: Digest,
+        _ reference: Reference
+    ) throws(ImageError) {
+        let digest: Digest
+        do {
+            try blobs.put(raw)
+            digest = try blobs.put(manifest.raw)
+        } catch {
+            throw ImageError(error)
+        }
+        let image = Self.record(
+            configuration, id: manifest.configuration.digest, manifest: digest, parent: nil, tagged: nil, layers, blobs)
+        try register(image, names: [reference.at(named)] + (reference.digest == nil ? [reference] : []))
+    }
+
+    /// Takes away what a failed pull has brought, unless somebody else needs it.
+    private func abandon(_ content: Content) {
+        for blob in content.blobs where table.withLock({ !$0.pins.has(blob: blob) }) { blobs.removePartial(blob) }
+        discard(content)
     }
 
     /// The manifest for the platform, and the digest of what the name means (which may be an index).

@@ -33,12 +33,16 @@ extension ImageService {
     private func push(
         _ reference: Reference, _ session: RegistrySession, _ progress: @escaping Progress
     ) async throws(ImageError) {
-        guard let tag = reference.tag, let id = table.withLock({ $0.names[reference] }),
-            let image = table.withLock({ $0.images[id] })
-        else { throw .notFound("tag does not exist: \(reference.familiar)") }
-        let content = image.blobs
-        pin(content)
-        defer { unpin(content) }
+        let found = table.withLock { table -> (ImageRecord, NamedImage)? in
+            guard let named = table.names[reference], var image = table.images[named.image] else { return nil }
+            image.manifest = named.manifest
+            table.pins.add(image.content)
+            return (image, named)
+        }
+        guard let tag = reference.tag, let (image, named) = found else {
+            throw .notFound("tag does not exist: \(reference.familiar)")
+        }
+        defer { letGo(image.content) }
         var manifest = try manifest(of: image)
         let layers = Array(zip(manifest.layers, image.layers))
         for (_, layer) in layers.reversed() { progress(PullProgress(id: layer.short, status: "Preparing")) }
@@ -51,10 +55,10 @@ extension ImageService {
         } catch {
             throw .plain(error)
         }
-        rememberOrigin(of: manifest.layers.filter { $0.urls.isEmpty }.map(\.digest) + [id], reference)
-        // The image may have got another name, or gone, meanwhile.
-        try? table.withLock { table throws(ImageError) in
-            if table.names[reference] == id { try assign(reference.at(digest), to: id, in: &table) }
+        rememberOrigin(of: manifest.layers.filter { $0.urls.isEmpty }.map(\.digest) + [image.id], reference)
+        // The name may have moved, or gone, meanwhile.
+        _ = try? change { change throws(ImageError) in
+            if change.table.names[reference] == named { change.set(reference.at(digest), to: named, at: .now()) }
         }
         let size = manifest.raw.count
         progress(PullProgress(status: "\(tag): digest: \(digest) size: \(size)"))
@@ -140,7 +144,7 @@ extension ImageService {
                 return known
             }
             let packed = isPlain ? try await pack(blob) : blob
-            defer { if isPlain { letGo(packed.digest) } }
+            defer { if isPlain { letGo(Content(blobs: [packed.digest])) } }
             let meter = UploadMeter(short, packed.size, progress)
             switch try await place(packed, session, reference, onSend: meter.set) {
             case .wasThere: progress(PullProgress(id: short, status: "Layer already exists"))
@@ -171,7 +175,7 @@ extension ImageService {
             blob, file: file, origins: origins(of: blob.digest, near: reference), onSend: onSend)
     }
 
-    /// Packs a layer that is kept as a plain archive. The blob stays until ``letGo(_:)``.
+    /// Packs a layer that is kept as a plain archive. The blob is pinned.
     private func pack(_ blob: ContentDescriptor) async throws(ImageError) -> ContentDescriptor {
         let blobs = blobs
         do throws(LayerError) {
@@ -179,11 +183,11 @@ extension ImageService {
                 let writer = try blobs.writer(nil)
                 try GzipPacking.pack(FileSource(try blobs.file(blob.digest)), into: writer)
                 let digest = writer.digest
-                self.pin([digest])
+                self.pin(Content(blobs: [digest]))
                 do throws(StoreError) {
                     try writer.finish()
                 } catch {
-                    self.unpin([digest])
+                    self.unpin(Content(blobs: [digest]))
                     throw .store(error)
                 }
                 return ContentDescriptor(mediaType: MediaType.layerGzip, digest: digest, size: writer.size)
@@ -193,12 +197,6 @@ extension ImageService {
         } catch {
             throw ImageError(error)
         }
-    }
-
-    private func letGo(_ packed: Digest) {
-        unpin([packed])
-        let isFree = table.withLock { $0.pinned[packed] == nil }
-        if isFree, !table.withLock({ $0.needed.contains(packed) }) { try? blobs.remove(packed) }
     }
 }
 

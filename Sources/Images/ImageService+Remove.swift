@@ -21,23 +21,19 @@ extension ImageService {
     private func removal(
         _ name: String, force: Bool, prune: Bool, _ inUse: @escaping (ImageID) -> [ContainerUse]
     ) throws(ImageError) -> RemovalOutcome {
-        let held = heldLayers()
-        var outcome = RemovalOutcome()
         // Even if a later step is refused, what was untagged before stays untagged and is told.
-        let failure = table.withLock { table -> ImageError? in
+        let (done, freed) = try change { change throws(ImageError) in
+            var removal = Removal(change: change, force: force, prune: prune, inUse: inUse)
+            defer { change = removal.change }
             do throws(ImageError) {
-                var removal = Removal(
-                    table: table, database: database, force: force, prune: prune, inUse: inUse)
-                defer { table = removal.table }
-                defer { outcome = removal.outcome }
                 try removal.remove(name)
-                return nil
+                return (removal.outcome, ImageError?.none)
             } catch {
-                return error
+                return (removal.outcome, error)
             }
         }
-        outcome.freed = discard(outcome.images, held)
-        if !outcome.events.isEmpty { publishIndex() }
+        var (outcome, failure) = done
+        outcome.freed = freed
         for event in outcome.events { onEvent(event) }
         if let failure { throw failure }
         return outcome
@@ -65,43 +61,24 @@ extension ImageService {
         }
         return (deletions, freed)
     }
-
-    /// Removes the content of images that are gone, as far as nothing else needs it; the sizes of the layers.
-    private func discard(_ images: [ImageRecord], _ held: Set<LayerID>) -> Int64 {
-        if images.isEmpty { return 0 }
-        let needed = table.withLock { $0.needed }.union(held)
-        var freed: Int64 = 0
-        for image in images {
-            for blob in Set(image.blobs) where !needed.contains(blob) { try? blobs.remove(blob) }
-            for layer in Set(image.layers) where !needed.contains(layer) {
-                let size = layers.size(layer) ?? 0
-                guard (try? layers.remove(layer)) != nil else { continue }
-                freed += size
-            }
-        }
-        snapshots.forgetStacks()
-        return freed
-    }
 }
 
 /// What a removal did.
 struct RemovalOutcome {
     var records: [ImageDeletion] = []
     var events: [ImageEvent] = []
-    /// Those that no longer exist.
-    var images: [ImageRecord] = []
     /// The sizes of layers that went with them.
     var freed: Int64 = 0
 }
 
 /// Docker's order of removing names and images (daemon/images/image_delete.go): which names go, what stands against it.
 private struct Removal {
-    var table: ImageTable
-    let database: StateDatabase
+    var change: TableChange
     let force: Bool
     let prune: Bool
     let inUse: (ImageID) -> [ContainerUse]
     var outcome = RemovalOutcome()
+    private var table: ImageTable { change.table }
 
     mutating func remove(_ text: String) throws(ImageError) {
         let (id, name) = try table.resolve(text)
@@ -113,18 +90,18 @@ private struct Removal {
                     "conflict: unable to remove repository reference \"\(text)\" (must force) - container "
                         + "\(container.id.prefix(12)) is using its referenced image \(id.short)")
             }
-            try untag(name, id)
+            untag(name, id)
             var left = table.references(of: id)
             if name.digest == nil, !left.contains(where: { $0.digest == nil && $0.name == name.name }) {
                 // With the last tag of a repository go its digests.
-                for digest in left where digest.name == name.name { try untag(digest, id) }
+                for digest in left where digest.name == name.name { untag(digest, id) }
                 left.removeAll { $0.name == name.name }
             }
             if !left.isEmpty { return }
             isNameGone = true
         } else if Self.isSingle(references) {
             if let conflict = conflict(id, isForced: force, countsNames: false) { throw conflict.error(id) }
-            for reference in references { try untag(reference, id) }
+            for reference in references { untag(reference, id) }
         }
         try delete(id, quiet: isNameGone)
     }
@@ -135,16 +112,8 @@ private struct Removal {
             if quiet, !(image.repoTags.isEmpty && image.repoDigests.isEmpty) || conflict.isUse { return }
             throw conflict.error(id)
         }
-        for reference in table.references(of: id) { try untag(reference, id) }
-        do {
-            try database.write { database in
-                try database.execute(sql: "DELETE FROM image WHERE id = ?", arguments: [id.description])
-            }
-        } catch {
-            throw ImageError(error)
-        }
-        table.remove(id)
-        outcome.images.append(image)
+        for reference in table.references(of: id) { untag(reference, id) }
+        change.remove(image)
         outcome.records.append(.deleted(id.description))
         outcome.events.append(ImageEvent(action: .delete, id: id.description, name: id.description))
         // Only images with the same lowest layer can share a stack.
@@ -160,15 +129,8 @@ private struct Removal {
         }
     }
 
-    private mutating func untag(_ name: Reference, _ id: ImageID) throws(ImageError) {
-        do {
-            try database.write { database in
-                try database.execute(sql: "DELETE FROM imageName WHERE name = ?", arguments: [name.description])
-            }
-        } catch {
-            throw ImageError(error)
-        }
-        table.unset(name)
+    private mutating func untag(_ name: Reference, _ id: ImageID) {
+        change.unset(name)
         outcome.records.append(.untagged(name.familiar))
         outcome.events.append(ImageEvent(action: .untag, id: id.description, name: id.description))
     }

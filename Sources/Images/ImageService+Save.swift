@@ -15,7 +15,9 @@ extension ImageService {
         var chosen: [(image: ImageRecord, tags: [Reference])] = []
         for name in names {
             for (image, tag) in try matches(name) {
-                if let index = chosen.firstIndex(where: { $0.image.id == image.id }) {
+                if let index = chosen.firstIndex(where: {
+                    $0.image.id == image.id && $0.image.manifest == image.manifest
+                }) {
                     if let tag, !chosen[index].tags.contains(tag) { chosen[index].tags.append(tag) }
                 } else {
                     chosen.append((image, tag.map { [$0] } ?? []))
@@ -33,10 +35,10 @@ extension ImageService {
             let size = blobs.size(image.id) ?? 0
             outline.add(image, tags.sorted { $0.description < $1.description }, layers, manifest, size)
         }
-        let held = Array(outline.blobs.keys)
+        let held = Content(blobs: Array(outline.blobs.keys))
         pin(held)
         return ArchiveStream(
-            SavedArchive(try outline.parts(), blobs) { [weak self] in self?.unpin(held) })
+            SavedArchive(try outline.parts(), blobs) { [weak self] in self?.letGo(held) })
     }
 
     private func matches(_ name: String) throws(ImageError) -> [(ImageRecord, Reference?)] {
@@ -44,13 +46,14 @@ extension ImageService {
             let found = table.withLock { table in
                 table.names.filter { $0.key.name == reference.name && $0.key.digest == nil }
                     .sorted { $0.key.description < $1.key.description }
-                    .compactMap { name, id in table.record(id).map { ($0, name) } }
+                    .compactMap { name, _ in (try? record(name.description, in: table)).map { ($0, name) } }
             }
             if !found.isEmpty { return found.map { ($0.0, $0.1) } }
         }
-        let (id, reference) = try table.withLock { table throws(ImageError) in try table.resolve(name) }
-        let image = try resolve(id.description)
-        return [(image, reference.flatMap { $0.digest == nil ? $0 : nil })]
+        return try table.withLock { table throws(ImageError) in
+            let reference = try table.resolve(name).name
+            return [(try record(name, in: table), reference.flatMap { $0.digest == nil ? $0 : nil })]
+        }
     }
 }
 

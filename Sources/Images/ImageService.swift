@@ -55,7 +55,7 @@ package final class ImageService: Sendable {
         Migration("images-2") { database in
             try database.execute(sql: "ALTER TABLE image ADD COLUMN facts TEXT")
         },
-        leaseMigration, originMigration,
+        leaseMigration, originMigration, manifestMigration,
     ]
 
     /// Opens the images below `root` (the daemon's data directory). Work that an earlier process left half-done is
@@ -81,11 +81,12 @@ package final class ImageService: Sendable {
         registry = RegistryClient(options.registry)
         downloadSlots = Slots(options.maxConcurrentDownloads)
         uploadSlots = Slots(options.maxConcurrentUploads)
-        let table = SharedTable(try await Self.load(database, blobs, layers))
+        let here = blobs.digests()
+        let table = SharedTable(try await Self.load(database, blobs, layers, blobs: Set(here)))
         self.table = table
         index = Coalesced { [blobs] in Self.writeIndex(table.withLock { $0 }, blobs) }
         unsynced = Unsynced(layers)
-        sweep()
+        sweep(here, layers.layers())
         publishIndex()
     }
 
@@ -98,12 +99,16 @@ package final class ImageService: Sendable {
 
     /// The image that `name` means: `busybox`, `busybox:1.36`, `busybox@sha256:…`, an id or its beginning.
     package func resolve(_ name: String) throws(ImageError) -> ImageRecord {
-        try table.withLock { table throws(ImageError) in
-            let id = try table.resolve(name).id
-            guard let record = table.record(id) else { throw .notFound("No such image: \(name)") }
-            _ = try record.document.read()
-            return record
-        }
+        try table.withLock { table throws(ImageError) in try record(name, in: table) }
+    }
+
+    func record(_ name: String, in table: ImageTable) throws(ImageError) -> ImageRecord {
+        let found = try table.resolve(name)
+        guard var record = table.record(found.id) else { throw .notFound("No such image: \(name)") }
+        // In the form that the name stands for.
+        if let named = found.name.flatMap({ table.names[$0] }) { record.manifest = named.manifest }
+        _ = try record.document.read()
+        return record
     }
 
     /// Gives an image another name. A tag that another image had moves over.
@@ -112,12 +117,11 @@ package final class ImageService: Sendable {
             throw .invalidArgument("refusing to create a tag with a digest reference")
         }
         let name = target.withDefaultTag
-        let id = try table.withLock { table throws(ImageError) in
-            let id = try table.resolve(source).id
-            try assign(name, to: id, in: &table)
-            return id
+        let (id, _) = try change { change throws(ImageError) in
+            let image = try record(source, in: change.table)
+            change.set(name, to: NamedImage(image: image.id, manifest: image.manifest), at: .now())
+            return image.id
         }
-        publishIndex()
         onEvent(ImageEvent(action: .tag, id: id.description, name: name.familiar))
     }
 
@@ -140,75 +144,34 @@ package final class ImageService: Sendable {
 
     // MARK: State
 
-    /// Names an image in the database and in memory.
-    func assign(_ name: Reference, to id: ImageID, in table: inout ImageTable) throws(ImageError) {
-        let now = Timestamp.now()
-        do {
-            try database.write { database in
-                try database.execute(
-                    sql: """
-                        INSERT INTO imageName (name, image) VALUES (?, ?)
-                        ON CONFLICT (name) DO UPDATE SET image = excluded.image
-                        """,
-                    arguments: [name.description, id.description])
-                try database.execute(
-                    sql: "UPDATE image SET tagged = ? WHERE id = ?",
-                    arguments: [now.description, id.description])
-            }
-        } catch {
-            throw ImageError(error)
-        }
-        table.set(name, to: id)
-        table.touch(id, at: now)
-    }
-
-    /// Makes an image exist, with its names, in one transaction.
+    /// Makes an image exist, with its names.
     func register(_ image: ImageRecord, names: [Reference]) throws(ImageError) {
-        let now = Timestamp.now()
-        try table.withLock { table throws(ImageError) in
-            do throws(StoreError) {
-                try database.write { database in
-                    try database.execute(
-                        sql: """
-                            INSERT INTO image (id, manifest, parent, tagged, facts) VALUES (?, ?, ?, ?, ?)
-                            ON CONFLICT (id) DO UPDATE SET tagged = coalesce(excluded.tagged, tagged)
-                            """,
-                        arguments: [
-                            image.id.description, image.manifest.description, image.parent?.description,
-                            names.isEmpty ? nil : now.description, image.facts.text,
-                        ])
-                    for name in names {
-                        try database.execute(
-                            sql: """
-                                INSERT INTO imageName (name, image) VALUES (?, ?)
-                                ON CONFLICT (name) DO UPDATE SET image = excluded.image
-                                """,
-                            arguments: [name.description, image.id.description])
-                    }
-                }
-            } catch {
-                throw ImageError(error)
-            }
-            if table.images[image.id] == nil { table.add(image) }
-            for name in names { table.set(name, to: image.id) }
-            if !names.isEmpty { table.touch(image.id, at: now) }
+        try change { change throws(ImageError) in
+            change.add(image)
+            let target = NamedImage(image: image.id, manifest: image.manifest)
+            for name in names { change.set(name, to: target, at: .now()) }
         }
-        publishIndex()
     }
 
     /// Brings `index.json` up to date soon, for other tools. Nothing here reads it.
     func publishIndex() { index.request() }
 
     static func writeIndex(_ table: ImageTable, _ blobs: BlobStore) {
-        let images = table.images.keys.sorted { $0.hex < $1.hex }.compactMap(table.record)
         var entries: [JSON] = []
-        for image in images {
-            let names: [String?] = image.repoTags.isEmpty ? [nil] : image.repoTags
-            for name in names {
+        for image in table.images.values.sorted(by: { $0.id.hex < $1.id.hex }) {
+            var unnamed = Set(image.manifests.keys)
+            var names: [(manifest: Digest, name: String?)] = []
+            for name in table.references(of: image.id) where name.digest == nil {
+                guard let manifest = table.names[name]?.manifest else { continue }
+                unnamed.remove(manifest)
+                names.append((manifest, name.familiar))
+            }
+            for manifest in unnamed.sorted(by: { $0.hex < $1.hex }) { names.append((manifest, nil)) }
+            for (manifest, name) in names {
+                guard let facts = image.manifests[manifest] else { continue }
                 entries.append(
                     ContentDescriptor(
-                        mediaType: image.facts.mediaType, digest: image.manifest, size: image.facts.manifestSize,
-                        platform: image.facts.platform,
+                        mediaType: facts.mediaType, digest: manifest, size: facts.size, platform: image.facts.platform,
                         annotations: name.map { ["org.opencontainers.image.ref.name": $0] } ?? [:]
                     ).json)
             }

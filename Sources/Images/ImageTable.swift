@@ -2,33 +2,59 @@ internal import Layers
 internal import OCI
 internal import Synchronization
 
+/// What a name means: an image, in the form it came in under that name.
+struct NamedImage: Sendable, Equatable {
+    let image: ImageID
+    let manifest: Digest
+}
+
 /// All images and names, in memory. Names are in full: `docker.io/library/busybox:latest`.
 struct ImageTable: Sendable {
     /// Without names; see ``record(_:)``.
     private(set) var images: [ImageID: ImageRecord] = [:]
-    private(set) var names: [Reference: ImageID] = [:]
+    private(set) var names: [Reference: NamedImage] = [:]
     private var namesOf: [ImageID: Set<Reference>] = [:]
-    /// Content that is arriving and must not be swept: how many need it.
-    var pinned: [Digest: Int] = [:]
+    /// What images need.
+    private(set) var uses = ContentUses()
+    /// What is arriving or leaving, and must not be taken away.
+    var pins = ContentUses()
+    /// Layers that no image has, and that a container or a pin keeps.
+    var orphans: Set<LayerID> = []
 
     mutating func add(_ image: ImageRecord) {
         images[image.id] = image
+        uses.add(image.content)
+        orphans.subtract(image.layers)
     }
 
     mutating func remove(_ id: ImageID) {
-        images[id] = nil
+        if let image = images.removeValue(forKey: id) { uses.remove(image.content) }
         for name in namesOf[id] ?? [] { names[name] = nil }
         namesOf[id] = nil
     }
 
-    mutating func set(_ name: Reference, to id: ImageID) {
-        if let old = names[name] { namesOf[old]?.remove(name) }
-        names[name] = id
-        namesOf[id, default: []].insert(name)
+    /// Another form of an image that is there.
+    mutating func add(_ manifest: ManifestFacts, to id: ImageID) {
+        guard images[id]?.manifests.updateValue(manifest, forKey: manifest.digest) == nil else { return }
+        uses.add(manifest.content)
+    }
+
+    /// Takes a form away that is not the image's own.
+    mutating func removeManifest(_ digest: Digest, of id: ImageID) {
+        if let manifest = images[id]?.manifests.removeValue(forKey: digest) { uses.remove(manifest.content) }
+    }
+
+    /// Makes one of its forms the image's own.
+    mutating func choose(_ manifest: Digest, for id: ImageID) { images[id]?.manifest = manifest }
+
+    mutating func set(_ name: Reference, to target: NamedImage) {
+        if let old = names[name] { namesOf[old.image]?.remove(name) }
+        names[name] = target
+        namesOf[target.image, default: []].insert(name)
     }
 
     mutating func unset(_ name: Reference) {
-        if let old = names.removeValue(forKey: name) { namesOf[old]?.remove(name) }
+        if let old = names.removeValue(forKey: name) { namesOf[old.image]?.remove(name) }
     }
 
     mutating func touch(_ id: ImageID, at time: Timestamp) {
@@ -37,9 +63,15 @@ struct ImageTable: Sendable {
 
     /// Tags first, then digests, each sorted.
     func references(of id: ImageID) -> [Reference] {
-        (namesOf[id] ?? []).sorted {
-            ($0.digest == nil ? 0 : 1, $0.description) < ($1.digest == nil ? 0 : 1, $1.description)
-        }
+        guard let names = namesOf[id] else { return [] }
+        if names.count < 2 { return Array(names) }
+        return names.map { ($0, $0.digest == nil ? 0 : 1, $0.description) }.sorted { ($0.1, $0.2) < ($1.1, $1.2) }
+            .map(\.0)
+    }
+
+    /// The forms of an image that names ask for.
+    func namedManifests(of id: ImageID) -> Set<Digest> {
+        Set((namesOf[id] ?? []).compactMap { names[$0]?.manifest })
     }
 
     /// With its names.
@@ -68,7 +100,7 @@ struct ImageTable: Sendable {
             throw ImageError(error)
         }
         let name = reference.digest.map(reference.at) ?? reference
-        if let id = names[name] { return (id, name) }
+        if let named = names[name] { return (named.image, name) }
         let prefix = text.hasPrefix("sha256:") ? text.dropFirst(7) : Substring(text)
         if !prefix.isEmpty, prefix.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) {
             let found = images.keys.filter { $0.hex.hasPrefix(prefix) }
@@ -83,20 +115,9 @@ struct ImageTable: Sendable {
         return text.hasPrefix("sha256:") ? try? Digest(text) : nil
     }
 
-    /// An image, or something arriving, needs the layer.
-    func isUsed(layer: LayerID) -> Bool {
-        pinned[layer] != nil || images.values.contains { $0.layers.contains(layer) }
-    }
-
-    /// Everything that images, or what is arriving, need: layers and blobs.
-    var needed: Set<Digest> {
-        var needed = Set(pinned.keys)
-        for image in images.values {
-            needed.formUnion(image.layers)
-            needed.formUnion(image.blobs)
-        }
-        return needed
-    }
+    /// An image, or something under way, needs it.
+    func needs(layer: LayerID) -> Bool { uses.has(layer: layer) || pins.has(layer: layer) }
+    func needs(blob: Digest) -> Bool { uses.has(blob: blob) || pins.has(blob: blob) }
 }
 
 /// The table for those who share it.

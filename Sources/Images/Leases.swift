@@ -55,27 +55,18 @@ extension ImageService {
     /// Removes what interrupted transfers have left and nobody is fetching now. Returns how many bytes that freed.
     @discardableResult
     package func forgetInterruptedTransfers() -> Int64 {
-        let leases = leased().filter { digest in table.withLock { $0.pinned[digest] == nil } }
-        endLease(Array(leases))
-        let needed = table.withLock { $0.needed }
-        let held = heldLayers()
-        var freed: Int64 = 0
-        for digest in leases {
-            freed += blobs.removePartial(digest)
-            if !needed.contains(digest), let size = blobs.size(digest) {
-                freed += size
-                try? blobs.remove(digest)
-            }
-            let isUsed = held.contains(digest) || table.withLock { $0.isUsed(layer: digest) }
-            if !isUsed, layers.contains(digest) { try? layers.remove(digest) }
+        let leases = leased().filter { digest in
+            table.withLock { !$0.pins.has(layer: digest) && !$0.pins.has(blob: digest) }
         }
-        return freed
+        endLease(Array(leases))
+        let partials = leases.reduce(0) { $0 + blobs.removePartial($1) }
+        return partials + discard(Content(layers: Array(leases), blobs: Array(leases))).blobs
     }
 
     /// Partial blobs that no lease protects.
     func sweepPartials(_ leased: Set<Digest>) {
         for digest in blobs.partials() where !leased.contains(digest) {
-            if table.withLock({ $0.pinned[digest] == nil }) { blobs.removePartial(digest) }
+            if table.withLock({ !$0.pins.has(blob: digest) }) { blobs.removePartial(digest) }
         }
     }
 }

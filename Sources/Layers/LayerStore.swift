@@ -38,8 +38,10 @@ package final class LayerStore: Sendable {
             let boot = try Self.boot()
             var unsynced: [String] = []
             for name in Directory.names(in: root) where name != "base" {
-                if access("\(root)/\(name)/synced", F_OK) == 0 { continue }
-                if name.utf8.count == 64, (try? Self.info("\(root)/\(name)"))?.boot == boot {
+                // What was being made or removed has another name.
+                let isLayer = name.utf8.count == 64
+                if isLayer, access("\(root)/\(name)/synced", F_OK) == 0 { continue }
+                if isLayer, (try? Self.info("\(root)/\(name)"))?.boot == boot {
                     unsynced.append(name)
                 } else {
                     try DirectoryTree.remove("\(root)/\(name)")
@@ -174,18 +176,13 @@ package final class LayerStore: Sendable {
         }
     }
 
-    /// May be called twice. The caller knows that nothing uses the layer.
-    package func remove(_ layer: LayerID) throws(LayerError) {
+    /// Takes a layer out of sight at once; its files go with ``RetiredLayer/delete()``. Nil when it was not there.
+    /// The caller knows that nothing uses it.
+    package func retire(_ layer: LayerID) -> RetiredLayer? {
+        let size = size(layer) ?? 0
         let gone = "\(root)/old-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue)"
-        do throws(SystemError) {
-            if rename("\(root)/\(layer.hex)", gone) != 0 {
-                if errno == ENOENT { return }
-                throw SystemError("rename", "\(root)/\(layer.hex)", code: errno)
-            }
-            try DirectoryTree.remove(gone)
-        } catch {
-            throw .system(error)
-        }
+        guard rename("\(root)/\(layer.hex)", gone) == 0 else { return nil }
+        return RetiredLayer(size: size, path: gone)
     }
 
     private static func sync(_ root: String, _ names: [String]) throws(SystemError) {
@@ -210,4 +207,14 @@ package final class LayerStore: Sendable {
         }
         return (size, String(lines[1]))
     }
+}
+
+/// A layer that has no name any more.
+package struct RetiredLayer: Sendable {
+    /// Sum of file sizes, in bytes.
+    package let size: Int64
+    let path: String
+
+    /// What stays behind is removed at the next start.
+    package func delete() { try? DirectoryTree.remove(path) }
 }

@@ -110,11 +110,13 @@ package final class BlobStore: Sendable {
         "\(root)/partial/\(digest.algorithm.rawValue)-\(digest.hex)"
     }
 
-    /// May be called twice.
-    package func remove(_ digest: Digest) throws(StoreError) {
-        if unlink(path(digest)) != 0, errno != ENOENT {
-            throw .system(SystemError("unlink", path(digest), code: errno))
-        }
+    /// Takes a blob out of sight at once; its space is free after ``RetiredBlob/delete()``. Nil when it was not there.
+    package func retire(_ digest: Digest) -> RetiredBlob? {
+        guard let size = size(digest) else { return nil }
+        let gone = "\(root)/ingest/old-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue)"
+        // Without room for another name it goes the slow way.
+        if rename(path(digest), gone) != 0, unlink(path(digest)) != 0 { return nil }
+        return RetiredBlob(size: size, path: gone)
     }
 
     /// Every blob that is there.
@@ -148,6 +150,16 @@ package final class BlobStore: Sendable {
             throw .system(error)
         }
     }
+}
+
+/// A blob that has no name any more.
+package struct RetiredBlob: Sendable {
+    /// In bytes.
+    package let size: Int64
+    let path: String
+
+    /// What stays behind is removed at the next start.
+    package func delete() { unlink(path) }
 }
 
 extension Descriptor {

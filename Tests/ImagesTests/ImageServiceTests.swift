@@ -217,8 +217,7 @@ struct RemovalTests {
             try images.snapshots.prepare(id: container, image: [layer])
             #expect(try images.remove(id.short, force: true, inUse: stopped).first == .deleted(id.description))
             #expect(images.layers.contains(layer))
-            try images.snapshots.remove(id: container)
-            images.sweep()
+            try images.removeSnapshot(id: container)
             #expect(fixture.leftovers.isEmpty)
         }
     }

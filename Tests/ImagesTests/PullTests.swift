@@ -136,6 +136,40 @@ struct PullTests {
         #expect(blobs.count == Set(blobs).count + 1)
     }
 
+    /// One image in three forms: Docker's manifest, OCI's, and one with its layer packed in another way.
+    @Test func namesKeepTheirManifests() async throws {
+        let registry = try UnrulyRegistry()
+        let repositories = ["good", "docker", "unpacked"]
+        let first = try await Fixture()
+        var manifests: [String: Digest] = [:]
+        for repository in repositories {
+            let name = try registry.name(repository)
+            _ = try await first.images.pull(name) { _ in }
+            let image = try first.images.resolve(name.familiar)
+            manifests[repository] = image.manifest
+            #expect(image.repoDigests.contains("\(name.familiar)@\(image.manifest)"))
+        }
+        #expect(Set(manifests.values).count == 3)
+        #expect(try first.images.list().count == 1)
+        // Three manifests, a configuration, two packed layers, and the layer.
+        #expect(first.leftovers.count == 7)
+        await first.images.shutdown()
+        let second = try await Fixture(root: first.root)
+        for repository in repositories {
+            let name = try registry.name(repository).familiar
+            #expect(try second.images.resolve(name).manifest == manifests[repository])
+            try second.images.tag(name, as: try Reference("copy-\(repository)"))
+            #expect(try second.images.resolve("copy-\(repository)").manifest == manifests[repository])
+            _ = try second.images.remove("copy-\(repository)", inUse: RemovalTests.unused)
+        }
+        // A form goes with its last name, whichever of them was first.
+        for (repository, left) in [("good", 6), ("unpacked", 4), ("docker", 0)] {
+            _ = try second.images.remove(try registry.name(repository).familiar, inUse: RemovalTests.unused)
+            #expect(second.leftovers.count == left, "\(repository): \(second.leftovers)")
+        }
+        await second.close()
+    }
+
     @Test func cancellingLeavesNothing() async throws {
         let registry = try UnrulyRegistry()
         try await Fixture.with { fixture in

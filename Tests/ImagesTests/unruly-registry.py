@@ -6,7 +6,8 @@ short, both (manifest and index in one), schema1, huge (endless manifest), index
 (an index in an index), deep (ten of them), sized (an index with a wrong size), artifact (no image at all), odd (a layer
 of another kind), many (600 layers), loop (redirects in a circle), stall (silent in the middle, twice), garbage (no HTTP),
 patient (429 once), changing (another digest each time), foreign (a layer that only another host has), half (silent after
-half of a blob until /go is asked).
+half of a blob until /go is asked), docker (the image of good by Docker's media types), unpacked (the same with a plain
+layer).
 """
 
 import gzip, hashlib, io, json, socket, tarfile, threading, time
@@ -146,6 +147,13 @@ class Handler(BaseHTTPRequestHandler):
                 pass
             return
         document = manifest()
+        if name == "docker":
+            document["mediaType"] = "application/vnd.docker.distribution.manifest.v2+json"
+            document["config"]["mediaType"] = "application/vnd.docker.container.image.v1+json"
+            document["layers"][0]["mediaType"] = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+            return self.answer(200, json.dumps(document).encode(), document["mediaType"])
+        if name == "unpacked":
+            document["layers"] = [describe(plain, "application/vnd.oci.image.layer.v1.tar")]
         if name == "both":
             document["manifests"] = []
         if name == "schema1":
@@ -166,7 +174,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, json.dumps(document).encode(), MANIFEST)
 
     def blob(self, name, digest):
-        data = layer if digest == sha(layer) else config
+        data = {sha(layer): layer, sha(plain): plain}.get(digest, config)
         if data is config:
             return self.answer(200, data)
         if name == "redirect":

@@ -180,7 +180,7 @@ struct DriverTests {
         #expect(String(decoding: seen, as: UTF8.self) == "\u{1}more\nn\n700\n")
         #expect(snapshots.size(id: "d") == 0 && snapshots.size(id: "c") == 8)
         for id in ["c", "d", "e"] { try snapshots.remove(id: id) }
-        for layer in layers.layers() { try layers.remove(layer) }
+        for layer in layers.layers() { layers.retire(layer)?.delete() }
         snapshots.forgetStacks()
         let left = driver == .btrfs ? Directory.names(in: root + "/btrfs") : []
         // What every container stands on.

@@ -34,7 +34,7 @@ struct HostileArchiveTests {
         }
         _ = try? fixture.unpack(archive.finished)
         try expectUntouched(canary)
-        for layer in fixture.layers.layers() { try fixture.layers.remove(layer) }
+        for layer in fixture.layers.layers() { fixture.layers.retire(layer)?.delete() }
         #expect(try fixture.isClean)
     }
 

@@ -240,7 +240,7 @@ struct CompressionTests {
         for size in [1, 3, 511, 65536] {
             let source = ChunkedSource(packed, size)
             let unpacked = try fixture.layers.unpack(source, expected: ContentHash.digest(of: plain))
-            try fixture.layers.remove(unpacked.layer)
+            fixture.layers.retire(unpacked.layer)?.delete()
         }
     }
 

@@ -25,8 +25,8 @@ final class Scratch {
         #expect(try store.read(digest, limit: 100) == Array("hello".utf8))
         #expect(store.digests() == [digest])
         #expect(store.size(digest) == 5)
-        try store.remove(digest)
-        try store.remove(digest)
+        store.retire(digest)?.delete()
+        store.retire(digest)?.delete()
         #expect(!store.contains(digest))
     }
 

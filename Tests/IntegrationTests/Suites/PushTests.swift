@@ -54,6 +54,44 @@ extension Integration {
             #expect(try daemon.ok(client, "run", "--rm", other, "echo", "it runs") == "it runs")
         }
 
+        /// The same image in two forms is one image, and each name goes on as the form it came in.
+        @Test func everyNameKeepsItsManifest() throws {
+            let registry = try Registry.get()
+            let oci = try registry.manifest("busybox:oci")
+            let kinds = [
+                ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"),
+                ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"),
+                (
+                    "application/vnd.oci.image.layer.v1.tar+gzip",
+                    "application/vnd.docker.image.rootfs.diff.tar.gzip"
+                ),
+            ]
+            let docker = kinds.reduce(oci) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
+            try succeed(
+                [
+                    "curl", "-sf", "-X", "PUT", "-H", "Content-Type: \(kinds[0].1)", "--data-binary", "@-",
+                    "http://127.0.0.1:\(registry.port)/v2/test/busybox/manifests/twin",
+                ], input: Array(docker.utf8))
+            let forms = ["oci": oci, "twin": docker]
+            for form in forms.keys.sorted() { try daemon.ok(.docker, "pull", registry.name("busybox:\(form)")) }
+            let ids = try daemon.run(.docker, "images", "-q", "--no-trunc", registry.name("busybox")).lines
+            #expect(Set(ids).count == 1, "\(ids)")
+            for (form, manifest) in forms {
+                let target = "forms/\(form):1"
+                try daemon.ok(.docker, "tag", registry.name("busybox:\(form)"), registry.name(target))
+                try daemon.ok(.docker, "push", registry.name(target))
+                #expect(try registry.manifest(target) == manifest, "\(form)")
+                let digest = try succeed(["sha256sum"], input: Array(manifest.utf8)).prefix(64)
+                let listed = try daemon.run(.docker, "images", "--digests", registry.name("forms/\(form)"))
+                #expect(listed.out.contains("sha256:\(digest)"), "\(listed)")
+                let saved = try succeed([
+                    "sh", "-c",
+                    "'\(Client.first.program)' -H \(daemon.host) save \(registry.name(target)) | tar -xO index.json",
+                ])
+                #expect(saved.contains("sha256:\(digest)"), "\(saved)")
+            }
+        }
+
         @Test func pullsEveryTag() throws {
             let registry = try Registry.get()
             let name = registry.name("tags")

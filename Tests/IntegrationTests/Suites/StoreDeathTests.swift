@@ -1,0 +1,174 @@
+import Foundation
+import Glibc
+import Testing
+
+extension Integration {
+    /// `kill -9` on the daemon in the middle of load, commit and rmi: all of it happened or nothing, the same again
+    /// succeeds, no space is lost. For pull and push see `TransferDeath`.
+    @Suite struct StoreDeath {
+        /// Blobs, layers, writable layers and whatever is half there.
+        private func store(_ daemon: Daemon) throws -> Set<String> {
+            Set(
+                try succeed([
+                    "sh", "-c",
+                    "cd \(daemon.data) && find images/blobs images/ingest images/partial -type f; "
+                        + "find layers containers -mindepth 1 -maxdepth 1",
+                ]).split(separator: "\n").map(String.init))
+        }
+
+        /// The index for other tools is written a moment after an answer, and a container is taken apart after its own.
+        private func expect(_ wanted: Set<String>, in daemon: Daemon, _ round: String) throws {
+            try? eventually("the store is as it should be", seconds: 5) { try store(daemon) == wanted }
+            let found = try store(daemon)
+            #expect(found == wanted, "\(round): \(found.symmetricDifference(wanted).sorted().prefix(5))")
+        }
+
+        /// How long a command takes here, in microseconds.
+        private func duration(_ daemon: Daemon, _ arguments: [String]) throws -> UInt32 {
+            let start = Date()
+            try daemon.ok(.gantry, arguments)
+            return UInt32(Date().timeIntervalSince(start) * 1_000_000)
+        }
+
+        /// Runs a command and kills the daemon some time later; whether the command was told that it is done.
+        private func interrupt(
+            _ daemon: Daemon, _ arguments: [String], after microseconds: UInt32
+        ) throws -> Bool {
+            let child = try daemon.start(.gantry, arguments)
+            usleep(microseconds)
+            try daemon.kill9()
+            let result = try child.wait()
+            try daemon.start()
+            return result.status == 0
+        }
+
+        /// An image of 20 MB in two layers beside the daemon's busybox, saved and removed.
+        private func archive(_ daemon: Daemon, in directory: String) throws -> String {
+            for number in 1...2 {
+                let name = try daemon.ok(
+                    .gantry, "run", "-d", "--network", "none", number == 1 ? "busybox" : "grown:1", "sh", "-c",
+                    "mkdir /d\(number); for i in $(seq 200); do head -c 50000 /dev/urandom >/d\(number)/$i; done")
+                try daemon.ok(.gantry, "wait", name)
+                try daemon.ok(.gantry, "commit", name, "grown:\(number)")
+                try daemon.ok(.gantry, "rm", name)
+            }
+            let file = directory + "/grown.tar"
+            try daemon.ok(.gantry, "save", "-o", file, "grown:2")
+            try daemon.ok(.gantry, "rmi", "grown:2", "grown:1")
+            return file
+        }
+
+        private func read(_ daemon: Daemon, _ script: String) throws -> String {
+            try daemon.ok(.gantry, "run", "--rm", "--network", "none", "grown:2", "sh", "-c", script)
+        }
+
+        @Test func aLoadSurvives() throws {
+            let seed = UInt64.random(in: 0..<UInt64.max)
+            var random = SplitMix(state: seed)
+            let scratch = try Scratch("load")
+            try Daemon.with { daemon in
+                let before = try store(daemon)
+                let load = ["load", "-q", "-i", try archive(daemon, in: scratch.path)]
+                try expect(before, in: daemon, "at first")
+                let time = try duration(daemon, load)
+                let whole = try store(daemon)
+                try daemon.ok(.gantry, "rmi", "grown:2")
+                for round in 0..<20 {
+                    let place = "seed \(seed), round \(round)"
+                    let moment = UInt32.random(in: 0..<(time + time / 10), using: &random)
+                    if try !interrupt(daemon, load, after: moment) { try daemon.ok(.gantry, load) }
+                    try expect(whole, in: daemon, place)
+                    #expect(try read(daemon, "cat /d1/* /d2/* | wc -c") == "20000000", "\(place)")
+                    // While the container of the line above is still being taken apart.
+                    try daemon.ok(.gantry, "rmi", "grown:2")
+                    try expect(before, in: daemon, place)
+                }
+            }
+        }
+
+        @Test func aCommitSurvives() throws {
+            let seed = UInt64.random(in: 0..<UInt64.max)
+            var random = SplitMix(state: seed)
+            try Daemon.with { daemon in
+                try daemon.ok(
+                    .gantry, "run", "--name", "grower", "--network", "none", "busybox", "sh", "-c",
+                    "mkdir /d; for i in $(seq 300); do head -c 50000 /dev/urandom >/d/$i; done")
+                let commit = ["commit", "grower", "grown:2"]
+                let before = try store(daemon)
+                let time = try duration(daemon, commit)
+                let count = try store(daemon).count
+                try daemon.ok(.gantry, "rmi", "grown:2")
+                for round in 0..<15 {
+                    let place = "seed \(seed), round \(round)"
+                    try expect(before, in: daemon, place)
+                    let moment = UInt32.random(in: 0..<(time + time / 10), using: &random)
+                    // Nobody saw the id of one that was made and not told; it is an image like any other.
+                    if try !interrupt(daemon, commit, after: moment),
+                        try daemon.ok(.gantry, "images", "-q", "grown:2") == ""
+                    {
+                        try expect(before, in: daemon, place)
+                        try daemon.ok(.gantry, commit)
+                    }
+                    try? eventually("the index is written") { try store(daemon).count == count }
+                    #expect(try store(daemon).count == count, "\(place)")
+                    #expect(try read(daemon, "cat /d/* | wc -c") == "15000000", "\(place)")
+                    try daemon.ok(.gantry, "rmi", "grown:2")
+                }
+                try expect(before, in: daemon, "at the end")
+            }
+        }
+
+        @Test func aRemovalSurvives() throws {
+            let seed = UInt64.random(in: 0..<UInt64.max)
+            var random = SplitMix(state: seed)
+            let scratch = try Scratch("rmi")
+            try Daemon.with { daemon in
+                let before = try store(daemon)
+                let load = ["load", "-q", "-i", try archive(daemon, in: scratch.path)]
+                try daemon.ok(.gantry, load)
+                let whole = try store(daemon)
+                let time = try duration(daemon, ["rmi", "grown:2"])
+                for round in 0..<15 {
+                    let place = "seed \(seed), round \(round)"
+                    try daemon.ok(.gantry, load)
+                    let moment = UInt32.random(in: 0..<(time + time / 10), using: &random)
+                    let isDone = try interrupt(daemon, ["rmi", "grown:2"], after: moment)
+                    // All of it is there or nothing.
+                    if try daemon.ok(.gantry, "images", "-q", "grown:2") != "" {
+                        #expect(!isDone, "\(place)")
+                        try expect(whole, in: daemon, place)
+                        #expect(try read(daemon, "ls /d2/200") == "/d2/200", "\(place)")
+                        try daemon.ok(.gantry, "rmi", "grown:2")
+                    }
+                    try expect(before, in: daemon, place)
+                }
+            }
+        }
+
+        /// Layers that only containers stand on go with the last of them, also when a new daemon has begun meanwhile.
+        @Test func layersGoWithTheLastContainer() throws {
+            try Daemon.with { daemon in
+                let before = try store(daemon)
+                for isRestarted in [false, true] {
+                    let tar = daemon.root + "/one.tar"
+                    try succeed(["sh", "-c", "cd \(daemon.root) && echo \(isRestarted) >mark && tar -cf one.tar mark"])
+                    try daemon.ok(.gantry, "import", tar, "one")
+                    let names = ["c1", "c2"]
+                    for name in names { try daemon.ok(.gantry, "create", "--name", name, "one", "true") }
+                    let layer = try daemon.ok(.gantry, "inspect", "-f", "{{index .RootFS.Layers 0}}", "one")
+                    let path = daemon.data + "/layers/" + layer.dropFirst("sha256:".count)
+                    try daemon.ok(.gantry, "rmi", "-f", "one")
+                    #expect(Programs.exists(path))
+                    if isRestarted {
+                        try daemon.kill9()
+                        try daemon.start()
+                    }
+                    try daemon.ok(.gantry, "rm", "c1")
+                    #expect(Programs.exists(path))
+                    try daemon.ok(.gantry, "rm", "c2")
+                    try expect(before, in: daemon, "\(isRestarted)")
+                }
+            }
+        }
+    }
+}
