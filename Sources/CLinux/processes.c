@@ -75,11 +75,6 @@ int linux_wait(int pidfd, int *value)
     return wait_for(pidfd, value, WNOHANG);
 }
 
-int linux_peek(int pidfd, int *value)
-{
-    return wait_for(pidfd, value, WNOHANG | WNOWAIT);
-}
-
 int linux_wait_blocking(int pidfd, int *value)
 {
     return wait_for(pidfd, value, 0);

@@ -373,7 +373,8 @@ package final class MonitorLoop {
         if received > 0, let message = try? StatusMessage(decoding: Array(bytes[..<received])) {
             switch message {
             case .failure(let failure): session.failure = failure
-            case .ready, .hooks: break
+            case .ready: session.isReady = true
+            case .hooks: break
             case .listener: if count == 1 { close(descriptors[0]) }
             case .warning(let text): send(.warning(text))
             case .terminal:
@@ -387,9 +388,7 @@ package final class MonitorLoop {
         close(session.status)
         session.status = -1
         if session.failure != nil { return }
-        // Killed before it came so far: the process's end tells.
-        var value = pollfd(fd: session.pidfd, events: Int16(POLLIN), revents: 0)
-        if poll(&value, 1, 0) == 1, !wasExecuted(session) {
+        guard session.isReady else {
             session.failure = LaunchFailure("the container's process was killed while it was being set up")
             return
         }
@@ -399,13 +398,6 @@ package final class MonitorLoop {
         } else {
             send(.execStarted(id: session.id, pid: session.pid))
         }
-    }
-
-    /// Tells a program that ended at once from a set-up that was killed: only the latter dies of SIGKILL undumpable.
-    private func wasExecuted(_ session: Session) -> Bool {
-        var value: Int32 = 0
-        let result = linux_peek(session.pidfd, &value)
-        return !(result == 2 && value == SIGKILL && session === first && spec?.networkComes == true)
     }
 
     // MARK: - Ending

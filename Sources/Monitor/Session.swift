@@ -22,6 +22,8 @@ final class Session {
     /// Open until the program is executed.
     var status: Int32 = -1
     var failure: LaunchFailure?
+    /// Everything was set up: the end of the status socket means that the program runs.
+    var isReady = false
     var isTerminal = false
     var inputOnce = false
     /// Writes the process's input; the terminal's controlling side counts too.

@@ -36,8 +36,10 @@ package struct BundleConfiguration: Sendable {
         // What the host mounts later beneath a volume comes in, unless the bundle says otherwise; nothing goes out.
         let isPrivate = [.private, .rprivate].contains(launch.rootfsPropagation)
         for item in document["mounts"]?.arrayValue ?? [] {
-            launch.mounts.append(
-                try MountSpec(item, bundle: bundle, bindPropagation: isPrivate ? .rprivate : .rslave))
+            var mount = try MountSpec(item, bundle: bundle, bindPropagation: isPrivate ? .rprivate : .rslave)
+            // As with runc and crun, nothing goes out beneath a root that is not shared.
+            if !launch.rootfsPropagation.isShared { mount.flags.insert(.contained) }
+            launch.mounts.append(mount)
         }
         labelMounts(document["linux"]?["mountLabel"]?.stringValue ?? "")
         annotations = document["annotations"]?.objectValue ?? JSONObject()

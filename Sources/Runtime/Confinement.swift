@@ -30,7 +30,7 @@ struct Confinement {
         if process.seccompNotifies { try confine() }
         waitAtGate()
         if !process.seccompNotifies { try confine() }
-        try hooks?.run(.startContainer, "created")
+        try hooks?.run(.startContainer, inheriting: env)
         try run(program, env)
     }
 
@@ -41,10 +41,10 @@ struct Confinement {
         return last.count == env.count ? env : last.reversed()
     }
 
-    /// Between OCI's `create` and `start`.
+    /// Tells that everything is set up; between OCI's `create` and `start` the process waits here.
     private func waitAtGate() {
-        guard channels.gate >= 0 else { return }
         StatusMessage.ready.send(on: channels.status)
+        guard channels.gate >= 0 else { return }
         // Whoever created the container is gone when it starts: failures go to standard error.
         close(channels.status)
         var byte: UInt8 = 0

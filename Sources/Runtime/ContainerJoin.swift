@@ -9,6 +9,7 @@ package enum ContainerJoin {
         linux_CLONE_NEWNS | linux_CLONE_NEWNET | linux_CLONE_NEWIPC | linux_CLONE_NEWUTS | linux_CLONE_NEWCGROUP
     /// With these among the kinds, the process is cloned in a stage.
     package static let userKind = linux_CLONE_NEWUSER
+    package static let mountKind = linux_CLONE_NEWNS
     package static let timeKind = linux_CLONE_NEWTIME
 
     /// The kinds of namespace in which a process differs from the caller.
@@ -38,11 +39,15 @@ package enum ContainerJoin {
             linux_setns(pidfd, Int32(truncatingIfNeeded: linux_CLONE_NEWPID)))
     }
 
-    /// Clones the child, which joins the namespaces of `target` (a pidfd of the first process) and executes.
+    /// Clones the child, which joins the namespaces of `target` (a pidfd of the first process) and executes. `root` is
+    /// the container's root where it shares the caller's mount namespace.
     package static func clone(
-        _ process: ProcessSpec, target: Int32, kinds: UInt64 = usualKinds, cgroups: [CgroupJoin],
+        _ process: ProcessSpec, target: Int32, kinds: UInt64 = usualKinds, root: Int32 = -1, cgroups: [CgroupJoin],
         streams: ChildStreams, status: Int32
     ) throws(LaunchFailure) -> ClonedProcess {
+        guard root >= 0 || kinds & linux_CLONE_NEWNS != 0 else {
+            throw LaunchFailure("the container's root is not known")
+        }
         let cgroup = try CgroupJoin.unified(cgroups, beside: target)
         defer { if cgroup >= 0 { close(cgroup) } }
         if kinds & linux_CLONE_NEWUSER != 0 {
@@ -59,45 +64,53 @@ package enum ContainerJoin {
                     try StartStage.becomeRoot()
                     return 0
                 },
-                child: { begin(process, target: target, kinds: 0, cgroups: [], streams, status, null: null) })
+                child: {
+                    begin(process, target: target, kinds: 0, root: root, cgroups: [], streams, status, null: null)
+                })
         }
         var pidfd: Int32 = -1
         let pid = try step("clone the process", linux_clone(0, &pidfd, cgroup))
         if pid == 0 {
             begin(
-                process, target: target, kinds: kinds & ~linux_CLONE_NEWPID, cgroups: cgroups, streams, status, null: -1
-            )
+                process, target: target, kinds: kinds & ~linux_CLONE_NEWPID, root: root, cgroups: cgroups, streams,
+                status, null: -1)
         }
         return ClonedProcess(pid: pid, pidfd: pidfd)
     }
 
     private static func begin(
-        _ process: ProcessSpec, target: Int32, kinds: UInt64, cgroups: [CgroupJoin], _ streams: ChildStreams,
-        _ status: Int32, null: Int32
+        _ process: ProcessSpec, target: Int32, kinds: UInt64, root: Int32, cgroups: [CgroupJoin],
+        _ streams: ChildStreams, _ status: Int32, null: Int32
     ) -> Never {
         do throws(LaunchFailure) {
-            try setUp(process, target: target, kinds: kinds, cgroups: cgroups, streams, status, null: null)
+            try setUp(
+                process, target: target, kinds: kinds, root: root, cgroups: cgroups, streams, status, null: null)
         } catch {
             StatusMessage.failure(error).send(on: status)
         }
         _exit(Int32(255))
     }
 
-    /// `kinds` is empty when a stage has joined the container already, and opened the host's null device before.
+    /// `null` is the host's null device when a stage has opened it, and joined the container.
     private static func setUp(
-        _ process: ProcessSpec, target: Int32, kinds: UInt64, cgroups: [CgroupJoin], _ streams: ChildStreams,
-        _ status: Int32, null: Int32
+        _ process: ProcessSpec, target: Int32, kinds: UInt64, root: Int32, cgroups: [CgroupJoin],
+        _ streams: ChildStreams, _ status: Int32, null: Int32
     ) throws(LaunchFailure) -> Never {
         // Before the container can see this process (CVE-2019-5736).
         try step("become undumpable", linux_set_dumpable(0))
         linux_reset_signals()
         umask(0)
         _ = setsid()
+        let isStaged = null >= 0
         var null = null
-        if kinds != 0 {
+        if !isStaged {
             try Attributes(process, status: status).prepare(cgroups, isExec: true)
             null = try libraryStep("open /dev/null", open("/dev/null", O_RDWR | O_CLOEXEC))
-            try step("join the container", linux_setns(target, Int32(truncatingIfNeeded: kinds)))
+            if kinds != 0 { try step("join the container", linux_setns(target, Int32(truncatingIfNeeded: kinds))) }
+        }
+        if root >= 0 {
+            try libraryStep("enter the root", fchdir(root))
+            try libraryStep("enter the root", chroot("."))
         }
         let slash = Descriptor(
             owning: try libraryStep("open the root", open("/", linux_O_PATH | O_DIRECTORY | O_CLOEXEC)))
@@ -108,6 +121,6 @@ package enum ContainerJoin {
             try streams.install(null: DeviceNodes.openNull(in: root, fallback: null))
         }
         ContainerStart.finish(
-            process, try ContainerStart.keepOnly(status, preserved: streams.preserved), isolatesUsers: kinds == 0)
+            process, try ContainerStart.keepOnly(status, preserved: streams.preserved), isolatesUsers: isStaged)
     }
 }

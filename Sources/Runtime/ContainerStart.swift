@@ -19,10 +19,11 @@ package enum ContainerStart {
         _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32 = -1
     ) throws(LaunchFailure) -> ClonedProcess {
         var spec = spec
-        try spec.prepareMounts()
         defer { spec.closePrepared() }
-        guard spec.namespaces.mount != .host else {
-            throw LaunchFailure("a container needs a mount namespace of its own")
+        try spec.prepareMounts()
+        try spec.prepareDevices()
+        guard spec.namespaces.mount != .host || spec.namespaces.user == .host else {
+            throw LaunchFailure("a container with users of its own needs a mount namespace of its own")
         }
         var flags: UInt64 = 0
         let choices = spec.namespaces
@@ -150,6 +151,7 @@ package enum ContainerStart {
         _ spec: LaunchSpec, root mount: Int32, status: Int32, entered: UInt64
     ) throws(LaunchFailure) -> Int32 {
         if case .path(let path) = spec.namespaces.mount { try join(path, linux_CLONE_NEWNS) }
+        let host = spec.namespaces.mount == .host ? try leaveMounts() : -1
         // Nothing mounted here may reach the host; what the host mounts later may still come in for slave volumes.
         try step(
             "make the mounts private",
@@ -180,8 +182,16 @@ package enum ContainerStart {
         for path in spec.readonlyPaths { try tree.makeReadonly(path) }
         for path in spec.maskedPaths { try tree.mask(path) }
         let inside = DeviceNodes.openNull(in: tree.root, fallback: null)
-        try tree.enter(root)
+        try tree.enter(root, in: host)
         return inside
+    }
+
+    /// Its mounts are never made in the namespace that it shares with the caller: in one for the time being. The way back.
+    private static func leaveMounts() throws(LaunchFailure) -> Int32 {
+        let path = "/proc/self/ns/mnt"
+        let caller = try libraryStep("open \(path)", open(path, O_RDONLY | O_CLOEXEC))
+        try step("unshare the mounts", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWNS)))
+        return caller
     }
 
     /// Over the host's root; where hooks look at it, at its own path.
@@ -205,7 +215,7 @@ package enum ContainerStart {
             var byte: UInt8 = 0
             guard recv(status, &byte, 1, 0) == 1 else { throw LaunchFailure("a hook of the runtime failed") }
         }
-        try spec.containerHooks?.run(.createContainer, "creating", in: root)
+        try spec.containerHooks?.run(.createContainer, in: root)
     }
 
     private static func installTerminal(_ tree: RootFilesystem, _ status: Int32) throws(LaunchFailure) {

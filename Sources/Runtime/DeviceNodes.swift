@@ -91,10 +91,39 @@ enum DeviceNodes {
         guard fstat(node.raw, &status) == 0, status.st_rdev == wanted,
             status.st_mode & S_IFMT == S_IFCHR || status.st_mode & S_IFMT == S_IFBLK
         else { throw LaunchFailure("bind \(path): it is another device on the host") }
+        try attach(
+            try MountBuilder.bind("", at: node.raw, flags: [.nonRecursive], propagation: .private), to: directory, name)
+    }
+
+    private static func attach(
+        _ node: borrowing Descriptor, to directory: Int32, _ name: String
+    ) throws(LaunchFailure) {
         let file = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o666)
-        close(try libraryStep("create /dev/\(name)", file))
-        let made = try MountBuilder.bind("", at: node.raw, flags: [.nonRecursive], propagation: .private)
-        try step("bind \(path)", linux_move_mount(made.raw, "", directory, name, linux_MOVE_MOUNT_F_EMPTY_PATH))
+        close(try libraryStep("create device \(name)", file))
+        try step("bind device \(name)", linux_move_mount(node.raw, "", directory, name, linux_MOVE_MOUNT_F_EMPTY_PATH))
+    }
+
+    /// Detached mounts of the bundle's devices for a container with users of its own, whose root cannot make nodes: with
+    /// the owner and the mode that were asked for. `owner` maps IDs of the container. What a kernel before 6.15 cannot
+    /// do stays unprepared: the host's node is bound then.
+    static func prepare(
+        _ devices: inout [DeviceSpec], owner: (DeviceSpec) -> (uid: UInt32, gid: UInt32)?
+    ) throws(LaunchFailure) {
+        guard devices.contains(where: { $0.kind != .fifo }) else { return }
+        let folder = try MountBuilder.make("tmpfs", options: ["mode=700"], flags: [.noSuid, .noExec])
+        for index in devices.indices where devices[index].kind != .fifo {
+            let device = devices[index]
+            let name = String(index)
+            let type: mode_t = device.kind == .block ? S_IFBLK : S_IFCHR
+            guard mknodat(folder.raw, name, type | 0o600, number(device.major, device.minor)) == 0 else { return }
+            // Not beyond what the umask of the caller lets through.
+            try libraryStep("set the mode of \(device.path)", fchmodat(folder.raw, name, device.mode & 0o7777, 0))
+            if let (uid, gid) = owner(device) {
+                try libraryStep("set the owner of \(device.path)", fchownat(folder.raw, name, uid, gid, 0))
+            }
+            let node = linux_open_tree(folder.raw, name, linux_OPEN_TREE_CLONE)
+            if node >= 0 { devices[index].prepared = node }
+        }
     }
 
     /// Makes a device the user asked for.
@@ -109,6 +138,10 @@ enum DeviceNodes {
         case .fifo: type = S_IFIFO
         }
         let wanted = number(device.major, device.minor)
+        if device.prepared >= 0 {
+            let node = Descriptor(owning: device.prepared)
+            return try attach(node, to: place.descriptor.raw, String(name))
+        }
         if mknodat(place.descriptor.raw, String(name), type | device.mode & 0o7777, wanted) < 0 {
             if errno == EEXIST { return try checkExisting(device, place.descriptor, String(name), type, wanted) }
             if errno == EPERM, device.kind != .fifo {

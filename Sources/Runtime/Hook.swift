@@ -21,7 +21,8 @@ package struct Hook: Equatable, Sendable {
     package var path: String
     /// With the name in front; never empty.
     package var args: [String]
-    package var env: [String]
+    /// nil: that of whoever runs it, as with runc and crun.
+    package var env: [String]?
     /// Seconds until it is killed; nil for none.
     package var timeout: Int32?
 
@@ -32,17 +33,20 @@ package struct Hook: Equatable, Sendable {
         }
         let words = document["args"]?.arrayValue?.compactMap { $0.stringValue } ?? []
         args = words.isEmpty ? [path] : words
-        env = document["env"]?.arrayValue?.compactMap { $0.stringValue } ?? []
+        env = document["env"]?.arrayValue?.compactMap { $0.stringValue }
         if let seconds = document["timeout"]?.intValue {
             guard seconds > 0 else { throw LaunchFailure("config.json: hook \(path): its timeout must be above 0") }
             timeout = Int32(clamping: min(seconds, 2_000_000))
         }
     }
 
-    /// Runs it to its end; in the directory that is open at `directory`, where one is given.
+    /// Runs it to its end; in the directory that is open at `directory`, where one is given. `inherited` is the
+    /// environment of a hook that has none of its own; nil is this program's.
     ///
     /// What it prints is kept for the error message: the standard streams are the container's.
-    fileprivate func run(_ state: [UInt8], in directory: Int32?, _ name: String) throws(LaunchFailure) {
+    fileprivate func run(
+        _ state: [UInt8], in directory: Int32?, _ inherited: [String]?, _ name: String
+    ) throws(LaunchFailure) {
         let input = try Self.memory(name) { () throws(SystemError) in try SealedMemory.make(state, name: "state") }
         let output = try Self.memory(name) { () throws(SystemError) in try Self.empty("output") }
         let errors = try Self.memory(name) { () throws(SystemError) in try Self.empty("errors") }
@@ -55,10 +59,16 @@ package struct Hook: Equatable, Sendable {
         }
         if let directory { try step(name, linux_spawn_in(&actions, directory)) }
         let arguments: [UnsafeMutablePointer<CChar>?] = args.map { strdup($0) } + [nil]
-        let environment: [UnsafeMutablePointer<CChar>?] = env.map { strdup($0) } + [nil]
-        defer { for text in arguments + environment { free(text) } }
+        var environment: [UnsafeMutablePointer<CChar>?]?
+        if let env = env ?? inherited { environment = env.map { strdup($0) } + [nil] }
+        defer { for text in arguments + (environment ?? []) { free(text) } }
         var pid: pid_t = 0
-        let result = posix_spawn(&pid, path, &actions, nil, arguments, environment)
+        let result =
+            if let environment {
+                posix_spawn(&pid, path, &actions, nil, arguments, environment)
+            } else {
+                posix_spawn(&pid, path, &actions, nil, arguments, environ)
+            }
         guard result == 0 else { throw LaunchFailure("\(name): \(SystemError("", code: result).reason)") }
         guard let end = wait(pid) else { return }
         throw LaunchFailure("\(name): \(end), stdout: \(Self.text(output)), stderr: \(Self.text(errors))")
@@ -116,9 +126,11 @@ package struct Hooks: Sendable {
     package func has(_ kinds: Hook.Kind...) -> Bool { kinds.contains { byKind[$0] != nil } }
 
     /// Runs all of a kind, one after the other, until one fails.
-    package func run(_ kind: Hook.Kind, _ state: JSON, in directory: Int32? = nil) throws(LaunchFailure) {
+    package func run(
+        _ kind: Hook.Kind, _ state: JSON, in directory: Int32? = nil, inheriting environment: [String]? = nil
+    ) throws(LaunchFailure) {
         for (index, hook) in (byKind[kind] ?? []).enumerated() {
-            try hook.run(state.serialized(), in: directory, Self.name(kind, index, hook))
+            try hook.run(state.serialized(), in: directory, environment, Self.name(kind, index, hook))
         }
     }
 
@@ -126,7 +138,7 @@ package struct Hooks: Sendable {
     package func runAll(_ kind: Hook.Kind, _ state: JSON, failed: (LaunchFailure) -> Void) {
         for (index, hook) in (byKind[kind] ?? []).enumerated() {
             do throws(LaunchFailure) {
-                try hook.run(state.serialized(), in: nil, Self.name(kind, index, hook))
+                try hook.run(state.serialized(), in: nil, nil, Self.name(kind, index, hook))
             } catch {
                 failed(error)
             }
@@ -170,9 +182,13 @@ package struct ContainerHooks: Sendable {
         self.state = state
     }
 
-    /// In the working directory at `directory`, with the number that the container knows this process by.
-    func run(_ kind: Hook.Kind, _ status: String, in directory: Int32? = nil) throws(LaunchFailure) {
+    /// In the working directory at `directory`, with the number that the container knows this process by. Programs of
+    /// the host never get the container's `environment`, which can make them load its files (CVE-2025-23266); those of
+    /// the container never get the host's.
+    func run(
+        _ kind: Hook.Kind, in directory: Int32? = nil, inheriting environment: [String]? = nil
+    ) throws(LaunchFailure) {
         guard hooks.has(kind) else { return }
-        try hooks.run(kind, state.document(status, pid: getpid()), in: directory)
+        try hooks.run(kind, state.document("created", pid: getpid()), in: directory, inheriting: environment)
     }
 }

@@ -14,6 +14,11 @@ package struct IdentityMapping: Equatable, Sendable {
         self.count = count
     }
 
+    /// What an ID of the container is on the host; nil when it is nobody there.
+    static func host(of id: UInt32, in mappings: [IdentityMapping]) -> UInt32? {
+        mappings.first { $0.container <= id && id - $0.container < $0.count }.map { $0.host &+ (id - $0.container) }
+    }
+
     func encode(to writer: inout BinaryWriter) {
         for number in [container, host, count] { writer.put(number) }
     }

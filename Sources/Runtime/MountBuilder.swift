@@ -103,9 +103,12 @@ enum MountBuilder {
 
     /// The bind mount of a container, not yet in its place.
     static func bind(_ mount: MountSpec) throws(LaunchFailure) -> Descriptor {
-        try bind(
+        let isContained = mount.propagation.isShared && mount.flags.contains(.contained)
+        let made = try bind(
             mount.source, flags: mount.flags, cleared: mount.cleared, recursive: mount.recursive,
-            propagation: mount.propagation)
+            propagation: isContained ? .rslave : mount.propagation)
+        if isContained { try setPropagation(made, mount.propagation) }
+        return made
     }
 
     /// Sets and clears attributes of a mount, or of everything mounted beneath it too.

@@ -26,6 +26,9 @@ package struct MountFlags: OptionSet, Hashable, Sendable {
     package static let mapped = MountFlags(rawValue: 1 << 19)
     package static let recursivelyMapped = MountFlags(rawValue: 1 << 20)
 
+    /// Shared among the copies that the container makes of it, not with the host.
+    package static let contained = MountFlags(rawValue: 1 << 21)
+
     fileprivate static let accessTimes: MountFlags = [.noATime, .strictATime, .relativeATime]
 
     /// MOUNT_ATTR_* of mount_setattr(2).

@@ -22,7 +22,8 @@ extension LaunchSpec {
                 throw LaunchFailure("bind \(mount.source): only root can map the owners of a mount")
             }
             guard mayMount, mount.prepared < 0, !mount.flags.contains(.remount) else { continue }
-            if mount.kind == .bind, mount.propagation.isShared || namespaces.user != .host {
+            let reachesHost = mount.propagation.isShared && !mount.flags.contains(.contained)
+            if mount.kind == .bind, reachesHost || namespaces.user != .host {
                 // In the copy everything is a slave, from which nothing reaches the host; and the root of a user
                 // namespace could not open what is beneath a directory of mode 0700.
                 mounts[index].prepared = try MountBuilder.bind(mount).release()
@@ -30,6 +31,19 @@ extension LaunchSpec {
                 // The devices cgroup of the container knows nothing of the disk.
                 mounts[index].prepared = try MountBuilder.makeOther(mount).release()
             }
+        }
+    }
+
+    /// Nodes that the root of a user namespace cannot make.
+    mutating func prepareDevices() throws(LaunchFailure) {
+        let needed = Capability.mask(["SYS_ADMIN", "MKNOD"])
+        guard namespaces.user == .new, linux_permitted_capabilities() & needed == needed else { return }
+        let (users, groups) = (userMappings, groupMappings)
+        try DeviceNodes.prepare(&devices) { device in
+            guard let uid = IdentityMapping.host(of: device.uid, in: users),
+                let gid = IdentityMapping.host(of: device.gid, in: groups)
+            else { return nil }
+            return (uid, gid)
         }
     }
 
@@ -55,6 +69,7 @@ extension LaunchSpec {
     /// Closes the caller's copies of what was prepared.
     func closePrepared() {
         for mount in mounts where mount.prepared >= 0 { close(mount.prepared) }
+        for device in devices where device.prepared >= 0 { close(device.prepared) }
     }
 
     private static func isDisk(_ source: String) -> Bool {

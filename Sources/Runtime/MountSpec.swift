@@ -74,6 +74,8 @@ package struct DeviceSpec: Equatable, Sendable {
     package var mode: UInt32
     package var uid: UInt32
     package var gid: UInt32
+    /// A detached mount of a node that the caller made; -1 for none. Never encoded.
+    package var prepared: Int32 = -1
 
     package init(
         _ kind: Kind, _ path: String, major: UInt32, minor: UInt32, mode: UInt32 = 0o666, uid: UInt32 = 0,

@@ -120,8 +120,9 @@ final class RootFilesystem {
         try MountBuilder.set(mount.recursive, on: place.raw, isRecursive: true, mount.destination)
     }
 
-    /// Makes the prepared tree the root and lets the host's go.
-    func enter(_ mount: Int32) throws(LaunchFailure) {
+    /// Makes the prepared tree the root and lets the host's go; `namespace` is the caller's mount namespace when the
+    /// container has none of its own.
+    func enter(_ mount: Int32, in namespace: Int32) throws(LaunchFailure) {
         for later in readonlyLater {
             try MountBuilder.set(MountAttributes(on: .readOnly), on: later, isRecursive: false, "a tmpfs")
         }
@@ -132,6 +133,7 @@ final class RootFilesystem {
                 "make the root read-only",
                 linux_mount_setattr(mount, "", linux_AT_EMPTY_PATH, linux_MOUNT_ATTR_RDONLY, 0, 0))
         }
+        if namespace >= 0 { return try enterWithoutNamespace(mount, namespace) }
         try libraryStep("enter the root", fchdir(mount))
         if spec.noPivot { return try moveRoot(mount) }
         // The old root ends up on top of the new one and is taken off there: no directory is needed in the image.
@@ -141,6 +143,19 @@ final class RootFilesystem {
         try step("unmount the host's root", linux_umount(".", Int32(MNT_DETACH)))
         try libraryStep("enter the root", chdir("/"))
         try spread(mount)
+    }
+
+    /// chroot(2), as with runc and crun; but into a tree that is mounted nowhere: the host's table stays as it is, and
+    /// there is no way up from it.
+    private func enterWithoutNamespace(_ mount: Int32, _ namespace: Int32) throws(LaunchFailure) {
+        let how = linux_OPEN_TREE_CLONE | linux_AT_RECURSIVE | linux_AT_EMPTY_PATH
+        // Closed with everything else before the program runs; what is mounted in it stays as long as it is somebody's root.
+        let tree = try step("copy the root", linux_open_tree(mount, "", how))
+        try step(
+            "return to the caller's mounts", linux_setns(namespace, Int32(truncatingIfNeeded: linux_CLONE_NEWNS)))
+        try libraryStep("enter the root", fchdir(tree))
+        try libraryStep("enter the root", chroot("."))
+        try libraryStep("enter the root", chdir("/"))
     }
 
     /// As runc does without pivot_root: over the host's root, from which everything else is taken away before.

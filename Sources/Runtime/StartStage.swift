@@ -43,7 +43,7 @@ struct StartStage {
         for index in spec.mounts.indices where spec.mounts[index].kind == .devpts {
             spec.mounts[index].data.removeAll { option in
                 guard option.hasPrefix("gid="), let gid = UInt32(option.dropFirst(4)) else { return false }
-                return !spec.groupMappings.contains { $0.container <= gid && gid - $0.container < $0.count }
+                return IdentityMapping.host(of: gid, in: spec.groupMappings) == nil
             }
         }
     }

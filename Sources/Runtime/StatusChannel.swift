@@ -2,12 +2,12 @@ internal import CLinux
 internal import Glibc
 
 /// The socket between the monitor and a process it is starting: failures, warnings and the terminal come up, the network
-/// namespace goes down. It closes by itself when the program is executed: end of file is success.
+/// namespace goes down. It closes by itself when the program is executed: after `ready`, end of file is success.
 package enum StatusMessage: Equatable, Sendable {
     case failure(LaunchFailure)
     /// The terminal's controlling side came with it.
     case terminal
-    /// Everything is set up; the process waits at its gate.
+    /// Everything is set up: the process waits at its gate, or executes its program next.
     case ready
     /// Something asked for was left out; the process goes on.
     case warning(String)

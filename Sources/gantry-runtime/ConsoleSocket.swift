@@ -42,24 +42,9 @@ private enum OtherProgram {
     static func send(
         _ descriptor: Int32, _ message: [UInt8], to path: String, _ what: String
     ) throws(LaunchFailure) {
-        let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard handle >= 0 else { throw Files.failure("open the \(what)") }
-        defer { close(handle) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw LaunchFailure("\(what) \(path): the path is too long")
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(handle, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard result == 0 else { throw Files.failure("connect to the \(what) \(path)") }
+        let socket = try UnixSocket.connect(to: path, SOCK_STREAM, what)
         var descriptor = descriptor
-        let sent = linux_send_message(handle, message, message.count, &descriptor, 1, 0)
+        let sent = linux_send_message(socket.raw, message, message.count, &descriptor, 1, 0)
         guard sent == message.count else {
             let reason = SystemError("", code: sent < 0 ? Int32(-sent) : EMSGSIZE).reason
             throw LaunchFailure("send to the \(what) \(path): \(reason)")

@@ -22,6 +22,8 @@ struct ContainerRecord {
     var keptCgroups: Set<String> = []
     /// Ending the first process does not end the others: there is no process namespace that goes with it.
     var sharesProcesses = false
+    /// It has no session keyring of its own (`--no-new-keyring`).
+    var inheritsKeyring = false
     var annotations = JSONObject()
 
     init(id: String) { self.id = id }
@@ -32,6 +34,7 @@ struct ContainerRecord {
             "bundle": .string(bundle), "rootfs": .string(rootfs), "created": .string(created),
             "cgroup_paths": .object(JSONObject(cgroups.map { ($0.controller, .string($0.path)) })),
             "kept_cgroups": .array(keptCgroups.sorted().map { .string($0) }), "sharesProcesses": .bool(sharesProcesses),
+            "inheritsKeyring": .bool(inheritsKeyring),
             "annotations": .object(annotations),
         ]
         try directory.replace(document.serialized(), "state.json")
@@ -58,9 +61,13 @@ struct ContainerRecord {
         }
         record.keptCgroups = Set(document["kept_cgroups"]?.arrayValue?.compactMap(\.stringValue) ?? [])
         record.sharesProcesses = document["sharesProcesses"]?.boolValue ?? false
+        record.inheritsKeyring = document["inheritsKeyring"]?.boolValue ?? false
         record.annotations = document["annotations"]?.objectValue ?? JSONObject()
         return record
     }
+
+    /// The name of its session keyring; empty for the caller's.
+    var keyring: String { inheritsKeyring ? "" : "_ses.\(id)" }
 
     /// A descriptor of the first process, which is no other of the same number; nil when it has ended.
     func process() -> Descriptor? {

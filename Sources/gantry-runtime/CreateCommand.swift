@@ -14,6 +14,8 @@ enum CreateCommand {
         var pidfd: Int32
         var terminal: Int32
         var hooks: Hooks
+        /// Where its program says that it is ready.
+        var notify: (NotifySocket, Int32)?
     }
 
     static func create(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
@@ -35,8 +37,14 @@ enum CreateCommand {
         _ created: Created, _ options: Options, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) -> Int32 {
         if options.has("detach") {
+            if let (notify, socket) = created.notify {
+                notify.forward(socket, until: created.pidfd, main: created.record.pid, context.log)
+            }
             close(created.pidfd)
             return 0
+        }
+        if let (notify, socket) = created.notify {
+            notify.forwardBeside(socket, until: created.pidfd, context.log)
         }
         let code = Foreground.wait(created.pidfd, terminal: created.terminal)
         if !options.has("keep") { try LifecycleCommands.remove(created.record, context) }
@@ -64,14 +72,21 @@ enum CreateCommand {
         var cgroup = try ContainerCgroup.find(configuration.cgroupsPath, id, context)
         record.keep(cgroup)
         record.sharesProcesses = configuration.launch.namespaces.pid != .new
+        record.inheritsKeyring = options.has("no-new-keyring")
+        let notify = NotifySocket(id, context)
+        notify?.enter(&configuration.launch)
         let directory = try StateDirectory.create(id, context.root)
         do throws(LaunchFailure) {
             try directory.write(text, "config.json")
             // Before anything is made that `delete --force` would have to find.
             try record.save(in: directory)
-            return try start(
+            try notify?.makeDirectory()
+            let socket = waits ? nil : try notify?.open()
+            var created = try start(
                 configuration, &record, in: directory, &cgroup, console: console, handover, context, options,
                 waits: waits)
+            if let notify, let socket { created.notify = (notify, socket) }
+            return created
         } catch {
             if record.pid > 0 { Glibc.kill(record.pid, SIGKILL) }
             ContainerCgroup.discard(cgroup)
@@ -98,7 +113,7 @@ enum CreateCommand {
         _ context: RuntimeProgram.Context, _ options: Options, waits: Bool
     ) throws(LaunchFailure) -> Created {
         var spec = configuration.launch
-        if !options.has("no-new-keyring") { spec.process.keyring = "_ses.\(record.id)" }
+        spec.process.keyring = record.keyring
         if let profile = configuration.seccomp {
             try spec.process.filter(by: profile, SeccompCache(directory: context.root + "/.seccomp"))
         }
@@ -129,9 +144,9 @@ enum CreateCommand {
         // What has a cgroup is found there; hooks ask for the state.
         if spec.waitsForHooks || record.cgroups.isEmpty { try record.save(in: directory) }
         var created = Created(record: record, pidfd: child.pidfd, terminal: -1, hooks: configuration.hooks)
-        let state = record.hookState.document("creating", pid: record.pid)
+        let state = record.hookState.document("created", pid: record.pid)
         try channel.waitUntilReady(
-            terminal: &created.terminal, context.log,
+            waits: waits, terminal: &created.terminal, context.log,
             listener: SeccompListener(configuration.seccomp, record.document(.creating), pid: child.pid)
         ) { () throws(LaunchFailure) in
             let directory = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -26,10 +26,12 @@ enum ExecCommand {
             throw LaunchFailure("cannot use console socket if gantry-runtime will not detach or allocate tty")
         }
         let cgroups = try Self.cgroups(record, options)
-        process.keyring = "_ses.\(record.id)"
+        process.keyring = record.keyring
         process.clampsLimits = configuration.launch.process.clampsLimits
         if process.personality == nil { process.personality = configuration.launch.process.personality }
         let kinds = ContainerJoin.kinds(of: record.pid)
+        let root = kinds & ContainerJoin.mountKind == 0 ? try Self.root(record, target) : -1
+        defer { if root >= 0 { close(root) } }
         if kinds & ContainerJoin.userKind == 0 { try ContainerJoin.enterProcesses(of: target.raw) }
         let channel = try StatusChannel()
         var streams = ChildStreams(input: 0, output: 1, error: 2)
@@ -39,12 +41,13 @@ enum ExecCommand {
             Foreground.holdSignals()
         }
         let child = try ContainerJoin.clone(
-            process, target: target.raw, kinds: kinds, cgroups: cgroups, streams: streams, status: channel.child)
+            process, target: target.raw, kinds: kinds, root: root, cgroups: cgroups, streams: streams,
+            status: channel.child)
         channel.closeChild()
         defer { close(child.pidfd) }
         var terminal: Int32 = -1
         try channel.waitUntilReady(
-            terminal: &terminal, context.log,
+            waits: false, terminal: &terminal, context.log,
             listener: SeccompListener(configuration.seccomp, record.document(.running), pid: child.pid))
         if let console, terminal >= 0 {
             try ConsoleSocket.send(terminal, to: console)
@@ -68,6 +71,19 @@ enum ExecCommand {
         default: break
         }
         throw LaunchFailure("cannot exec in a stopped container: \(record.id)")
+    }
+
+    /// Of a container without a mount namespace of its own.
+    private static func root(_ record: ContainerRecord, _ target: borrowing Descriptor) throws(LaunchFailure) -> Int32 {
+        let path = "/proc/\(record.pid)/root"
+        let root = open(path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC)
+        guard root >= 0 else { throw Files.failure("open \(path)") }
+        // Still the container's, and no other process of its number.
+        guard linux_pidfd_send_signal(target.raw, 0) == 0 else {
+            close(root)
+            throw LaunchFailure("cannot exec in a stopped container: \(record.id)")
+        }
+        return root
     }
 
     private static func process(

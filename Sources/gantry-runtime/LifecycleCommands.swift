@@ -15,8 +15,13 @@ enum LifecycleCommands {
         case .stopped: throw LaunchFailure("cannot start a container that has stopped: \(record.id)")
         case let status: throw LaunchFailure("cannot start a container in the \(status) state: \(record.id)")
         }
+        let notify = NotifySocket(record.id, context)
+        let socket = try notify?.open()
         try StateDirectory.open(record.id, context.root).passGate(record.id)
         runHooks(.poststart, try record.configuration(context.root).hooks, record, context)
+        if let notify, let socket, let process = record.process() {
+            notify.forward(socket, until: process.raw, main: record.pid, context.log)
+        }
         return 0
     }
 

@@ -27,23 +27,32 @@ final class StatusChannel {
         child = -1
     }
 
-    /// Takes the messages of the process until it is ready (or executed), its terminal among them; runs `hooks` when it
-    /// asks for them.
+    /// Takes the messages of the process, its terminal among them, until it is executed or, where it `waits`, at its
+    /// gate; runs `hooks` when it asks for them.
     func waitUntilReady(
-        terminal: inout Int32, _ log: Log, listener: SeccompListener?,
+        waits: Bool, terminal: inout Int32, _ log: Log, listener: SeccompListener?,
         hooks: () throws(LaunchFailure) -> Void = {}
     ) throws(LaunchFailure) {
+        var isReady = false
         while true {
             var bytes = [UInt8](repeating: 0, count: 8192)
             var descriptors: [Int32] = [-1]
             var count = 1
             let received = linux_receive_message(parent, &bytes, bytes.count, &descriptors, &count, 0)
             if received == -Int(EINTR) { continue }
-            if received <= 0 { return }
+            if received <= 0 {
+                // Killed from outside, or out of memory: it had no words for it.
+                guard isReady else {
+                    throw LaunchFailure("the container's process ended while it was being set up")
+                }
+                return
+            }
             switch try StatusMessage(decoding: Array(bytes[..<received])) {
             case .failure(let failure): throw failure
             case .terminal: terminal = count == 1 ? descriptors[0] : -1
-            case .ready: return
+            case .ready:
+                isReady = true
+                if waits { return }
             case .listener:
                 guard count == 1 else { throw LaunchFailure("the seccomp listener's descriptor was lost") }
                 defer { close(descriptors[0]) }

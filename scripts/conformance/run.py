@@ -28,6 +28,7 @@ ONLY_CRUN = {
     "crun-features": "compares the answer of `features` with crun's version, commit and annotations",
     "start": "reads a file of crun's own in the state directory",
     "listen_pid_env": "hands on the word of descriptors that nobody said are this process's (sd_listen_fds(3))",
+    "seccomp-listener": "wants a listener for a profile that notifies nobody, and version 0.2.0 of the specification",
     "keep-groups": "an annotation of crun's own",
     "preserve-fds-some": "hands on descriptors that are not open, which runc refuses",
     "exec_add_no_new_privileges": "wants exec to forget the container's noNewPrivileges, which runc keeps",

@@ -15,8 +15,6 @@ int linux_pidfd_open(pid_t pid);
 int linux_pidfd_send_signal(int pidfd, int signal);
 /// waitid(2) on a pidfd with WEXITED and WNOHANG: 0 still runs, 1 exited (`value` its code), 2 killed (`value` the signal).
 int linux_wait(int pidfd, int *value);
-/// As linux_wait, but leaves the process to be waited for (WNOWAIT).
-int linux_peek(int pidfd, int *value);
 /// As linux_wait, but waits.
 int linux_wait_blocking(int pidfd, int *value);
 /// setns(2) and unshare(2).

@@ -216,7 +216,8 @@ extension Bundle {
         if result.status != 0 { throw HarnessError("\(result)\n\((try? Programs.text(directory + "/log")) ?? "")") }
     }
 
-    private func member(_ name: String) throws -> Any? {
+    /// One member of `state`'s document.
+    func member(_ name: String) throws -> Any? {
         let text = try runtime(["state", id]).out
         return (try JSONSerialization.jsonObject(with: Data(text.utf8)) as? Document)?[name]
     }

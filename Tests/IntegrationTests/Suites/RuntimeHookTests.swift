@@ -68,15 +68,15 @@ extension Integration {
             #expect(bundle.log.last?.hasPrefix("poststop \(host)") == true)
             #expect(Programs.exists(bundle.directory + "/state-poststart"))
             let expected: [String: (String, Int)] = [
-                "prestart": ("creating", pid), "createRuntime": ("creating", pid), "createContainer": ("creating", 1),
+                "prestart": ("created", pid), "createRuntime": ("created", pid), "createContainer": ("created", 1),
                 "startContainer": ("created", 1), "poststart": ("running", pid), "poststop": ("stopped", 0),
             ]
             for kind in Self.kinds {
                 let text = try Programs.text(bundle.directory + "/state-" + kind)
                 let state = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
                 let (status, process) = try #require(expected[kind])
-                // runc 1.1.5 runs poststart before the container runs.
-                if Bundle.isGantry || kind != "poststart" { #expect(state["status"] as? String == status, "\(kind)") }
+                // runc 1.1.5 runs poststart before the container runs, and says `creating` of what is created.
+                if Bundle.isGantry || kind == "poststop" { #expect(state["status"] as? String == status, "\(kind)") }
                 #expect(state["pid"] as? Int ?? 0 == process, "\(kind)")
                 #expect(state["id"] as? String == bundle.id && state["bundle"] as? String == bundle.directory)
                 #expect((state["annotations"] as? [String: String])?["com.example.key"] == "value")
@@ -106,6 +106,36 @@ extension Integration {
             let result = try bundle.run()
             #expect(result.out == "text\n", "\(result)")
             #expect(bundle.log == ["1", bundle.root])
+        }
+
+        /// Without an environment of its own a hook of the host has the runtime's, never the container's, which could have
+        /// it load files of the image (CVE-2025-23266); one of the container has the container's.
+        @Test(arguments: kinds) func withoutAnEnvironment(_ kind: String) throws {
+            let bundle = try Bundle("sleep 600")
+            bundle.edit("process") { $0["env"] = ["PATH=/bin", "LD_PRELOAD=/evil.so", "SIDE=inside"] }
+            bundle.add(mount: "/hooklog", type: "bind", source: bundle.directory, ["bind"])
+            let isInside = kind == "startContainer"
+            let file = (isInside ? "/hooklog" : bundle.directory) + "/env"
+            for env in [nil, [String]()] {
+                var hook: Bundle.Document = [
+                    "path": "/bin/busybox", "args": ["busybox", "sh", "-c", "env >>\(file); echo end >>\(file)"],
+                ]
+                hook["env"] = env
+                bundle.edit("hooks") { $0[kind] = ($0[kind] as? [Bundle.Document] ?? []) + [hook] }
+            }
+            let script = #"exec "$@" </dev/null >/dev/null 2>&1"#
+            try bundle.write()
+            try succeed(
+                ["sh", "-c", script, "sh", Bundle.runtime, "--root", bundle.state, "run", "--detach", "--bundle"]
+                    + [bundle.directory, bundle.id], environment: ["SIDE": "outside"])
+            try succeed(
+                [Bundle.runtime, "--root", bundle.state, "delete", "--force", bundle.id],
+                environment: ["SIDE": "outside"])
+            let parts = try Programs.text(bundle.directory + "/env").components(separatedBy: "end\n")
+            let inherited = Set(parts[0].split(separator: "\n"))
+            #expect(inherited.contains(isInside ? "SIDE=inside" : "SIDE=outside"))
+            #expect(inherited.contains("LD_PRELOAD=/evil.so") == isInside)
+            #expect(!parts[1].contains("SIDE="))
         }
 
         /// A container whose hook fails is not made; what came before is told of its end.
