@@ -10,6 +10,7 @@ peer's figure. A row that a missing peer would fill says so.
 
 import os
 import random
+import resource
 import shutil
 import signal
 import statistics
@@ -227,9 +228,27 @@ def container_memory(engine):
     return figure
 
 
+def processor_seconds(engine):
+    """Of the commands that have ended, of the daemons, and of what these have started and seen end."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = spent.ru_utime + spent.ru_stime
+    for pid in engine.daemon_pids:
+        fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+        total += sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
 def pull(engine):
+    """Into a store that has nothing of it; also what it took of the processors, and of memory at most."""
     engine.run("rmi", "-f", engine.pull_image, check=False)
-    return engine.timed("pull", "-q", *engine.pull_flags, engine.pull_image)
+    # Forgets how much the daemons needed before (proc_pid_clear_refs(5)).
+    for pid in engine.daemon_pids:
+        with open(f"/proc/{pid}/clear_refs", "w") as file:
+            file.write("5")
+    before, resting = processor_seconds(engine), sum(status(pid, "VmRSS") for pid in engine.daemon_pids)
+    figure = engine.timed("pull", "-q", *engine.pull_flags, engine.pull_image)
+    grown_by = (sum(status(pid, "VmHWM") for pid in engine.daemon_pids) - resting) / 1024 if engine.daemon_pids else None
+    return {"pull": figure, "pull-cpu": processor_seconds(engine) - before, "pull-memory": grown_by}
 
 
 GROW = """mkdir /data; for i in $(seq 40); do head -c 2000000 /dev/urandom >/data/big$i; done
@@ -286,7 +305,9 @@ ROWS = [
     ("exec", "exec true", "ms", ROUNDS, exec_true),
     ("32", "32 × run --rm busybox true at once", "ms", max(1, ROUNDS // 7), many_at_once),
     ("container", "memory per idle container, private", "kB", 1, container_memory),
-    ("pull", "pull, 4 layers of files, registry here", "ms", max(1, ROUNDS // 4), pull),
+    ("pull", "pull, 300 MB in 6 layers, registry here", "ms", max(1, ROUNDS // 4), pull),
+    ("pull-cpu", "  processors", "s", 0, None),
+    ("pull-memory", "  the daemons' memory above rest, at most", "MB", 0, None),
     ("commit", "commit of 90 MB in 2,040 files", "ms", max(1, ROUNDS // 4), commit),
     ("save", "save of that image", "ms", max(1, ROUNDS // 4), save),
     ("load", "load of that image", "ms", max(1, ROUNDS // 4), load),
@@ -295,11 +316,11 @@ ROWS = [
 
 
 def big_layout(path):
-    """Four layers, each 2,000 files of words and of noise: about 100 MB raw, half of that compressed."""
+    """Six layers, each 2,000 files of words and of noise, most of them small: about 300 MB."""
     generator = random.Random(1)
     words = [generator.randbytes(6).hex() for _ in range(4000)]
     layers = []
-    for number in range(4):
+    for number in range(6):
         layer = images.Layer().directory(f"l{number}")
         for directory in range(20):
             layer.directory(f"l{number}/d{directory}")
@@ -307,6 +328,8 @@ def big_layout(path):
                 size = int(generator.paretovariate(1.2) * 2500)
                 half = " ".join(generator.choices(words, k=min(size, 400000) // 26)).encode()
                 layer.add(f"l{number}/d{directory}/f{file}", data=half + generator.randbytes(len(half) // 2))
+        text = " ".join(generator.choices(words, k=100_000)).encode()
+        layer.add(f"l{number}/large", data=(text + generator.randbytes(len(text) // 2)) * 17)
         layers.append(layer.bytes())
     layout = images.Layout(path)
     layout.finish([layout.image(layers, images.busybox_config())])
@@ -395,15 +418,19 @@ def main():
                     engine.push_image = f"127.0.0.1:{port + 50}/big:latest"
                     engine.is_tagged = False
         for key, title, _, rounds, row in ROWS:
-            if key not in wanted or key == "idle-daemon":
+            if key not in wanted or key == "idle-daemon" or row is None:
                 continue
             print(f"  {title} ...", file=sys.stderr, flush=True)
             # One round that does not count: caches, the first container of a daemon.
             for round_number in range(rounds + (1 if rounds > 1 else 0)):
                 for engine in engines.values():
                     figure = row(engine)
-                    if round_number > 0 or rounds == 1:
-                        results[key].setdefault(engine.name, []).append(figure)
+                    if round_number == 0 and rounds > 1:
+                        continue
+                    # Several figures of one measurement have rows of their own.
+                    for part, value in (figure if isinstance(figure, dict) else {key: figure}).items():
+                        if value is not None:
+                            results.setdefault(part, {}).setdefault(engine.name, []).append(value)
         table(results, engines)
     finally:
         for process in registries:

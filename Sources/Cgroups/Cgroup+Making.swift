@@ -24,15 +24,30 @@ extension Cgroup {
         return cgroup
     }
 
-    /// As ``create(_:limits:in:_:)``, for a cgroup that is described already.
+    /// Makes only what a process has to be cloned into, its cgroup2 directory: ``make(_:_:)`` can then go on beside that
+    /// process, which joins the rest when it is there. False when there is no rest, or when others may be in that directory.
+    package mutating func makeAhead(_ limits: CgroupLimits) throws(CgroupError) -> Bool {
+        guard hierarchy.mode != .v2 else { return false }
+        guard let place = places.last, place.controller.isEmpty else { return true }
+        guard try makeDirectory(place, limits) else { return false }
+        isAhead = true
+        return true
+    }
+
+    /// Takes back ``makeAhead(_:)`` after a ``make(_:_:)`` that failed, once nobody is in it.
+    package func removeAhead() {
+        if isAhead, let unifiedPath { _ = Self.removeTree(unifiedPath) }
+    }
+
+    /// As ``create(_:limits:in:_:)``, for a cgroup that is described already. After ``makeAhead(_:)`` its directory is not
+    /// removed when this fails.
     package mutating func make(_ limits: CgroupLimits, _ demand: Demand) throws(CgroupError) {
         var made: [Place] = []
         do throws(CgroupError) {
             var allowed: [Place] = []
             for place in places {
                 do throws(CgroupError) {
-                    let isNew = try makeDirectory(place, limits)
-                    if isNew { made.append(place) }
+                    if !isAhead || !place.controller.isEmpty, try makeDirectory(place, limits) { made.append(place) }
                     allowed.append(place)
                 } catch {
                     let isDenied = error.code == EACCES || error.code == EPERM || error.code == EROFS
@@ -41,6 +56,7 @@ extension Cgroup {
             }
             places = allowed
             kept = Set(places.map(\.controller)).subtracting(made.map(\.controller))
+            if isAhead { kept.remove("") }
             try checkState(isExclusive: demand != .lenient && !kept.isEmpty)
             leftOut = try apply(limits, demand)
             if let rules = limits.devices { try set(devices: rules, isNew: kept.isEmpty) }
@@ -77,13 +93,18 @@ extension Cgroup {
     private func fillCpuset(
         _ path: String, from parent: String, isNew: Bool, limits: CgroupLimits?
     ) throws(CgroupError) {
-        for (file, own) in [("/cpuset.cpus", limits?.cpusetCpus), ("/cpuset.mems", limits?.cpusetMems)] {
-            if let own, !own.isEmpty { continue }
-            if !isNew, let value = ControlFile.word(path + file), !value.isEmpty { continue }
-            guard let value = ControlFile.word(parent + file) else { continue }
-            let code = ControlFile.write(value, path + file)
-            if code != 0 { throw CgroupError("set \(file.dropFirst()) to \(value)", path, code: code) }
-        }
+        try fill("/cpuset.cpus", path, from: parent, isNew: isNew, own: limits?.cpusetCpus)
+        try fill("/cpuset.mems", path, from: parent, isNew: isNew, own: limits?.cpusetMems)
+    }
+
+    private func fill(
+        _ file: String, _ path: String, from parent: String, isNew: Bool, own: String?
+    ) throws(CgroupError) {
+        if let own, !own.isEmpty { return }
+        if !isNew, let value = ControlFile.word(path + file), !value.isEmpty { return }
+        guard let value = ControlFile.word(parent + file) else { return }
+        let code = ControlFile.write(value, path + file)
+        if code != 0 { throw CgroupError("set \(file.dropFirst()) to \(value)", path, code: code) }
     }
 
     /// Hands the controllers of cgroup2 down one level. What cannot be handed down is told when a limit needs it.

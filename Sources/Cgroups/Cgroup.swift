@@ -32,6 +32,8 @@ package struct Cgroup: Sendable {
     package internal(set) var places: [Place]
     /// The hierarchies' folders where it was there before ``make(_:_:)``: there it is not ours to remove.
     package internal(set) var kept: Set<String> = []
+    /// Whether ``makeAhead(_:)`` has made its cgroup2 directory.
+    var isAhead = false
     /// Whether ``make(_:_:)`` has succeeded.
     package internal(set) var isMade = false
     /// What ``make(_:_:)`` could not limit.

@@ -13,18 +13,22 @@ extension CgroupHierarchy {
 
     /// `own` is what /proc/self/cgroup says: `4:memory:/a/b` per hierarchy, `0::/a/b` for cgroup2.
     package func beneath(own text: String) -> CgroupHierarchy {
-        var own: [String: String] = [:]
-        for line in text.split(separator: "\n") {
-            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-            if parts.count == 3 { own[String(parts[1])] = String(parts[2]) }
+        let lines = Array(text.utf8).split(separator: UInt8(ascii: "\n"))
+        func own(_ label: String) -> String {
+            for line in lines {
+                let parts = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+                if parts.count == 3, parts[1].elementsEqual(label.utf8) {
+                    return String(decoding: parts[2], as: UTF8.self)
+                }
+            }
+            return "/"
         }
         let moved = mounts.map { mount in
             Mount(
                 name: mount.name, controllers: mount.controllers,
-                path: mount.path + Self.inside(own[mount.label] ?? "/", mount.root), root: mount.root,
-                label: mount.label)
+                path: mount.path + Self.inside(own(mount.label), mount.root), root: mount.root, label: mount.label)
         }
-        var place = Self.inside(own[""] ?? "/", unifiedRoot)
+        var place = Self.inside(own(""), unifiedRoot)
         if mode == .v2, let slash = place.lastIndex(of: "/") { place = String(place[..<slash]) }
         return CgroupHierarchy(
             mounts: moved, unified: unified.map { $0 + place }, unifiedRoot: unifiedRoot,

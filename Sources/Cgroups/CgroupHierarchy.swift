@@ -30,10 +30,10 @@ package struct CgroupHierarchy: Equatable, Sendable {
 
     /// Reads the caller's mounts (/proc/self/mountinfo).
     package static func detect() throws(CgroupError) -> CgroupHierarchy {
-        guard let text = ControlFile.read("/proc/self/mountinfo") else {
+        guard let table = ControlFile.bytes("/proc/self/mountinfo") else {
             throw CgroupError("find the hierarchies", "/proc/self/mountinfo", code: errno)
         }
-        let result = parse(text) { ControlFile.words($0 + "/cgroup.controllers") }
+        let result = parse(table) { ControlFile.words($0 + "/cgroup.controllers") }
         guard !result.mounts.isEmpty || result.unified != nil else {
             throw CgroupError("find the hierarchies", "/sys/fs/cgroup", "no cgroup file system is mounted")
         }
@@ -42,14 +42,12 @@ package struct CgroupHierarchy: Equatable, Sendable {
 
     /// `controllers` says what a cgroup2 mount can limit.
     package static func parse(
-        _ mountinfo: String, controllers: (String) -> [String] = { _ in [] }
+        _ mountinfo: [UInt8], controllers: (String) -> [String] = { _ in [] }
     ) -> CgroupHierarchy {
         var mounts: [Mount] = []
         var unified: (path: String, root: String)?
-        for line in mountinfo.split(separator: "\n") {
-            // Most lines are of other file systems.
-            guard line.utf8.contains(0x67), line.contains(" cgroup") else { continue }
-            let words = line.split(separator: " ")
+        for line in mountinfo.split(separator: UInt8(ascii: "\n")) where isCgroup(line) {
+            let words = line.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
             guard let dash = words.firstIndex(of: "-"), dash + 3 < words.count, dash > 5 else { continue }
             let path = unescape(words[4])
             let root = unescape(words[3])
@@ -84,6 +82,18 @@ package struct CgroupHierarchy: Equatable, Sendable {
             unifiedControllers: Set(unified.map { controllers($0.path) } ?? []))
     }
 
+    /// Most lines are of other file systems: looked at byte by byte, they cost next to nothing.
+    private static func isCgroup(_ line: ArraySlice<UInt8>) -> Bool {
+        var start = line.startIndex
+        while let dash = line[start...].firstIndex(of: UInt8(ascii: "-")) {
+            start = dash + 1
+            // The optional fields before it have no dash of their own between blanks.
+            guard dash > line.startIndex, line[dash - 1] == 0x20 else { continue }
+            return line[start...].starts(with: " cgroup".utf8)
+        }
+        return false
+    }
+
     private static func label(_ controllers: [String]) -> String? {
         controllers.isEmpty ? nil : controllers.joined(separator: ",")
     }
@@ -94,8 +104,8 @@ package struct CgroupHierarchy: Equatable, Sendable {
     ]
 
     /// mountinfo writes blanks as \040.
-    private static func unescape(_ text: Substring) -> String {
-        guard text.utf8.contains(0x5c) else { return String(text) }
+    private static func unescape(_ text: String) -> String {
+        guard text.utf8.contains(0x5c) else { return text }
         var result: [UInt8] = []
         var bytes = Array(text.utf8)[...]
         while let first = bytes.popFirst() {

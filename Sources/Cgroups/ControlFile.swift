@@ -33,7 +33,9 @@ enum ControlFile {
         }
     }
 
-    static func read(_ path: String) -> String? {
+    static func read(_ path: String) -> String? { bytes(path).map { String(decoding: $0, as: UTF8.self) } }
+
+    static func bytes(_ path: String) -> [UInt8]? {
         let handle = open(path, O_RDONLY | O_CLOEXEC)
         guard handle >= 0 else { return nil }
         defer { close(handle) }
@@ -49,7 +51,7 @@ enum ControlFile {
                 return nil
             }
         }
-        return String(decoding: result, as: UTF8.self)
+        return result
     }
 
     /// A file of one line, without its end.

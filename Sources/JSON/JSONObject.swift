@@ -50,10 +50,13 @@ package struct JSONObject: Sendable, Equatable, Sequence {
         }?.value
     }
 
-    package func makeIterator() -> AnyIterator<(String, JSON)> {
-        var iterator = members.makeIterator()
-        return AnyIterator { iterator.next().map { ($0.key, $0.value) } }
+    package struct Iterator: IteratorProtocol {
+        fileprivate var members: IndexingIterator<[(key: String, value: JSON)]>
+
+        package mutating func next() -> (String, JSON)? { members.next().map { ($0.key, $0.value) } }
     }
+
+    package func makeIterator() -> Iterator { Iterator(members: members.makeIterator()) }
 
     /// Two objects are equal when they have the same members, in whatever order.
     package static func == (left: JSONObject, right: JSONObject) -> Bool {

@@ -111,10 +111,8 @@ struct Attributes {
         try step("join the session keyring \(process.keyring)", key)
         var text = [CChar](repeating: 0, count: 512)
         try step("look at the session keyring", linux_describe_key(key, &text, text.count))
-        let fields = text.prefix { $0 != 0 }.split(separator: 0x3b)
-        guard fields.count > 3,
-            let permissions = UInt32(
-                String(decoding: fields[3].map { UInt8(bitPattern: $0) }, as: UTF8.self), radix: 16)
+        let fields = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }.split(separator: UInt8(ascii: ";"))
+        guard fields.count > 3, let permissions = UInt32(String(decoding: fields[3], as: UTF8.self), radix: 16)
         else { throw LaunchFailure("look at the session keyring: the kernel's answer is of another form") }
         // KEY_USR_SEARCH: an exec finds it by its name.
         try step("share the session keyring", linux_set_key_permissions(key, permissions | 0x0008_0000))

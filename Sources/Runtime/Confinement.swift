@@ -36,9 +36,22 @@ struct Confinement {
 
     /// getenv(3) finds the first of a name, whoever writes an environment means the last (`exec --env` after the container's).
     private static func lastOfEach(_ env: [String]) -> [String] {
+        // Hardly any has one twice, and a table of a few is slower than looking at all pairs.
+        if env.count <= 32, !hasRepeated(env) { return env }
         var seen: Set<Substring> = []
         let last = env.reversed().filter { seen.insert($0.prefix { $0 != "=" }).inserted }
         return last.count == env.count ? env : last.reversed()
+    }
+
+    private static func hasRepeated(_ env: [String]) -> Bool {
+        for (index, one) in env.enumerated() {
+            let name = one.utf8.prefix { $0 != UInt8(ascii: "=") }
+            for other in env[..<index] where other.utf8.starts(with: name) {
+                let rest = other.utf8.dropFirst(name.count)
+                if rest.isEmpty || rest.first == UInt8(ascii: "=") { return true }
+            }
+        }
+        return false
     }
 
     /// Tells that everything is set up; between OCI's `create` and `start` the process waits here.
@@ -166,8 +179,14 @@ struct Confinement {
 
 /// execve(2); returns errno when it failed.
 func replaceProcess(_ program: String, _ arguments: [String], _ environment: [String]) -> Int32 {
-    let argv = arguments.map { strdup($0) } + [nil]
-    let envp = environment.map { strdup($0) } + [nil]
-    _ = execve(program, argv, envp)
+    _ = execve(program, vector(arguments), vector(environment))
     return errno
+}
+
+/// As exec(3) wants them; never freed.
+private func vector(_ texts: [String]) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
+    let result = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: texts.count + 1)
+    for (index, text) in texts.enumerated() { result[index] = strdup(text) }
+    result[texts.count] = nil
+    return result
 }

@@ -31,7 +31,6 @@ package enum ContainerStart {
         if choices.pid == .new { flags |= linux_CLONE_NEWPID }
         if choices.ipc == .new { flags |= linux_CLONE_NEWIPC }
         if choices.uts == .new { flags |= linux_CLONE_NEWUTS }
-        if choices.network == .new && !spec.networkComes { flags |= linux_CLONE_NEWNET }
         let cgroup = try unifiedCgroup(spec.cgroups)
         defer { if cgroup >= 0 { close(cgroup) } }
         if choices.needStage {
@@ -43,7 +42,7 @@ package enum ContainerStart {
                 },
                 enter: { link throws(LaunchFailure) in
                     try stage.enter(link)
-                    return flags
+                    return spec.makesNetwork ? flags | linux_CLONE_NEWNET : flags
                 },
                 child: {
                     begin(stage.spec, root: root, streams: streams, status: status, gate: gate, entered: stage.entered)
@@ -73,6 +72,12 @@ package enum ContainerStart {
         _exit(Int32(255))
     }
 
+    /// Waits for the byte with which the caller lets this process go on.
+    private static func awaitCaller(_ status: Int32, _ otherwise: String) throws(LaunchFailure) {
+        var byte: UInt8 = 0
+        guard recv(status, &byte, 1, 0) == 1 else { throw LaunchFailure(otherwise) }
+    }
+
     static func join(_ path: String, _ kind: UInt64) throws(LaunchFailure) {
         let handle = open(path, O_RDONLY | O_CLOEXEC)
         let file = Descriptor(owning: try libraryStep("open namespace \(path)", handle))
@@ -88,7 +93,14 @@ package enum ContainerStart {
         umask(0)
         _ = setsid()
         // The stage, where there is one, has done this with the privileges that are gone in the user namespace.
-        if entered == nil { try Attributes(spec.process, status: status).prepare(spec.cgroups) }
+        if entered == nil {
+            // The slowest namespace is made here and not by the clone, so that the caller can make the cgroups meanwhile.
+            if spec.makesNetwork {
+                try step("make the network namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
+            }
+            if spec.cgroupsCome { try awaitCaller(status, "the cgroups could not be made") }
+            try Attributes(spec.process, status: status).prepare(spec.cgroups)
+        }
         for (flag, path) in spec.namespaces.joined where flag != linux_CLONE_NEWNET && (entered ?? 0) & flag == 0 {
             try join(path, flag)
         }
@@ -212,8 +224,7 @@ package enum ContainerStart {
     private static func runHooks(_ spec: LaunchSpec, _ root: Int32, _ status: Int32) throws(LaunchFailure) {
         if spec.waitsForHooks {
             StatusMessage.hooks.send(on: status)
-            var byte: UInt8 = 0
-            guard recv(status, &byte, 1, 0) == 1 else { throw LaunchFailure("a hook of the runtime failed") }
+            try awaitCaller(status, "a hook of the runtime failed")
         }
         try spec.containerHooks?.run(.createContainer, in: root)
     }

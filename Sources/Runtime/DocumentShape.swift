@@ -13,7 +13,8 @@ indirect enum DocumentShape: Sendable {
     case unsigned
     case list(DocumentShape)
     case map(DocumentShape)
-    case object([String: DocumentShape])
+    /// Few members: looking through them costs less than a table of hashes that is made for one document.
+    case object(KeyValuePairs<String, DocumentShape>)
     /// Whoever reads it looks at it.
     case anything
 
@@ -37,12 +38,15 @@ indirect enum DocumentShape: Sendable {
             for (name, item) in members { try shape.check(item, "\(path()).\(name)") }
         case (.object(let shapes), .object(let members)):
             for (name, item) in members {
-                guard let shape = shapes[name] else { continue }
-                let parent = path()
-                try shape.check(item, parent.hasSuffix(" ") ? parent + name : "\(parent).\(name)")
+                guard let shape = shapes.first(where: { $0.key == name })?.value else { continue }
+                try shape.check(item, Self.member(name, of: path()))
             }
         default: throw LaunchFailure("\(path()) is \(Self.name(value)), not \(expected)")
         }
+    }
+
+    private static func member(_ name: String, of parent: String) -> String {
+        parent.hasSuffix(" ") ? parent + name : "\(parent).\(name)"
     }
 
     private var expected: String {

@@ -123,6 +123,8 @@ package struct Hooks: Sendable {
         }
     }
 
+    package var kinds: Set<Hook.Kind> { Set(byKind.keys) }
+
     package func has(_ kinds: Hook.Kind...) -> Bool { kinds.contains { byKind[$0] != nil } }
 
     /// Runs all of a kind, one after the other, until one fails.

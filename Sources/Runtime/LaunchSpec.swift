@@ -36,6 +36,9 @@ package struct LaunchSpec: Equatable, Sendable {
     package var cgroups: [CgroupJoin] = []
     /// The network namespace arrives later, in a `network` message.
     package var networkComes = false
+    /// The cgroups that are not cgroup2 are made meanwhile: wait for a byte on the status socket before joining them. Not
+    /// for what goes through a stage. Not encoded.
+    package var cgroupsCome = false
     /// Wait for a byte on the status socket while the OCI hooks run. Stays in this process: it is not encoded.
     package var waitsForHooks = false
     /// Move the root over the host's instead of pivot_root(2), which a machine whose root is a ramfs does not have.
@@ -43,6 +46,9 @@ package struct LaunchSpec: Equatable, Sendable {
     package var noPivot = false
     /// The hooks that the container's process runs itself. Not encoded either.
     package var containerHooks: ContainerHooks?
+
+    /// Whether the process makes its network namespace itself.
+    var makesNetwork: Bool { namespaces.network == .new && !networkComes }
 
     /// Hooks look at the root at its own path.
     var isRootSeen: Bool { waitsForHooks || containerHooks != nil }

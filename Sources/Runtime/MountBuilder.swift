@@ -94,9 +94,16 @@ enum MountBuilder {
             throw LaunchFailure("bind source path does not exist: \(source)")
         }
         let mount = Descriptor(owning: try step("bind mount \(source)", opened))
-        try setPropagation(mount, propagation)
         // A read-only bind covers only its own mount, as mount(8) and Docker before `rro` do.
-        try set(MountAttributes(on: flags, off: cleared), on: mount.raw, isRecursive: false, source)
+        let own = MountAttributes(on: flags, off: cleared)
+        if propagation.isRecursive {
+            try setPropagation(mount, propagation)
+            try set(own, on: mount.raw, isRecursive: false, source)
+        } else {
+            try step(
+                "set the flags of \(source)",
+                linux_mount_setattr(mount.raw, "", linux_AT_EMPTY_PATH, own.set, own.cleared, propagation.kernel))
+        }
         try set(recursive, on: mount.raw, isRecursive: true, source)
         return mount
     }

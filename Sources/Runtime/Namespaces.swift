@@ -38,22 +38,25 @@ package struct NamespaceChoices: Equatable, Sendable {
 
     /// What has to be entered by a process between the caller and the container's: whose user, process or time
     /// namespace is only for what it clones afterwards, or may not be the caller's.
-    var needStage: Bool {
+    package var needStage: Bool {
         if case .path = pid { return true }
         return user != .host || time != .host
     }
 
     /// Those that are joined, with the kernel's flag of each; not the mount namespace, which comes last.
     var joined: [(flag: UInt64, path: String)] {
-        let flags: [(UInt64, NamespaceChoice)] = [
-            (linux_CLONE_NEWUSER, user), (linux_CLONE_NEWPID, pid), (linux_CLONE_NEWNET, network),
-            (linux_CLONE_NEWIPC, ipc), (linux_CLONE_NEWUTS, uts), (linux_CLONE_NEWCGROUP, cgroup),
-            (linux_CLONE_NEWTIME, time),
-        ]
-        return flags.compactMap { flag, choice in
-            if case .path(let path) = choice { return (flag, path) }
-            return nil
+        var result: [(flag: UInt64, path: String)] = []
+        func add(_ flag: UInt64, _ choice: NamespaceChoice) {
+            if case .path(let path) = choice { result.append((flag, path)) }
         }
+        add(linux_CLONE_NEWUSER, user)
+        add(linux_CLONE_NEWPID, pid)
+        add(linux_CLONE_NEWNET, network)
+        add(linux_CLONE_NEWIPC, ipc)
+        add(linux_CLONE_NEWUTS, uts)
+        add(linux_CLONE_NEWCGROUP, cgroup)
+        add(linux_CLONE_NEWTIME, time)
+        return result
     }
 
     func encode(to writer: inout BinaryWriter) {

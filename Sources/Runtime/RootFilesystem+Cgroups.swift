@@ -15,13 +15,12 @@ extension RootFilesystem {
         try MountBuilder.attach(folder, on: place.descriptor, mount.destination)
         for join in first {
             try libraryStep("create cgroup folder \(join.controller)", mkdirat(folder.raw, join.controller, 0o755))
-            let made = try MountBuilder.bind(join.path, flags: mount.flags, propagation: .rprivate)
-            let target = Descriptor(
-                owning: try step(
-                    "open cgroup folder \(join.controller)",
-                    linux_openat2(
-                        folder.raw, join.controller, UInt64(linux_O_PATH | O_DIRECTORY), 0, linux_RESOLVE_BENEATH)))
-            try MountBuilder.attach(made, on: target, mount.destination)
+            let made = try MountBuilder.bind(
+                join.path, flags: mount.flags.union(.nonRecursive), propagation: .private)
+            // The folder is new and this process's alone: its names lead nowhere else.
+            try step(
+                "mount \(mount.destination)/\(join.controller)",
+                linux_move_mount(made.raw, "", folder.raw, join.controller, linux_MOVE_MOUNT_F_EMPTY_PATH))
             if join.controller.contains(",") {
                 for name in join.controller.split(separator: ",") {
                     _ = symlinkat(join.controller, folder.raw, String(name))

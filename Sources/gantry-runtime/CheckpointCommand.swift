@@ -42,7 +42,9 @@ enum CheckpointCommand {
         try saveStreams(record, criu.images)
         if options.has("leave-running") { words.append("--leave-running") }
         try criu.run("dump", words, log: "dump.log")
-        if !options.has("leave-running") { try LifecycleCommands.remove(record, context) }
+        if !options.has("leave-running") {
+            try LifecycleCommands.remove(record, try record.hooks(.poststop, context.root), context)
+        }
         return 0
     }
 

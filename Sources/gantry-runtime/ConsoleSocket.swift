@@ -20,10 +20,10 @@ struct SeccompListener {
     let state: JSON
     let pid: Int32
 
-    init?(_ profile: SeccompProfile?, _ state: JSON, pid: Int32) {
+    init?(_ profile: SeccompProfile?, _ record: ContainerRecord, _ status: ContainerRecord.Status, pid: Int32) {
         guard let profile, profile.notifies else { return nil }
         (path, metadata) = (profile.listenerPath, profile.listenerMetadata)
-        (self.state, self.pid) = (state, pid)
+        (state, self.pid) = (record.document(status), pid)
     }
 
     func send(_ descriptor: Int32) throws(LaunchFailure) {

@@ -1,4 +1,6 @@
+internal import CLinux
 internal import Cgroups
+internal import Glibc
 internal import Runtime
 
 /// The machine's cgroups, looked at once: a command is over before they change, and reading every mount takes 0.1 ms.
@@ -39,9 +41,40 @@ enum ContainerCgroup {
         cgroup = made.places.isEmpty ? nil : made
     }
 
+    /// Prepares for making it while the container's process is already being set up; false where it has to be made before,
+    /// or is made in a moment.
+    static func makeAhead(
+        _ cgroup: inout Cgroup?, _ configuration: BundleConfiguration, _ context: RuntimeProgram.Context
+    ) throws(LaunchFailure) -> Bool {
+        // An ordinary user finds out what may be made; a stage joins for the process.
+        guard var made = cgroup, !context.isRootless, !configuration.launch.namespaces.needStage else { return false }
+        do throws(CgroupError) {
+            guard try made.makeAhead(configuration.limits) else { return false }
+        } catch {
+            throw LaunchFailure(error.description)
+        }
+        cgroup = made
+        return true
+    }
+
+    /// As ``make(_:_:_:)`` beside a process that waits for it, and that ends when this fails.
+    static func make(
+        _ cgroup: inout Cgroup?, _ limits: CgroupLimits, _ context: RuntimeProgram.Context, beside child: ClonedProcess
+    ) throws(LaunchFailure) {
+        do throws(LaunchFailure) {
+            try make(&cgroup, limits, context)
+        } catch {
+            _ = linux_pidfd_send_signal(child.pidfd, SIGKILL)
+            var value: Int32 = 0
+            _ = linux_wait_blocking(child.pidfd, &value)
+            throw error
+        }
+    }
+
     /// After a start that failed. Until it is made it may be another's.
     static func discard(_ cgroup: Cgroup?) {
-        guard let cgroup, cgroup.isMade else { return }
+        guard let cgroup else { return }
+        guard cgroup.isMade else { return cgroup.removeAhead() }
         cgroup.kill()
         cgroup.remove()
     }

@@ -24,6 +24,8 @@ struct ContainerRecord {
     var sharesProcesses = false
     /// It has no session keyring of its own (`--no-new-keyring`).
     var inheritsKeyring = false
+    /// The kinds of which its configuration has hooks.
+    var hookKinds: Set<Hook.Kind> = []
     var annotations = JSONObject()
 
     init(id: String) { self.id = id }
@@ -35,6 +37,7 @@ struct ContainerRecord {
             "cgroup_paths": .object(JSONObject(cgroups.map { ($0.controller, .string($0.path)) })),
             "kept_cgroups": .array(keptCgroups.sorted().map { .string($0) }), "sharesProcesses": .bool(sharesProcesses),
             "inheritsKeyring": .bool(inheritsKeyring),
+            "hooks": .array(hookKinds.map(\.rawValue).sorted().map { .string($0) }),
             "annotations": .object(annotations),
         ]
         try directory.replace(document.serialized(), "state.json")
@@ -62,6 +65,8 @@ struct ContainerRecord {
         record.keptCgroups = Set(document["kept_cgroups"]?.arrayValue?.compactMap(\.stringValue) ?? [])
         record.sharesProcesses = document["sharesProcesses"]?.boolValue ?? false
         record.inheritsKeyring = document["inheritsKeyring"]?.boolValue ?? false
+        record.hookKinds = Set(
+            document["hooks"]?.arrayValue?.compactMap { $0.stringValue.flatMap(Hook.Kind.init) } ?? Hook.Kind.allCases)
         record.annotations = document["annotations"]?.objectValue ?? JSONObject()
         return record
     }

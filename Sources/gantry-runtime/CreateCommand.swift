@@ -47,7 +47,7 @@ enum CreateCommand {
             notify.forwardBeside(socket, until: created.pidfd, context.log)
         }
         let code = Foreground.wait(created.pidfd, terminal: created.terminal)
-        if !options.has("keep") { try LifecycleCommands.remove(created.record, context) }
+        if !options.has("keep") { try LifecycleCommands.remove(created.record, created.hooks, context) }
         return code
     }
 
@@ -72,6 +72,7 @@ enum CreateCommand {
         var cgroup = try ContainerCgroup.find(configuration.cgroupsPath, id, context)
         record.keep(cgroup)
         record.sharesProcesses = configuration.launch.namespaces.pid != .new
+        record.hookKinds = configuration.hooks.kinds
         record.inheritsKeyring = options.has("no-new-keyring")
         let notify = NotifySocket(id, context)
         notify?.enter(&configuration.launch)
@@ -117,14 +118,14 @@ enum CreateCommand {
         if let profile = configuration.seccomp {
             try spec.process.filter(by: profile, SeccompCache(directory: context.root + "/.seccomp"))
         }
-        try ContainerCgroup.make(&cgroup, configuration.limits, context)
+        spec.cgroupsCome = try ContainerCgroup.makeAhead(&cgroup, configuration, context)
+        if !spec.cgroupsCome { try ContainerCgroup.make(&cgroup, configuration.limits, context) }
         spec.cgroups = cgroup.map { CgroupJoin.all($0) } ?? []
-        record.keep(cgroup)
         spec.noPivot = options.has("no-pivot")
+        let (bundle, hookState) = (record.bundle, record.hookState)
         if configuration.hooks.has(.createContainer, .startContainer) {
-            spec.containerHooks = ContainerHooks(hooks: configuration.hooks, state: record.hookState)
+            spec.containerHooks = ContainerHooks(hooks: configuration.hooks, state: hookState)
         }
-        let bundle = record.bundle
         let gate = waits ? try directory.makeGate().release() : -1
         defer { if gate >= 0 { close(gate) } }
         let root = try RootMount.open(spec.rootfsPath, spec.rootfsPropagation)
@@ -139,19 +140,24 @@ enum CreateCommand {
         let child = try ContainerStart.clone(
             spec, root: root, streams: streams, status: channel.child, gate: gate)
         channel.closeChild()
+        if spec.cgroupsCome {
+            try ContainerCgroup.make(&cgroup, configuration.limits, context, beside: child)
+            channel.letGoOn()
+        }
+        record.keep(cgroup)
         record.pid = child.pid
         record.startTime = ProcessTable.status(child.pid)?.startTime ?? 0
         // What has a cgroup is found there; hooks ask for the state.
         if spec.waitsForHooks || record.cgroups.isEmpty { try record.save(in: directory) }
         var created = Created(record: record, pidfd: child.pidfd, terminal: -1, hooks: configuration.hooks)
-        let state = record.hookState.document("created", pid: record.pid)
         try channel.waitUntilReady(
             waits: waits, terminal: &created.terminal, context.log,
-            listener: SeccompListener(configuration.seccomp, record.document(.creating), pid: child.pid)
+            listener: SeccompListener(configuration.seccomp, record, .creating, pid: child.pid)
         ) { () throws(LaunchFailure) in
             let directory = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
             guard directory >= 0 else { throw Files.failure("open \(bundle)") }
             defer { close(directory) }
+            let state = hookState.document("created", pid: child.pid)
             try configuration.hooks.run(.prestart, state, in: directory)
             try configuration.hooks.run(.createRuntime, state, in: directory)
             if staysInFront { Foreground.holdSignals() }

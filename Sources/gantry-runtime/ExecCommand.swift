@@ -48,7 +48,7 @@ enum ExecCommand {
         var terminal: Int32 = -1
         try channel.waitUntilReady(
             waits: false, terminal: &terminal, context.log,
-            listener: SeccompListener(configuration.seccomp, record.document(.running), pid: child.pid))
+            listener: SeccompListener(configuration.seccomp, record, .running, pid: child.pid))
         if let console, terminal >= 0 {
             try ConsoleSocket.send(terminal, to: console)
             close(terminal)

@@ -80,10 +80,8 @@ enum Files {
 enum ProcessTable {
     static func status(_ pid: Int32) -> (state: Character, startTime: UInt64)? {
         guard let bytes = try? Files.read("/proc/\(pid)/stat"), let end = bytes.lastIndex(of: 0x29) else { return nil }
-        let fields = bytes[(end + 1)...].split(separator: 0x20)
+        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
         guard fields.count > 19, let state = fields[0].first else { return nil }
-        return (
-            Character(UnicodeScalar(state)), UInt64(String(decoding: fields[19], as: UTF8.self)) ?? 0
-        )
+        return (Character(UnicodeScalar(state)), UInt64(String(decoding: fields[19], as: UTF8.self)) ?? 0)
     }
 }

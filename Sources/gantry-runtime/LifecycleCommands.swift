@@ -18,7 +18,7 @@ enum LifecycleCommands {
         let notify = NotifySocket(record.id, context)
         let socket = try notify?.open()
         try StateDirectory.open(record.id, context.root).passGate(record.id)
-        runHooks(.poststart, try record.configuration(context.root).hooks, record, context)
+        runHooks(.poststart, try record.hooks(.poststart, context.root), record, context)
         if let notify, let socket, let process = record.process() {
             notify.forward(socket, until: process.raw, main: record.pid, context.log)
         }
@@ -99,12 +99,15 @@ enum LifecycleCommands {
         guard isForced || status == .stopped || status == .created else {
             throw LaunchFailure("cannot delete container \(id) that is not stopped: \(status)")
         }
-        try remove(record, context)
+        let hooks = record.isReady ? try? record.hooks(.poststop, context.root) : nil
+        try remove(record, hooks ?? Hooks(), context)
         return 0
     }
 
     /// Ends what still runs and removes everything that is left.
-    static func remove(_ record: ContainerRecord, _ context: RuntimeProgram.Context) throws(LaunchFailure) {
+    static func remove(
+        _ record: ContainerRecord, _ hooks: Hooks, _ context: RuntimeProgram.Context
+    ) throws(LaunchFailure) {
         let cgroup = record.openCgroup()
         if let process = record.process() {
             _ = linux_pidfd_send_signal(process.raw, SIGKILL)
@@ -120,10 +123,9 @@ enum LifecycleCommands {
                     "cgroup \(cgroup.name) cannot be removed: \(cgroup.processes().count) processes are still in it")
             }
         }
-        let hooks = record.isReady ? (try? record.configuration(context.root))?.hooks : nil
         guard let directory = try? StateDirectory.open(record.id, context.root) else { return }
         try directory.remove()
-        if let hooks { runHooks(.poststop, hooks, record, context) }
+        runHooks(.poststop, hooks, record, context)
     }
 }
 
@@ -133,6 +135,11 @@ extension ContainerRecord {
     /// What it was created from.
     func configuration(_ root: String) throws(LaunchFailure) -> BundleConfiguration {
         try BundleConfiguration(try StateDirectory.configuration(id, root), bundle: bundle)
+    }
+
+    /// Those of its configuration, which is only read when there are any of that kind.
+    func hooks(_ kind: Hook.Kind, _ root: String) throws(LaunchFailure) -> Hooks {
+        hookKinds.contains(kind) ? try configuration(root).hooks : Hooks()
     }
 
     /// Its cgroup, for what cannot be done without one.

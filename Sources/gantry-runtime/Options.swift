@@ -3,7 +3,9 @@ internal import Runtime
 /// A command line in runc's manner: `--name value`, `--name=value`, `-n value`; one dash is as good as two.
 struct Options {
     private let grammar: Grammar
-    private var values: [String: [String]] = [:]
+    /// By the flags' first names, in the order of the command line.
+    private var names: [String] = []
+    private var values: [String] = []
     private(set) var rest: [String] = []
 
     init(_ words: [String], _ grammar: Grammar) throws(LaunchFailure) {
@@ -34,14 +36,15 @@ struct Options {
                 guard let isOn = Self.truth(value) else {
                     throw LaunchFailure("invalid boolean value \"\(value)\" for flag --\(key)")
                 }
-                values[key, default: []].append(isOn ? "true" : "false")
+                values.append(isOn ? "true" : "false")
             } else if parts.count > 1 {
-                values[key, default: []].append(String(parts[1]))
+                values.append(String(parts[1]))
             } else {
                 guard index < words.count else { throw LaunchFailure("flag needs an argument: --\(key)") }
-                values[key, default: []].append(words[index])
+                values.append(words[index])
                 index += 1
             }
+            names.append(key)
         }
         let isRight = grammar.arguments.contains(rest.count) || (grammar.endsAtFirstWord && !rest.isEmpty)
         guard isRight || has("help") else { throw wrongCount }
@@ -65,11 +68,11 @@ struct Options {
     }
 
     /// The last value of a flag, by its first name.
-    func value(_ name: String) -> String? { values[name]?.last }
+    func value(_ name: String) -> String? { names.lastIndex(of: name).map { values[$0] } }
 
-    func all(_ name: String) -> [String] { values[name] ?? [] }
+    func all(_ name: String) -> [String] { names.indices.filter { names[$0] == name }.map { values[$0] } }
 
-    func has(_ name: String) -> Bool { values[name]?.last == "true" }
+    func has(_ name: String) -> Bool { value(name) == "true" }
 
     func number(_ name: String) throws(LaunchFailure) -> Int? {
         guard let text = value(name) else { return nil }

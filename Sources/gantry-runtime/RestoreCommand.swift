@@ -28,6 +28,7 @@ enum RestoreCommand {
         var cgroup = try ContainerCgroup.find(configuration.cgroupsPath, id, context)
         record.keep(cgroup)
         record.sharesProcesses = configuration.launch.namespaces.pid != .new
+        record.hookKinds = configuration.hooks.kinds
         let directory = try StateDirectory.create(id, context.root)
         do throws(LaunchFailure) {
             try directory.write(text, "config.json")
@@ -51,7 +52,8 @@ enum RestoreCommand {
         }
         LifecycleCommands.runHooks(.poststart, configuration.hooks, record, context)
         guard let process = record.process() else { throw LaunchFailure("container \(id) ended while it was restored") }
-        let restored = CreateCommand.Created(record: record, pidfd: process.release(), terminal: -1, hooks: Hooks())
+        let restored = CreateCommand.Created(
+            record: record, pidfd: process.release(), terminal: -1, hooks: configuration.hooks)
         return try CreateCommand.finish(restored, options, context)
     }
 

@@ -53,7 +53,7 @@ enum RuntimeProgram {
                 print(help)
                 return 0
             }
-            command = Command(rawValue: name)
+            command = Command.allCases.first { $0.rawValue == name }
             guard let command else { throw LaunchFailure("unknown command \"\(name)\"; see gantry-runtime --help") }
             let grammar = command.grammar
             let options = try Options(Array(global.rest.dropFirst()), grammar)

@@ -27,6 +27,12 @@ final class StatusChannel {
         child = -1
     }
 
+    /// Lets the process go on that waits for this.
+    func letGoOn() {
+        var byte: UInt8 = 1
+        _ = send(parent, &byte, 1, Int32(MSG_NOSIGNAL))
+    }
+
     /// Takes the messages of the process, its terminal among them, until it is executed or, where it `waits`, at its
     /// gate; runs `hooks` when it asks for them.
     func waitUntilReady(
@@ -60,8 +66,7 @@ final class StatusChannel {
             case .warning(let text): log.write(.warning, text)
             case .hooks:
                 try hooks()
-                var byte: UInt8 = 1
-                _ = send(parent, &byte, 1, Int32(MSG_NOSIGNAL))
+                letGoOn()
             }
         }
     }

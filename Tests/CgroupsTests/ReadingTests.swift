@@ -105,3 +105,9 @@ struct ReadingTests {
         #expect(DeviceProgram.assemble(DeviceRule.everything).count == 8)
     }
 }
+
+extension CgroupHierarchy {
+    static func parse(_ mountinfo: String, controllers: (String) -> [String] = { _ in [] }) -> CgroupHierarchy {
+        parse(Array(mountinfo.utf8), controllers: controllers)
+    }
+}
