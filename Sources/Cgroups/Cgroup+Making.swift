@@ -79,7 +79,7 @@ extension Cgroup {
         for (index, part) in parts.enumerated() {
             let parent = path
             if place.controller.isEmpty { enable(wanted, parent) }
-            path += "/" + part
+            path += "/" + String(part)
             isNew = mkdir(path, 0o755) == 0
             if !isNew, errno != EEXIST { throw CgroupError("create", path, code: errno) }
             if place.controllers.contains("cpuset") {

@@ -95,7 +95,7 @@ package struct CgroupHierarchy: Equatable, Sendable {
     }
 
     private static func label(_ controllers: [String]) -> String? {
-        controllers.isEmpty ? nil : controllers.joined(separator: ",")
+        controllers.first.map { controllers.dropFirst().reduce($0) { $0 + "," + $1 } }
     }
 
     private static let known: Set<String> = [

@@ -73,6 +73,20 @@ package enum MountOptions {
     }
 }
 
+extension MountSpec.Kind {
+    init(fileSystem: String) {
+        switch fileSystem {
+        case "tmpfs": self = .tmpfs
+        case "proc": self = .proc
+        case "sysfs": self = .sysfs
+        case "devpts": self = .devpts
+        case "mqueue": self = .mqueue
+        case "cgroup", "cgroup2": self = .cgroup
+        default: self = .other
+        }
+    }
+}
+
 extension MountSpec {
     /// A mount of a bundle; paths of the host start from the bundle's directory.
     init(_ item: JSON, bundle: String, bindPropagation: MountPropagation) throws(LaunchFailure) {
@@ -82,10 +96,6 @@ extension MountSpec {
         let type = item["type"]?.stringValue ?? ""
         let options = item["options"]?.arrayValue?.compactMap { $0.stringValue } ?? []
         let isBind = type == "bind" || options.contains("bind") || options.contains("rbind")
-        let kinds: [String: Kind] = [
-            "tmpfs": .tmpfs, "proc": .proc, "sysfs": .sysfs, "devpts": .devpts, "mqueue": .mqueue, "cgroup": .cgroup,
-            "cgroup2": .cgroup,
-        ]
         var source = item["source"]?.stringValue ?? ""
         if isBind {
             guard !source.isEmpty else {
@@ -93,7 +103,7 @@ extension MountSpec {
             }
             if !source.hasPrefix("/") { source = bundle + "/" + source }
         }
-        self.init(isBind ? .bind : kinds[type] ?? .other, source: source, destination)
+        self.init(isBind ? .bind : Kind(fileSystem: type), source: source, destination)
         self.type = type
         if isBind {
             flags.insert(.nonRecursive)
@@ -130,5 +140,6 @@ extension MountSpec {
         }
     }
 
+    /// Whether owners are mapped.
     var isMapped: Bool { !flags.isDisjoint(with: [.mapped, .recursivelyMapped]) }
 }
