@@ -37,7 +37,7 @@ struct ContainerArchiveRoutes: Sendable {
         request.comment = call.query("comment") ?? ""
         request.pause = call.flag("pause", default: true)
         request.changes = call.request.target.all("changes")
-        if let body = try await call.optionalDocument(), !body.isNull {
+        if let body = try await call.optionalDocument(), body.objectValue?.isEmpty == false {
             request.config = try call.decoded(ContainerConfig.self, from: body)
         }
         let (engine, wanted) = (engine, request)

@@ -12,7 +12,7 @@ struct ContainerRoutes: Sendable {
             Route("GET", "/containers/json", list),
             Route("POST", "/containers/create", create),
             Route("POST", "/containers/prune", prune),
-            Route("GET", "/containers/{id}/json", inspect),
+            Route("GET", "/containers/{id...}/json", inspect),
             Route("GET", "/containers/{id}/top", top),
             Route("POST", "/containers/{id}/start", start),
             Route("POST", "/containers/{id}/stop", stop),

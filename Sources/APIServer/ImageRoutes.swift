@@ -33,11 +33,12 @@ struct ImageRoutes: Sendable {
         var row = ImageSummary()
         row.Created = record.created.seconds
         row.Id = record.id.description
-        row.Labels = record.labels
+        row.Labels = record.labels.isEmpty ? nil : record.labels
         row.ParentId = record.parent?.description ?? ""
         row.RepoDigests = record.repoDigests
         row.RepoTags = record.repoTags
         row.Size = record.size
+        if version < ProtocolVersion(1, 44) { row.VirtualSize = record.size }
         if record.isDangling, version < ProtocolVersion(1, 43) {
             row.RepoTags = ["<none>:<none>"]
             if row.RepoDigests.isEmpty { row.RepoDigests = ["<none>@<none>"] }
@@ -56,10 +57,12 @@ struct ImageRoutes: Sendable {
         // Docker keeps a commit's message in the history.
         answer.Comment =
             configuration.comment.isEmpty ? configuration.history.last?.comment ?? "" : configuration.comment
-        answer.Created = configuration.created?.description ?? ""
+        answer.Created = configuration.created?.description
+        if answer.Created == nil, call.version < ProtocolVersion(1, 44) { answer.Created = ContainerState.never }
         answer.DockerVersion = configuration.dockerVersion
         answer.Author = configuration.author
-        answer.Config = try call.decoded(ContainerConfig.self, from: configuration.config.json)
+        answer.Config = try Self.config(configuration, call.version)
+        if call.version < ProtocolVersion(1, 45) { try Self.addBuildContainer(configuration, to: &answer) }
         answer.Architecture = record.architecture
         answer.Variant = record.variant.isEmpty ? nil : record.variant
         answer.Os = record.os
@@ -69,6 +72,29 @@ struct ImageRoutes: Sendable {
         answer.RootFS.Layers = record.layers.map(\.description)
         if let time = record.lastTagTime { answer.Metadata.LastTagTime = time.description }
         try await call.answer(.ok, answer)
+    }
+
+    /// As the image has it; since 1.50 without what belongs to containers.
+    private static func config(_ configuration: ImageConfiguration, _ version: ProtocolVersion) throws -> JSON {
+        let known = configuration.config.json
+        if version < ProtocolVersion(1, 50) {
+            let raw = (try? JSON.parse(configuration.raw))?["config"] ?? known
+            let config = try? JSONDecoding.decode(ContainerConfig.self, from: raw)
+            return try JSONEncoding.json(config ?? JSONDecoding.decode(ContainerConfig.self, from: known))
+        }
+        let order = [
+            "User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal",
+            "ArgsEscaped", "Healthcheck", "OnBuild", "Shell",
+        ]
+        return .object(JSONObject(order.compactMap { name in known[name].map { (name, $0) } }))
+    }
+
+    /// What the image was committed from, as builders of Docker's first years left it.
+    private static func addBuildContainer(_ configuration: ImageConfiguration, to answer: inout ImageInspect) throws {
+        let raw = try? JSON.parse(configuration.raw)
+        answer.Container = raw?["container"]?.stringValue ?? ""
+        let config = raw?["container_config"].flatMap { try? JSONDecoding.decode(ContainerConfig.self, from: $0) }
+        answer.ContainerConfig = try JSONEncoding.json(config ?? ContainerConfig())
     }
 
     @Sendable private func history(_ call: Call) async throws {
@@ -135,8 +161,14 @@ package enum ImageName {
     package static func reference(_ repository: String?, _ tag: String?) throws(APIError) -> Reference? {
         guard let repository else { return nil }
         do {
-            guard let tag else { return try Reference(repository) }
-            return try Reference(repository + (tag.contains(":") ? "@" : ":") + tag)
+            let name = try Reference(repository)
+            guard let tag else { return name }
+            // What the name brings of its own gives way to the parameter.
+            if tag.contains(":") { return try Reference("\(name.name)@\(tag)") }
+            guard let tagged = name.tagged(tag) else { throw APIError.badRequest("invalid tag format") }
+            return tagged
+        } catch let error as APIError {
+            throw error
         } catch {
             throw .badRequest("\(error)")
         }

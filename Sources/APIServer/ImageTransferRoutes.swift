@@ -120,8 +120,9 @@ struct ImageTransferRoutes: Sendable {
         switch await outcome {
         case .success: if stream == nil { _ = try await begin(call) }
         case .failure(let error):
-            guard let stream else { throw error }
-            try await stream.write(failure(error))
+            // Docker's status is 200 whatever the archive is; its clients look for the reason in the stream.
+            if stream == nil { stream = try await begin(call) }
+            try await stream?.write(failure(error))
         }
     }
 

@@ -98,7 +98,7 @@ package enum Program {
         }
         if let complaint = command.arity.complaint(flags.arguments.count) {
             throw CommandError(
-                "gantry: '\(path)' \(complaint)\n\n\(usage)\n\n\(complaint.contains("at least") ? "See" + more.dropFirst(3) : more)"
+                "gantry: '\(path)' \(complaint)\n\n\(usage)\n\n\(complaint.contains("at least") && !complaint.contains("at most") ? "See" + more.dropFirst(3) : more)"
             )
         }
         return try command.run(Invocation(path: path, flags: flags, session: session))

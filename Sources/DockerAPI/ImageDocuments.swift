@@ -2,7 +2,7 @@
 package import JSON
 
 /// One row of `GET /images/json`.
-package struct ImageSummary: Codable, Sendable {
+package struct ImageSummary: Codable, Sendable, WritesNull {
     package var Containers: Int = -1
     package var Created: Int64 = 0
     package var Id: String = ""
@@ -12,6 +12,9 @@ package struct ImageSummary: Codable, Sendable {
     package var RepoTags: [String] = []
     package var SharedSize: Int64 = -1
     package var Size: Int64 = 0
+    package var VirtualSize: Int64?
+
+    package static let omitted: Set<String> = ["VirtualSize"]
 
     package init() {}
 }
@@ -36,10 +39,12 @@ package struct ImageInspect: Codable, Sendable, WritesNull {
     package var RepoDigests: [String] = []
     package var Parent: String = ""
     package var Comment: String = ""
-    package var Created: String = ""
+    package var Created: String?
+    package var Container: String?
+    package var ContainerConfig: JSON?
     package var DockerVersion: String = ""
     package var Author: String = ""
-    package var Config: ContainerConfig? = nil
+    package var Config: JSON? = nil
     package var Architecture: String = ""
     package var Variant: String?
     package var Os: String = "linux"
@@ -49,7 +54,9 @@ package struct ImageInspect: Codable, Sendable, WritesNull {
     package var RootFS: RootFS = RootFS()
     package var Metadata: Metadata = Metadata()
 
-    package static let omitted: Set<String> = ["Variant", "VirtualSize"]
+    package static let omitted: Set<String> = [
+        "Created", "Container", "ContainerConfig", "Variant", "VirtualSize",
+    ]
 
     package init() {}
 }

@@ -82,15 +82,17 @@ extension Engine {
         }
     }
 
-    /// The container's configuration (or the request's) with the changes, completed by the image's where both are silent.
+    /// The container's configuration with the changes; the request's, if it has one, completed by the container's.
     private static func config(
         _ record: ContainerRecord, _ request: CommitRequest, _ image: ImageRecord
     ) throws(EngineError) -> ImageConfiguration.Config {
-        var given = request.config ?? record.config
-        if request.config != nil { given.merge(image.configuration.config) }
         var config: ImageConfiguration.Config
         do {
-            config = ImageConfiguration.Config(try JSONEncoding.json(given))
+            config = ImageConfiguration.Config(try JSONEncoding.json(record.config))
+            if var given = request.config {
+                given.merge(config)
+                config = ImageConfiguration.Config(try JSONEncoding.json(given))
+            }
         } catch {
             throw .internalFailure("container \(record.shortID): its configuration cannot be written: \(error)")
         }
@@ -98,10 +100,11 @@ extension Engine {
         if config.healthcheck == nil { config.healthcheck = before.healthcheck }
         config.volumes = Set(config.volumes + before.volumes).sorted()
         do throws(ImageError) {
-            for change in request.changes { try config.apply(change: change) }
+            try config.apply(changes: request.changes)
         } catch {
             throw .image(error)
         }
+        config.healthcheck?.complete(from: before.healthcheck)
         return config
     }
 }

@@ -262,6 +262,5 @@ extension ContainerConfig {
         labels.merge(Labels ?? [:]) { $1 }
         Labels = labels
         if StopSignal == nil, !image.stopSignal.isEmpty { StopSignal = image.stopSignal }
-        if Shell == nil, let shell = image.shell { Shell = Words(shell) }
     }
 }

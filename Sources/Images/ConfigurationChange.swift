@@ -2,12 +2,31 @@ internal import JSON
 package import OCI
 
 extension ImageConfiguration.Config {
-    /// Applies one Dockerfile line, as `docker import --change` and `docker commit --change` take them.
-    package mutating func apply(change: String) throws(ImageError) {
+    /// Applies Dockerfile lines, as `docker import --change` and `docker commit --change` take them.
+    package mutating func apply(changes: [String]) throws(ImageError) {
+        var hasCommand = false
+        for change in changes {
+            let word = try apply(change: change)
+            if word == "CMD" { hasCommand = true }
+            // Words for another program are none for this one.
+            if word == "ENTRYPOINT", !hasCommand { cmd = nil }
+        }
+    }
+
+    private static let words: Set<String> = [
+        "CMD", "ENTRYPOINT", "ENV", "LABEL", "EXPOSE", "VOLUME", "USER", "WORKDIR", "STOPSIGNAL", "ONBUILD",
+        "HEALTHCHECK",
+    ]
+
+    /// Returns the instruction's name.
+    private mutating func apply(change: String) throws(ImageError) -> String {
         let line = change.trimmed
         let word = String(line.prefix { !$0.isWhitespace })
         let rest = String(line.dropFirst(word.count)).trimmed
-        guard !word.isEmpty else { return }
+        guard !word.isEmpty else { return "" }
+        guard Self.words.contains(word.uppercased()) else {
+            throw .invalidArgument("\(word.lowercased()) is not a valid change command")
+        }
         if rest.isEmpty { throw .invalidArgument("\(word.uppercased()) requires at least one argument") }
         switch word.uppercased() {
         case "CMD":
@@ -28,9 +47,9 @@ extension ImageConfiguration.Config {
         case "WORKDIR": workingDir = Self.path(rest, from: workingDir)
         case "STOPSIGNAL": stopSignal = rest
         case "ONBUILD": onBuild.append(rest)
-        case "HEALTHCHECK": healthcheck = try Self.healthcheck(rest)
-        default: throw .invalidArgument("\(word) is not a valid change command")
+        default: healthcheck = try Self.healthcheck(rest)
         }
+        return word.uppercased()
     }
 
     private mutating func setEnvironment(_ key: String, _ value: String) {

@@ -19,7 +19,7 @@ extension ImageService {
             throw .invalidArgument("cannot import digest reference")
         }
         var config = ImageConfiguration.Config()
-        for change in changes { try config.apply(change: change) }
+        try config.apply(changes: changes)
         let (layer, blob) = try await unpack(bytes)
         defer { letGo(Content(layers: [layer.layer], blobs: [blob.digest])) }
 

@@ -28,13 +28,11 @@ extension ImageService {
             let limit = try resolve(name).created
             records.removeAll { $0.created <= limit }
         }
-        for text in filters["until"] ?? [] {
-            guard let limit = Self.moment(text) else { throw .invalidArgument("invalid filter 'until=\(text)'") }
-            records.removeAll { $0.created >= limit }
-        }
+        if let limit = try Self.moment(filters["until"]) { records.removeAll { $0.created >= limit } }
         for label in filters["label"] ?? [] { records.removeAll { !$0.has(label: label) } }
         for label in filters["label!"] ?? [] { records.removeAll { $0.has(label: label) } }
         if let patterns = filters["reference"], !patterns.isEmpty {
+            if !patterns.allSatisfy(Glob.isValid) { throw .invalidArgument("syntax error in pattern") }
             records = records.compactMap { record in
                 var record = record
                 record.repoTags.removeAll { !Self.matches($0, patterns) }
@@ -50,20 +48,19 @@ extension ImageService {
     }
 
     private static func flag(_ name: String, _ values: [String]?) throws(ImageError) -> Bool? {
-        guard let value = values?.first else { return nil }
-        switch value.lowercased() {
-        case "1", "t", "true": return true
-        case "0", "f", "false": return false
-        default: throw .invalidArgument("invalid filter '\(name)=[\(value)]'")
-        }
+        guard let values, !values.isEmpty else { return nil }
+        if Set(values).isSubset(of: ["1", "true"]) { return true }
+        if Set(values).isSubset(of: ["0", "false"]) { return false }
+        throw .invalidArgument("invalid filter '\(name)=[\(values.sorted().joined(separator: " "))]'")
     }
 
-    /// A time, seconds since 1970, or how long ago.
-    private static func moment(_ text: String) -> Timestamp? {
-        if let time = try? Timestamp(text) { return time }
-        if let seconds = Double(text) { return Timestamp(seconds: Int64(seconds)) }
-        guard let ago = GoDuration.nanoseconds(text) else { return nil }
-        return Timestamp(seconds: Timestamp.now().seconds - ago / 1_000_000_000)
+    private static func moment(_ values: [String]?) throws(ImageError) -> Timestamp? {
+        guard let text = values?.first else { return nil }
+        if values?.count != 1 { throw .invalidArgument("more than one until filter specified") }
+        guard let moment = Timestamp(moment: text) else {
+            throw .invalidArgument("failed to parse value as time or duration: \"\(text)\"")
+        }
+        return moment
     }
 
     /// Against the name with its tag, and against the name alone.
@@ -87,6 +84,19 @@ extension ImageRecord {
 enum Glob {
     static func matches(_ pattern: String, _ text: String) -> Bool {
         matches(Array(pattern.unicodeScalars)[...], Array(text.unicodeScalars)[...])
+    }
+
+    /// Whether every class and every escape in it is complete.
+    static func isValid(_ pattern: String) -> Bool {
+        var rest = Array(pattern.unicodeScalars)[...]
+        while let first = rest.popFirst() {
+            if first == "\\", rest.popFirst() == nil { return false }
+            guard first == "[" else { continue }
+            if rest.first == "^" { rest = rest.dropFirst() }
+            guard let end = rest.dropFirst().firstIndex(of: "]") else { return false }
+            rest = rest[rest.index(after: end)...]
+        }
+        return true
     }
 
     private static func matches(_ pattern: ArraySlice<Unicode.Scalar>, _ text: ArraySlice<Unicode.Scalar>) -> Bool {

@@ -128,18 +128,19 @@ package final class ImageService: Sendable {
     /// Where each line of the image came from, newest first.
     package func history(_ name: String) throws(ImageError) -> [ImageHistoryEntry] {
         let image = try resolve(name)
-        var sizes = image.layers.map { layers.size($0) ?? 0 }[...]
+        var sizes = image.layers.map { layers.size($0) ?? 0 }
         var entries: [ImageHistoryEntry] = []
-        let history = image.configuration.history
-        for (number, line) in history.enumerated() {
-            let size = line.isEmptyLayer ? 0 : sizes.popFirst() ?? 0
-            let isLast = number == history.count - 1
+        // A line is the image itself, its parent, the parent of that, as far as they are here.
+        var maker: ImageRecord? = image
+        for line in image.configuration.history.reversed() {
+            let size = line.isEmptyLayer ? 0 : sizes.popLast() ?? 0
             entries.append(
                 ImageHistoryEntry(
-                    id: isLast ? image.id.description : "<missing>", created: line.created ?? .zero,
-                    createdBy: line.createdBy, tags: isLast ? image.repoTags : [], size: size, comment: line.comment))
+                    id: maker?.id.description ?? "<missing>", created: line.created ?? .zero,
+                    createdBy: line.createdBy, tags: maker?.repoTags ?? [], size: size, comment: line.comment))
+            maker = maker?.parent.flatMap { parent in table.withLock { $0.record(parent) } }
         }
-        return entries.reversed()
+        return entries
     }
 
     // MARK: State

@@ -159,6 +159,17 @@ extension ImageConfiguration.Healthcheck {
         retries = json["Retries"]?.intValue ?? 0
     }
 
+    /// What it does not say is as in `other`.
+    package mutating func complete(from other: Self?) {
+        guard let other else { return }
+        if test.isEmpty { test = other.test }
+        if interval == 0 { interval = other.interval }
+        if timeout == 0 { timeout = other.timeout }
+        if startPeriod == 0 { startPeriod = other.startPeriod }
+        if startInterval == 0 { startInterval = other.startInterval }
+        if retries == 0 { retries = other.retries }
+    }
+
     package var json: JSON {
         var object = JSONObject()
         if !test.isEmpty { object["Test"] = .array(test.map { .string($0) }) }

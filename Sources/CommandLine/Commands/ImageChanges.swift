@@ -117,7 +117,7 @@ enum ImageChanges {
                             ("CreatedSince", .string(isHuman ? Units.ago(created) : Units.shortTimestamp(created))),
                             ("ID", .string(isTruncated ? Names.shortID(id) : id)),
                             ("Size", .string(isHuman ? Units.size(Double(size), precision: 3) : String(size))),
-                        ])), typeName: "*formatter.historyContext")
+                        ])), typeName: "*image.historyContext")
             }
             let listing = Listing(
                 headings: [
@@ -125,7 +125,7 @@ enum ImageChanges {
                     ("CreatedBy", "CREATED BY"), ("Size", "SIZE"), ("Comment", "COMMENT"),
                 ],
                 standard: "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
-                quiet: "{{.ID}}", typeName: "*formatter.historyContext")
+                quiet: "{{.ID}}", typeName: "*image.historyContext")
             try Output.write(
                 listing.text(rows, format: call.flags.string("format"), isQuiet: call.flags.bool("quiet")))
             return 0

@@ -31,7 +31,7 @@ enum Images {
         let rows = images.flatMap { ImageRow.rows($0, digests: usesDigests, isTruncated: !flags.bool("no-trunc")) }
         let columns =
             "table {{.Repository}}\t{{.Tag}}\t" + (showsDigests ? "{{.Digest}}\t" : "")
-            + "{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+            + "{{.ID}}\t{{if .CreatedSince}}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}"
         let listing = Listing(
             headings: [
                 ("ID", "IMAGE ID"), ("Repository", "REPOSITORY"), ("Tag", "TAG"), ("Digest", "DIGEST"),
@@ -87,7 +87,7 @@ enum ImageRow {
                 JSONObject([
                     ("Containers", .string(count < 0 ? "N/A" : String(count))),
                     ("CreatedAt", .string(Units.timestamp(created))),
-                    ("CreatedSince", .string(Units.ago(created))),
+                    ("CreatedSince", .string(created > 0 ? Units.ago(created) : "")),
                     ("Digest", .string(digest)),
                     ("ID", .string(isTruncated ? Names.shortID(id) : id)),
                     ("Repository", .string(repository)),

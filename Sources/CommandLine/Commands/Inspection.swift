@@ -37,7 +37,7 @@ enum Inspection {
                     throw CommandError("template parsing error: template: \(error.message)\(hint(error))")
                 }
             }
-            try Output.write(text)
+            try Output.write(found.isEmpty ? "\n" : text)
         } else if format == "json" {
             try Output.line(TemplateValue.json(.array(found)))
         } else {

@@ -20,7 +20,7 @@ struct ContainerRow {
             ],
             standard: "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
                 + (showsSize ? "\t{{.Size}}" : ""),
-            quiet: "{{.ID}}", typeName: "*formatter.ContainerContext")
+            quiet: "{{.ID}}", typeName: "*formatter.ContainerContext", isContainers: true)
     }
 
     var data: Template.Data {

@@ -10,6 +10,8 @@ struct Listing {
     var quiet: String
     /// Go's name for the rows' type, in errors.
     var typeName: String
+    /// `ps` has other words for what is wrong with a template, and `-q` wins over it.
+    var isContainers = false
 
     /// `format` is what stood behind `--format`, "" for nothing.
     func text(
@@ -17,10 +19,10 @@ struct Listing {
     ) throws(CommandError) -> String {
         var body: String
         var isTable = false
-        if isQuiet, !format.isEmpty {
+        if isQuiet, isContainers, !format.isEmpty {
             Output.complain("WARNING: Ignoring custom format, because both --format and --quiet are set.")
         }
-        switch isQuiet ? "" : format {
+        switch isQuiet && isContainers ? "" : format {
         case "", "table":
             if isQuiet {
                 body = quiet
@@ -43,16 +45,20 @@ struct Listing {
         do throws(TemplateError) {
             template = try Template(body)
         } catch {
-            throw CommandError("failed to parse template: template: \(error.message)")
+            throw complaint("failed to parse template", error)
         }
         var text = ""
         do throws(TemplateError) {
             for row in rows { text += try template.apply(to: row) + "\n" }
             if isTable { text = try heading(template) + "\n" + text }
         } catch {
-            throw CommandError("failed to execute template: template: \(error.message)")
+            throw complaint("failed to execute template", error)
         }
         return isTable ? TabWriter().format(text) : text
+    }
+
+    private func complaint(_ what: String, _ error: TemplateError) -> CommandError {
+        CommandError("\(isContainers ? what : "template parsing error"): template: \(error.message)")
     }
 
     /// The template applied to the names of the columns.

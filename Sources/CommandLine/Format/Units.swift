@@ -58,7 +58,7 @@ package enum Units {
         var parts = tm()
         localtime_r(&seconds, &parts)
         var buffer = [CChar](repeating: 0, count: 64)
-        let count = strftime(&buffer, 64, "%Y-%m-%d %H:%M:%S %z %Z", &parts)
+        let count = strftime(&buffer, 64, "%04Y-%m-%d %H:%M:%S %z %Z", &parts)
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
@@ -67,13 +67,13 @@ extension Units {
     /// RFC 3339 with nine digits of a second, in the local time zone.
     static func preciseTimestamp(_ nanoseconds: Int64) -> String {
         let fraction = String(nanoseconds % 1_000_000_000)
-        return formatted(nanoseconds / 1_000_000_000, "%Y-%m-%dT%H:%M:%S")
+        return formatted(nanoseconds / 1_000_000_000, "%04Y-%m-%dT%H:%M:%S")
             + "." + String(repeating: "0", count: max(0, 9 - fraction.count)) + fraction
             + zone(nanoseconds / 1_000_000_000)
     }
 
     /// RFC 3339 without fractions, in the local time zone.
-    static func shortTimestamp(_ time: Int64) -> String { formatted(time, "%Y-%m-%dT%H:%M:%S") + zone(time) }
+    static func shortTimestamp(_ time: Int64) -> String { formatted(time, "%04Y-%m-%dT%H:%M:%S") + zone(time) }
 
     private static func zone(_ time: Int64) -> String {
         let offset = formatted(time, "%z")

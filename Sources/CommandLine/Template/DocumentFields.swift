@@ -31,12 +31,17 @@ enum DocumentFields {
         ["Labels", "Attributes", "Options", "Sysctls", "Annotations", "DriverOpts", "Tmpfs"].contains(name)
     }
 
-    private static let topTexts: Set<String> = ["Parent", "Comment", "Author", "Variant", "Platform"]
+    private static let topTexts: Set<String> = [
+        "Parent", "Comment", "Author", "Variant", "Platform", "Created", "DockerVersion", "OsVersion",
+    ]
 
-    private static let texts: Set<String> = ["StopSignal", "Domainname", "MacAddress", "Driver", "Propagation", "Name"]
+    private static let texts: Set<String> = [
+        "StopSignal", "Domainname", "MacAddress", "Driver", "Propagation", "Name", "User", "WorkingDir",
+    ]
 
     private static let optional: Set<String> = [
-        "Health", "Healthcheck", "ExposedPorts", "OnBuild", "StopTimeout", "Shell", "Annotations", "StorageOpt",
+        "Cmd", "Entrypoint", "Env", "Health", "Healthcheck", "ExposedPorts", "OnBuild", "StopTimeout", "Shell",
+        "Annotations", "StorageOpt",
         "Sysctls", "Tmpfs", "Mounts", "Labels", "Volumes", "ImageManifestDescriptor", "Init",
         "MemorySwappiness", "OomKillDisable", "PidsLimit",
     ]

@@ -28,7 +28,7 @@ package struct Template {
         }
 
         /// Whether `json .` escapes `<`, `>` and `&`: the rows of lists do.
-        var escapesWhole: Bool { typeName?.hasPrefix("*formatter.") ?? false }
+        var escapesWhole: Bool { typeName?.hasSuffix("Context") ?? false }
     }
 
     package func apply(to data: Data) throws(TemplateError) -> String {

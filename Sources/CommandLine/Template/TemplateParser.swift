@@ -231,12 +231,15 @@ struct TemplateParser {
         default:
             throw failureBefore("unexpected \(describe(item.token)) in \(context)")
         }
+        var position = item.position
         while case .field(let name)? = peek {
+            // Go says of a chain that it stands where its second link does.
+            if fields.count == 1 { position = lexer.items[index].position }
             fields.append(name)
             index += 1
         }
         let source = lexer.source(item.position..<lexer.items[index - 1].end)
-        return TemplateOperand(kind: kind, fields: fields, position: item.position, source: source)
+        return TemplateOperand(kind: kind, fields: fields, position: position, source: source)
     }
 
     private func describe(_ token: TemplateLexer.Token?) -> String {

@@ -12,8 +12,14 @@ enum TemplateValue {
         case .string(let text)?: return text
         case .array(let elements)?: return "[" + elements.map { text($0) }.joined(separator: " ") + "]"
         case .object(let object)?:
-            return "map[" + sortedKeys(object).map { "\($0):\(text(object[$0]))" }.joined(separator: " ") + "]"
+            return "map[" + sortedKeys(object).map { "\($0):\(member(object[$0]))" }.joined(separator: " ") + "]"
         }
+    }
+
+    /// Empty objects in maps are the members of Go's sets.
+    private static func member(_ value: JSON?) -> String {
+        if case .object(let object)? = value, object.isEmpty { return "{}" }
+        return text(value)
     }
 
     static func sortedKeys(_ object: JSONObject) -> [String] {

@@ -2,6 +2,8 @@
 
 usage: images.py busybox.tar OUT                 the root file system alone, for `import`
        images.py layout NAME DIRECTORY           an OCI image layout with uncompressed layers, for skopeo to push
+       images.py archive OUT                     a Docker archive of several images, to compare engines with
+       images.py legacy OUT                      an archive as Docker wrote them before 1.10
 Every layout has the tag `latest`. NAME is one of LAYOUTS below.
 """
 
@@ -191,10 +193,102 @@ LAYOUTS = {
 }
 
 
+class Archive:
+    """A Docker archive being written: what `docker save` wrote from 1.10 to 24."""
+
+    def __init__(self, path):
+        self.tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)
+        self.items, self.known = [], set()
+
+    def file(self, name, data):
+        if name not in self.known:
+            self.known.add(name)
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(data), TIME
+            self.tar.addfile(info, io.BytesIO(data))
+        return name
+
+    def document(self, name, value):
+        return self.file(name, json.dumps(value).encode())
+
+    def image(self, names, layers, config, history=None, **more):
+        document = {
+            "architecture": "amd64", "os": "linux", "config": config, **more,
+            "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]},
+            "history": history or [{"created": more["created"], "created_by": f"layer {i}"} for i in range(len(layers))],
+        }
+        data = json.dumps(document).encode()
+        self.items.append({
+            "Config": self.file(digest(data)[7:] + ".json", data), "RepoTags": names,
+            "Layers": [self.file(digest(layer)[7:] + "/layer.tar", layer) for layer in layers],
+        })
+
+    def finish(self):
+        self.document("manifest.json", self.items)
+        self.tar.close()
+
+
+def archive(path):
+    out = Archive(path)
+    base = busybox_layer()
+    second = Layer().directory("opt").add("opt/file", data=b"x" * 123456).bytes()
+    third = Layer().add("etc/motd", data=b"hello\n").bytes()
+    out.image(["cmp/base:1"], [base], {**busybox_config(), "Labels": {"kind": "base", "empty": ""}},
+              created="2019-01-02T03:04:05.678901234Z")
+    out.image(["cmp/app:v1"], [base, second, third], {
+        **busybox_config(), "Labels": {"kind": "app", "more": "a=b"}, "WorkingDir": "/opt"}, [
+            {"created": "2019-01-02T03:04:05.678901234Z", "created_by": "/bin/sh -c #(nop) ADD file:1 in / "},
+            {"created": "2020-02-03T04:05:06Z", "created_by": "/bin/sh -c #(nop)  CMD [\"sh\"]", "empty_layer": True},
+            {"created": "2020-02-03T04:05:07Z", "created_by": "|1 A=b /bin/sh -c make\tand a command that is so long that it "
+             "does not fit into any column", "comment": "buildkit.dockerfile.v0", "author": "someone"},
+            {"created": "2020-02-03T04:05:08.5Z", "comment": "by hand: <&>"}],
+        created="2020-02-03T04:05:08.5Z", author="A Person <a@example>", docker_version="1.13.1")
+    out.image(None, [base, third], {**busybox_config(), "Labels": {"kind": "nameless"}}, created="2021-03-04T05:06:07Z")
+    out.image(["registry.example:5000/team/tool:1.0"], [second], {"Cmd": ["x"]}, created="2021-06-07T08:09:10Z")
+    out.image(["cmp/tool:1.0"], [base, second], {
+        "Hostname": "made", "User": "alice", "ExposedPorts": {"80/tcp": {}, "53/udp": {}},
+        "Env": ["PATH=/bin", "A=1", "QUOTED=a \"b\" <c>"], "Entrypoint": ["/bin/echo"], "Cmd": ["tool", "é"],
+        "Volumes": {"/data": {}}, "WorkingDir": "/var/log", "OnBuild": ["RUN true"], "StopSignal": "SIGINT",
+        "Labels": {"kind": "tool", "org.example.name": "A & B"}, "Shell": ["/bin/sh", "-ec"],
+        "Healthcheck": {"Test": ["CMD-SHELL", "true"], "Interval": 5000000000, "Retries": 2}},
+        created="2022-04-05T06:07:08.000000001Z", variant="v2", comment="from a comment")
+    out.image(["cmp/undated:latest"], [third], {}, [{"created_by": "nobody knows"}], created=None)
+    out.finish()
+
+
+def legacy(path):
+    """Two images on one base: only `repositories` and a directory for each layer."""
+    out = Archive(path)
+    chain = [("1" * 64, busybox_layer(), {}), ("2" * 64, Layer().add("etc/second", data=b"2\n").bytes(), {"Labels": {"a": "b"}}),
+             ("3" * 64, None, {"Cmd": ["cat", "/etc/second"]})]
+    parent = None
+    for index, (name, layer, config) in enumerate(chain):
+        document = {
+            "id": name, "created": f"201{index}-01-02T03:04:05.123456789Z", "os": "linux", "architecture": "amd64",
+            "docker_version": "1.9.1", "author": f"author {index}", "Size": len(layer or b""),
+            "container": "f" * 64, "container_config": {"Cmd": ["/bin/sh", "-c", f"#(nop) step {index}"]},
+            "config": {**busybox_config(), **config},
+        }
+        if index == 1:
+            document["comment"] = "the second"
+        if parent:
+            document["parent"] = parent
+        out.file(name + "/VERSION", b"1.0")
+        out.document(name + "/json", document)
+        out.file(name + "/layer.tar", layer or Layer().bytes())
+        parent = name
+    out.document("repositories", {
+        "old/base": {"latest": chain[0][0]}, "old/top": {"v1": chain[2][0], "v2": chain[2][0]},
+        "registry.example:5000/old": {"x": chain[1][0]}})
+    out.tar.close()
+
+
 def main(arguments):
     if len(arguments) == 2 and arguments[0] == "busybox.tar":
         with open(arguments[1], "wb") as file:
             file.write(busybox_layer())
+    elif len(arguments) == 2 and arguments[0] in ("archive", "legacy"):
+        (archive if arguments[0] == "archive" else legacy)(arguments[1])
     elif len(arguments) == 3 and arguments[0] == "layout" and arguments[1] in LAYOUTS:
         layout = Layout(arguments[2])
         layout.finish(LAYOUTS[arguments[1]](layout))

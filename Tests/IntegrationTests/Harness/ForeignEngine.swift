@@ -7,12 +7,17 @@ private final class Room {
     private let holder: Child
     private let cgroup: String
 
-    /// `cgroup` is where the engine puts those of its containers: its empty directories are removed at the end.
-    init(_ name: String, cgroup: String, _ script: String) throws {
+    /// - Parameters:
+    ///   - cgroup: where the engine puts those of its containers; its empty directories are removed at the end.
+    ///   - isAlone: in a network namespace of its own.
+    init(_ name: String, cgroup: String, isAlone: Bool = true, _ script: String) throws {
         directory = try succeed(["mktemp", "-d", "/tmp/gantry-\(name)-XXXXXX"])
         self.cgroup = cgroup
-        let words = ["unshare", "-m", "-n", "--propagation", "private", "sh", "-c", "ip link set lo up; " + script]
-        holder = try Child(words, environment: ["ROOM": directory])
+        let network = isAlone ? ["-n"] : []
+        let start = (isAlone ? "ip link set lo up; " : "") + script
+        holder = try Child(
+            ["unshare", "-m"] + network + ["--propagation", "private", "sh", "-c", start],
+            environment: ["ROOM": directory])
         try holder.expect("ready")
     }
 
@@ -80,22 +85,51 @@ final class PodmanOnRuntime {
     }
 }
 
-/// Debian's Docker Engine with this runtime beside its own.
-final class DockerOnRuntime {
+/// Podman with its own runtime, to exchange archives with.
+struct Podman: ~Copyable {
+    private let scratch: Scratch
+
+    init() throws { scratch = try Scratch("podman") }
+
+    @discardableResult
+    func ok(_ arguments: String...) throws -> String {
+        try succeed(
+            [
+                "podman", "--root", scratch.path + "/root", "--runroot", scratch.path + "/run", "--storage-driver",
+                "vfs",
+                "--events-backend", "none",
+            ] + arguments)
+    }
+}
+
+/// Debian's Docker Engine with nothing of the machine's own containers and images.
+final class DockerEngine {
     private let room: Room
     let environment: [String: String]
 
-    init() throws {
+    /// - Parameters:
+    ///   - runtime: in place of its own.
+    ///   - isAlone: with a bridge in a network namespace of its own; otherwise without any network of its own, and it
+    ///     reaches what the tests have started.
+    ///   - settings: for its environment, such as proxies.
+    init(runtime: String? = nil, isAlone: Bool = true, settings: [String: String] = [:]) throws {
+        let flags =
+            (runtime.map { "--add-runtime gantry=\($0) --default-runtime gantry " } ?? "")
+            + (isAlone ? "" : "--bridge none --iptables=false --ip-forward=false --ip-masq=false ")
+        let variables = settings.sorted { $0.key < $1.key }.map { "\($0.key)='\($0.value)' " }.joined()
         room = try Room(
-            "docker", cgroup: "docker",
+            "docker", cgroup: "docker", isAlone: isAlone,
             """
-            dockerd --add-runtime gantry=\(Bundle.runtime) --default-runtime gantry --data-root $ROOM/data --exec-root $ROOM/exec \
-                --host unix://$ROOM/socket --pidfile $ROOM/pid --storage-driver vfs >$ROOM/log 2>&1 &
+            \(variables)dockerd \(flags)--data-root $ROOM/data --exec-root $ROOM/exec --host unix://$ROOM/socket \
+                --pidfile $ROOM/pid >$ROOM/log 2>&1 &
             trap 'kill $!; wait $!; exit' TERM
             for i in $(seq 300); do [ -S $ROOM/socket ] && break; sleep 0.1; done
             echo ready; wait
             """)
-        environment = ["DOCKER_HOST": "unix://" + room.directory + "/socket"]
+        environment = [
+            "DOCKER_HOST": "unix://" + room.directory + "/socket", "DOCKER_CONFIG": room.directory + "/client",
+            "LC_ALL": "C.UTF-8",
+        ]
         let answers = (try? eventually("dockerd answers") { try self("version").status == 0 }) != nil
         let result = try self("import", BusyboxImage.tar, "busybox")
         guard answers, result.status == 0 else {
@@ -107,11 +141,19 @@ final class DockerOnRuntime {
         for id in (try? self("ps", "-aq"))?.lines ?? [] { _ = try? self("rm", "--force", id) }
     }
 
+    var socket: String { room.directory + "/socket" }
+
     @discardableResult
-    func callAsFunction(_ words: [String]) throws -> Output {
-        try command([Programs.docker] + words, environment: environment)
+    func callAsFunction(_ words: [String], input: [UInt8]? = nil) throws -> Output {
+        try command([Programs.docker] + words, environment: environment, input: input)
     }
 
     @discardableResult
     func callAsFunction(_ words: String...) throws -> Output { try self(words) }
+
+    /// A command that must succeed; its output without the last newline.
+    @discardableResult
+    func ok(_ words: String...) throws -> String {
+        try succeed([Programs.docker] + words, environment: environment)
+    }
 }

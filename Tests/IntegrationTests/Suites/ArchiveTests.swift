@@ -260,7 +260,9 @@ extension Integration {
                 #expect(shown.contains(name), "\(shown)")
                 // Podman calls what has no registry localhost/….
                 let loaded = shown.split(separator: "\n").compactMap { $0.split(separator: " ").last.map(String.init) }
-                let found = try daemon.ok(.docker, "image", "inspect", "-f", "{{.Id}}", loaded.first ?? "")
+                // Docker writes images down in no order.
+                let same = loaded.first { $0.hasSuffix(name) } ?? ""
+                let found = try daemon.ok(.docker, "image", "inspect", "-f", "{{.Id}}", same)
                 // A layout carries a configuration of Podman's own making; the layers are the same ones.
                 if archive != "layout" { #expect(found == one) }
                 #expect(try daemon.ok(.docker, "image", "inspect", "-f", "{{json .RootFS.Layers}}", found) == layers)

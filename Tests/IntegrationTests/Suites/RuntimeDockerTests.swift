@@ -6,7 +6,7 @@ extension Integration {
     /// Docker Engine 20.10 and containerd with Gantry's runtime in place of runc.
     @Suite struct RuntimeDockerTests {
         @Test func dockerRunsOnIt() throws {
-            let docker = try DockerOnRuntime()
+            let docker = try DockerEngine(runtime: Bundle.runtime)
             #expect(try docker("info", "--format", "{{.DefaultRuntime}}").trimmed == "gantry")
             let address = try docker("run", "--rm", "busybox", "sh", "-c", "ip -o addr show eth0; exit 9")
             #expect(address.out.contains("inet ") && address.status == 9, "\(address)")
@@ -51,7 +51,7 @@ extension Integration {
         }
 
         @Test func whatAContainerIsGiven() throws {
-            let docker = try DockerOnRuntime()
+            let docker = try DockerEngine(runtime: Bundle.runtime)
             let privileged = try docker(
                 "run", "--rm", "--privileged", "busybox", "sh", "-c",
                 "mkdir /m; mount -t tmpfs none /m && echo mounted; grep Seccomp: /proc/self/status")

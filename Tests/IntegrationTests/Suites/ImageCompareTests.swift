@@ -1,0 +1,32 @@
+import Foundation
+import Testing
+
+extension Integration {
+    /// What programs read of the commands and calls around images is what they read with Docker 20.10.
+    @Suite struct ImageComparisons {
+        @Test func commandsAndCallsAnswerAsDockerDoes() throws {
+            let scratch = try Scratch("compare")
+            let archive = scratch.path + "/all.tar"
+            try succeed(["python3", Programs.fixtures + "/images.py", "archive", archive])
+            let docker = try DockerEngine()
+            try Daemon.with { daemon in
+                let comparison = try Comparison(docker, daemon, scratch: scratch.path)
+                for section in try Comparison.Section.read("image_commands.txt") {
+                    try comparison.run(section, archive: archive)
+                }
+                for side in comparison.sides { try side.removeAll() }
+                let words = [Programs.python, Programs.fixtures + "/image_api.py", archive]
+                let expected = try command(words, environment: docker.environment.merging(tar) { $1 })
+                let answers = try command(words, environment: daemon.environment.merging(tar) { $1 })
+                #expect(expected.status == 0, "\(expected)")
+                #expect(answers.status == 0, "\(answers)")
+                for (answer, other) in zip(answers.lines, expected.lines) where answer != other {
+                    Issue.record("--- is\n\(answer)\n--- with Docker\n\(other)")
+                }
+                #expect(answers.lines.count == expected.lines.count)
+            }
+        }
+
+        private var tar: [String: String] { ["TAR": BusyboxImage.tar] }
+    }
+}
