@@ -11,7 +11,11 @@ extension ImageArchive {
         /// The manifest it came with, if it did.
         let manifest: [UInt8]?
         let layers: [Layer]
-        let names: [Reference]
+        var names: [Reference]
+        /// Where it is known.
+        var parent: ImageID?
+        /// Without a name it is not worth mentioning.
+        var isSilent = false
     }
 
     /// The images in the archive: by Docker's `manifest.json`, else by the layout's `index.json`, else by the `repositories`
@@ -140,45 +144,87 @@ extension ImageArchive {
 
     // MARK: repositories
 
-    /// A chain of directories, each a layer with its parent's name.
+    /// A chain of directories, each a layer with its parent's name; every one of them is an image, parents first.
     private func legacy(_ json: JSON) throws -> [Image] {
-        var images: [Image] = []
+        var chain = LegacyChain()
         for (repository, tags) in json.objectValue ?? JSONObject() {
             for (tag, id) in tags.objectValue ?? JSONObject() {
                 guard let top = id.stringValue else { continue }
-                images.append(try chain(top, try Reference("\(repository):\(tag)")))
+                let name = try Reference("\(repository):\(tag)")
+                let place = try add(top, name, to: &chain)
+                chain.images[place].names.append(name)
             }
         }
-        return images
+        return chain.images
     }
 
-    private func chain(_ top: String, _ name: Reference) throws -> Image {
-        var layers: [Layer] = []
-        var history: [JSON] = []
+    /// The place of the image of directory `top`.
+    private func add(_ top: String, _ name: Reference, to chain: inout LegacyChain) throws -> Int {
+        var missing: [(id: String, json: JSON, layer: Layer)] = []
         var next: String? = top
-        var head: JSON = .null
-        while let id = next {
-            guard layers.count < 1000, let bytes = document("\(id)/json"), let layer = layer("\(id)/layer.tar") else {
-                throw ImageError.corrupt("layer \(id) of \(name.familiar) is not in the archive")
-            }
+        while let id = next, chain.places[id] == nil {
+            guard missing.count < Manifest.layersLimit, let bytes = document("\(id)/json"),
+                let layer = layer("\(id)/layer.tar")
+            else { throw ImageError.corrupt("layer \(id) of \(name.familiar) is not in the archive") }
             let json = try JSON.parse(bytes)
-            if layers.isEmpty { head = json }
-            layers.insert(layer, at: 0)
-            let words = json["container_config"]?["Cmd"]?.arrayValue?.compactMap(\.stringValue) ?? []
-            var line = JSONObject()
-            line["created"] = json["created"]
-            if !words.isEmpty { line["created_by"] = .string(words.joined(separator: " ")) }
-            history.insert(.object(line), at: 0)
+            missing.append((id, json, layer))
             next = json["parent"]?.stringValue
         }
-        var members: [String: JSON] = [
-            "history": .array(history),
-            "rootfs": ["type": "layers", "diff_ids": .array(layers.map { .string($0.layer.description) })],
-        ]
-        for key in ["architecture", "author", "comment", "config", "created", "docker_version", "os"] {
-            members[key] = head[key]
+        var place = next.flatMap { chain.places[$0] }
+        for (id, json, layer) in missing.reversed() {
+            place = try chain.add(json, layer, above: place) { raw, layers in
+                try image(raw, ImageConfiguration(parsing: raw), nil, layers, [])
+            }
+            chain.places[id] = place
         }
-        let raw = JSON.object(JSONObject(members.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })).serialized()
-        return try image(raw, ImageConfiguration(parsing: raw), nil, layers, [name])
+        guard let place else { throw ImageError.corrupt("repositories names no image for \(name.familiar)") }
+        return place
+    }
+}
+
+/// Images being made of the directories that Docker before 1.10 wrote.
+private struct LegacyChain {
+    var images: [ImageArchive.Image] = []
+    /// By the names of the directories.
+    var places: [String: Int] = [:]
+    private var histories: [[JSON]] = []
+
+    /// Docker's rules for such a configuration (image/v1), so that the image has the id it has there.
+    mutating func add(
+        _ old: JSON, _ layer: ImageArchive.Layer, above parent: Int?,
+        make: ([UInt8], [ImageArchive.Layer]) throws -> ImageArchive.Image
+    ) throws -> Int {
+        let layers = (parent.map { images[$0].layers } ?? []) + [layer]
+        if layers.count > Manifest.layersLimit {
+            throw ImageError.corrupt("more than \(Manifest.layersLimit) layers")
+        }
+        var line = ImageConfiguration.History()
+        line.created = old["created"]?.stringValue.flatMap { try? Timestamp($0) }
+        line.author = old["author"]?.stringValue ?? ""
+        line.comment = old["comment"]?.stringValue ?? ""
+        let words = old["container_config"]?["Cmd"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        line.createdBy = words.joined(separator: " ")
+        let history = (parent.map { histories[$0] } ?? []) + [line.legacyJSON]
+        var members = old.objectValue ?? JSONObject()
+        for name in ["id", "parent", "Size", "parent_id", "layer_id", "throwaway"] { members[name] = nil }
+        members["history"] = .array(history)
+        members["rootfs"] = ["type": "layers", "diff_ids": .array(layers.map { .string($0.layer.description) })]
+        let sorted = members.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let raw = JSON.object(JSONObject(sorted.compactMap { key in members[key].map { (key, $0) } })).serialized()
+        var image = try make(raw, layers)
+        image.parent = parent.map { ContentHash.digest(of: images[$0].configuration) }
+        image.isSilent = true
+        images.append(image)
+        histories.append(history)
+        return images.count - 1
+    }
+}
+
+extension ImageConfiguration.History {
+    /// In the order in which Docker's own structure has its members.
+    fileprivate var legacyJSON: JSON {
+        let known = json
+        let order = ["created", "author", "created_by", "comment"]
+        return .object(JSONObject(order.compactMap { name in known[name].map { (name, $0) } }))
     }
 }

@@ -48,10 +48,11 @@ extension ImageService {
         let id = ContentHash.digest(of: image.configuration)
         let moved = table.withLock { table in image.names.map { ($0, table.names[$0]?.image) } }
         let record = try make(
-            image.configuration, image.layers.map(\.packed), manifest: image.manifest, names: image.names)
+            image.configuration, image.layers.map(\.packed), parent: image.parent, manifest: image.manifest,
+            names: image.names)
         for case (let name, let old?) in moved where old != id { progress(.renames(name.familiar, from: old)) }
         onEvent(ImageEvent(action: .load, id: record.id.description, name: record.id.description))
-        if image.names.isEmpty { progress(.loaded(name: nil, record.id)) }
+        if image.names.isEmpty, !image.isSilent { progress(.loaded(name: nil, record.id)) }
         for name in image.names { progress(.loaded(name: name.familiar, record.id)) }
     }
 

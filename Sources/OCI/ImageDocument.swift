@@ -17,6 +17,9 @@ package enum MediaType {
 
 /// One image for one platform: its configuration and its layers, bottom first (OCI image-spec, manifest.md).
 package struct Manifest: Sendable {
+    /// More than the kernel stacks (OVL_MAX_STACK).
+    package static let layersLimit = 500
+
     /// The bytes that the digest is made of.
     package let raw: [UInt8]
     package let mediaType: String
@@ -101,9 +104,9 @@ package enum ImageDocument: Sendable {
             guard let configuration = json["config"], let entries = json["layers"]?.arrayValue else {
                 throw .invalidDocument("image manifest", reason: "config or layers are missing")
             }
-            // More than the kernel stacks (OVL_MAX_STACK).
-            if entries.count > 500 {
-                throw .invalidDocument("image manifest", reason: "\(entries.count) layers; 500 are the most")
+            if entries.count > Manifest.layersLimit {
+                throw .invalidDocument(
+                    "image manifest", reason: "\(entries.count) layers; \(Manifest.layersLimit) are the most")
             }
             var layers: [ContentDescriptor] = []
             for entry in entries { layers.append(try ContentDescriptor(entry, in: "image manifest")) }
