@@ -1,12 +1,12 @@
 /// An absolute `http` or `https` address in parts.
-struct Address: Equatable, CustomStringConvertible {
+package struct Address: Equatable, CustomStringConvertible {
     let scheme: String
     /// Lower case, with the port as written.
     let authority: String
     /// Path and query, from the slash.
     let target: String
 
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else { return nil }
         scheme = text[..<colon].lowercased()
         let rest = text[text.index(colon, offsetBy: 3)...]
@@ -18,7 +18,7 @@ struct Address: Equatable, CustomStringConvertible {
         target = tail.hasPrefix("/") ? String(tail) : "/" + tail
     }
 
-    var description: String { "\(scheme)://\(authority)\(target)" }
+    package var description: String { "\(scheme)://\(authority)\(target)" }
 
     var withoutQuery: String { "\(scheme)://\(authority)\(target.prefix { $0 != "?" })" }
 

@@ -15,6 +15,8 @@ package final class RegistryClient: Sendable {
     private struct Way: Hashable {
         let trust: Trust
         let proxy: ProxyAddress?
+        /// The proxy is sent the requests themselves.
+        let isForwarded: Bool
     }
 
     package init(_ options: RegistryOptions = RegistryOptions()) {
@@ -99,8 +101,17 @@ package final class RegistryClient: Sendable {
     func send(
         _ method: String, _ address: Address, _ headers: [(String, String)], _ body: Body = .none, isBlind: Bool = false
     ) async throws(RegistryError) -> Answer {
-        var request = HTTPClientRequest(url: address.description)
+        let proxy = options.proxies.proxy(for: address)
+        // A plain request goes to the proxy itself; only for TLS it is asked for a tunnel (RFC 9112, section 3.2.2).
+        let forwarder = address.scheme == "http" ? proxy : nil
+        var request = HTTPClientRequest(url: forwarder.map { "\($0.address)\(address.target)" } ?? address.description)
         request.method = .init(rawValue: method)
+        if let forwarder {
+            request.headers.add(name: "Host", value: address.authority)
+            if let login = forwarder.login {
+                request.headers.add(name: "Proxy-Authorization", value: login.headerValue)
+            }
+        }
         request.headers.add(name: "User-Agent", value: "gantry")
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         switch body {
@@ -108,7 +119,7 @@ package final class RegistryClient: Sendable {
         case .bytes(let bytes): request.body = .bytes(ByteBuffer(bytes: bytes))
         case .file(let part): request.body = .stream(part, length: .known(part.count))
         }
-        let client = try client(for: address, isBlind: isBlind)
+        let client = try client(for: address, proxy, isBlind: isBlind)
         do {
             // The time limits for connecting and for silence are the client's.
             let response = try await client.execute(request, deadline: .distantFuture)
@@ -118,11 +129,13 @@ package final class RegistryClient: Sendable {
         }
     }
 
-    private func client(for address: Address, isBlind: Bool) throws(RegistryError) -> HTTPClient {
+    private func client(
+        for address: Address, _ proxy: ProxyAddress?, isBlind: Bool
+    ) throws(RegistryError) -> HTTPClient {
         let trust =
             address.scheme == "https"
             ? try Trust(for: address.authority, in: options.certificateDirectories, isBlind: isBlind) : .system
-        let way = Way(trust: trust, proxy: options.proxies.proxy(for: address))
+        let way = Way(trust: trust, proxy: proxy, isForwarded: proxy != nil && address.scheme == "http")
         if let client = connections.withLock({ $0[way] }) { return client }
         var configuration = HTTPClient.Configuration()
         // Followed here, where it is known which headers another host must not see.
@@ -135,10 +148,10 @@ package final class RegistryClient: Sendable {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 32
         configuration.httpVersion = .http1Only
         configuration.tlsConfiguration = try trust.configuration()
-        if let proxy = way.proxy {
-            let login: HTTPClient.Authorization? =
-                proxy.username.isEmpty ? nil : .basic(username: proxy.username, password: proxy.password)
-            configuration.proxy = .server(host: proxy.host, port: proxy.port, authorization: login)
+        if way.isForwarded {
+            configuration.http1_1ConnectionDebugInitializer = AbsoluteForm.install
+        } else if let proxy = way.proxy {
+            configuration.proxy = .server(host: proxy.host, port: proxy.port, authorization: proxy.login)
         }
         return connections.withLock { connections in
             // Somebody else may have been faster.

@@ -1,3 +1,5 @@
+internal import AsyncHTTPClient
+
 /// How registries are reached.
 package struct RegistryOptions: Sendable {
     /// `host`, `host:port` or networks (`10.0.0.0/8`): spoken to without trust, or without TLS at all.
@@ -32,7 +34,7 @@ package struct Proxies: Sendable, Equatable {
     }
 
     /// The proxy for an address; nil to go there directly. As Go's `httpproxy`: never for this machine itself.
-    func proxy(for address: Address) -> ProxyAddress? {
+    package func proxy(for address: Address) -> ProxyAddress? {
         let text = address.scheme == "https" ? https : http
         guard !text.isEmpty, !isExcluded(address) else { return nil }
         return ProxyAddress(text)
@@ -59,11 +61,18 @@ package struct Proxies: Sendable, Equatable {
 }
 
 /// `http://user:password@proxy:3128`, or without a scheme.
-struct ProxyAddress: Hashable, Sendable {
+package struct ProxyAddress: Hashable, Sendable {
     let host: String
     let port: Int
     let username: String
     let password: String
+
+    /// Without the name and the password.
+    package var address: String { "http://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+
+    var login: HTTPClient.Authorization? {
+        username.isEmpty ? nil : .basic(username: username, password: password)
+    }
 
     init?(_ text: String) {
         var rest = Substring(text)

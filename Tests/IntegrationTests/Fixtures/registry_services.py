@@ -2,7 +2,7 @@
 
 token: a registry (in front of UPSTREAM) that wants bearer tokens, with the service that gives them: user alice, password
 secret, refresh token `again`; tokens are good for the scopes they were asked for. flaky: cuts the first two uploads off in
-the middle. small: takes no body larger than 6 MB (413). connect: an HTTP proxy (CONNECT) that wants bob:word. hub: the v1
+the middle. small: takes no body larger than 6 MB (413). connect: an HTTP proxy (CONNECT, and whole addresses) that wants bob:word. hub: the v1
 search API. GET /log: what was asked, as a JSON list.
 """
 
@@ -56,6 +56,10 @@ class Handler(BaseHTTPRequestHandler):
         log.append([self.command, self.path, self.headers.get("Authorization") or ""])
         if path == "/log":
             return self.answer(200, log)
+        if kind == "connect" and not path.startswith("http://"):
+            return self.answer(400, {})
+        if kind == "connect":
+            return self.forward() if self.is_bob() else None
         if kind == "hub":
             return self.search(path, urllib.parse.parse_qs(query))
         if path == "/token":
@@ -123,10 +127,11 @@ class Handler(BaseHTTPRequestHandler):
         if kind == "small" and self.command in ("PUT", "PATCH") and length > 6 << 20:
             self.close_connection = True
             return self.answer(413, {})
-        other = http.client.HTTPConnection("127.0.0.1", upstream)
-        other.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        other = http.client.HTTPConnection(upstream_host, upstream)
+        path = "/" + self.path.split("/", 3)[3] if self.path.startswith("http://") else self.path
+        other.putrequest(self.command, path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
-            if name.lower() not in ("authorization", "connection"):
+            if name.lower() not in (["connection", "proxy-authorization"] + ["authorization"] * (kind == "token")):
                 other.putheader(name, value)
         other.endheaders()
         cut = kind == "flaky" and length > 200000 and cuts[0] < 2
@@ -152,11 +157,16 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def is_bob(self):
+        if self.headers.get("Proxy-Authorization") == "Basic " + base64.b64encode(b"bob:word").decode():
+            return True
+        self.answer(407, {}, Proxy_Authenticate='Basic realm="proxy"')
+        return False
+
     def do_CONNECT(self):
-        given = self.headers.get("Proxy-Authorization") or ""
-        log.append(["CONNECT", self.path, given])
-        if given != "Basic " + base64.b64encode(b"bob:word").decode():
-            return self.answer(407, {}, Proxy_Authenticate='Basic realm="proxy"')
+        log.append(["CONNECT", self.path, self.headers.get("Proxy-Authorization") or ""])
+        if not self.is_bob():
+            return
         # Every name leads to the upstream: names need not exist.
         other = socket.create_connection((upstream_host, upstream))
         self.send_response(200, "Connection established")
