@@ -33,13 +33,15 @@ enum Login {
         credentials.username = call.flags.string("username").trimmed
         credentials.password = call.flags.string("password")
         if call.flags.isSet("password") {
-            Output.complain("WARNING! Using --password via the CLI is insecure. Use --password-stdin.")
             if call.flags.bool("password-stdin") {
-                throw CommandError("--password and --password-stdin are mutually exclusive")
+                throw CommandError("conflicting options: cannot specify both --password and --password-stdin")
             }
+            Output.complain("WARNING! Using --password via the CLI is insecure. Use --password-stdin.")
         }
         if call.flags.bool("password-stdin") {
-            if credentials.username.isEmpty { throw CommandError("Must provide --username with --password-stdin") }
+            if credentials.username.isEmpty {
+                throw CommandError("the --password-stdin option requires --username to be set")
+            }
             credentials.password = try secretFromInput()
         }
         var store = try call.session.credentialStore()
@@ -126,8 +128,11 @@ enum Login {
             if credentials.username.isEmpty { throw CommandError("Error: Non-null Username Required") }
         }
         if credentials.password.isEmpty {
-            try Output.write("Password: ")
-            credentials.password = try withoutEcho(line)
+            // Who types ahead is not shown either.
+            credentials.password = try withoutEcho { () throws(CommandError) in
+                try Output.write("Password: ")
+                return try line()
+            }
             try Output.line("")
             if credentials.password.isEmpty { throw CommandError("Error: Password Required") }
         }

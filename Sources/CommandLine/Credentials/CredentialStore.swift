@@ -27,6 +27,8 @@ struct CredentialStore {
             // The entry says that there is something, as Docker's does.
             auths[key] = [:]
         } else {
+            // Nothing new: nothing to write, nothing to warn of.
+            if auths[key] == credentials.entry { return nil }
             auths[key] = credentials.entry
         }
         configuration.document["auths"] = .object(auths)

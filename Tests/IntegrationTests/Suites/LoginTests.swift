@@ -222,6 +222,173 @@ extension Integration {
             withExtendedLifetime(trusted) {}
         }
 
+        /// Only for TLS a proxy is asked for a tunnel: many open none to other ports.
+        @Test func plainRequestsGoWholeThroughAProxy() throws {
+            let address = try daemon.subnet + ".1"
+            let registry = try PrivateRegistry(at: address)
+            let proxy = try RegistryService("connect", upstream: registry.port, host: address)
+            let host = "registry.test:\(registry.port)"
+            let insecure = "[\"\(host)\", \"\(address)/32\"]"
+            func settings(_ password: String) -> [String: String] {
+                let group =
+                    "{\"http-proxy\": \"http://bob:\(password)@127.0.0.1:\(proxy.port)\", "
+                    + "\"no-proxy\": \"example.test,\(address)/32\"}"
+                return ["insecure-registries": insecure, "proxies": group]
+            }
+            try Daemon.with(settings: settings("word")) { other in
+                for image in ["\(host)/far:1", registry.name("near:1")] {
+                    try other.ok(.docker, "tag", "busybox", image)
+                    let pushed = try other.run(.docker, "push", image)
+                    #expect(pushed.status == 0, "\(pushed)")
+                    try other.ok(.docker, "rmi", image)
+                    #expect(try other.run(.docker, "pull", "-q", image).trimmed == image)
+                }
+            }
+            let log = try proxy.log()
+            #expect(log.contains("\"GET\", \"http://\(host)/v2/"), "\(log)")
+            #expect(!log.contains("CONNECT") && !log.contains(address), "\(log)")
+            try Daemon.with(settings: settings("wrong")) { other in
+                let refused = try other.run(.docker, "pull", "\(host)/far:1")
+                #expect(refused.status == 1 && refused.err.contains("407"), "\(refused)")
+            }
+        }
+
+        /// A request with a header, as other clients send it; what came of it.
+        private func pull(_ image: String, _ header: String) throws -> String {
+            let parts = image.split(separator: "/", maxSplits: 1).map(String.init)
+            let tag = parts[1].split(separator: ":").map(String.init)
+            return try succeed([
+                "curl", "-s", "--unix-socket", daemon.socket, "-X", "POST", "-H", header,
+                "http://d/v1.41/images/create?fromImage=\(parts[0])/\(tag[0])&tag=\(tag[1])",
+            ])
+        }
+
+        @Test func readsCredentialsInEveryForm() throws {
+            let registry = try PrivateRegistry(password: true)
+            let scratch = try Scratch("client")
+            let environment = try environment(scratch)
+            let image = registry.name("mine:v1")
+            _ = try run(
+                .docker, ["login", "-u", "alice", "--password-stdin", "127.0.0.1:\(registry.port)"], environment,
+                input: "secret")
+            try daemon.ok(.docker, "tag", "busybox", image)
+            #expect(try run(.docker, ["push", "-q", image], environment).status == 0)
+            // Both characters that the two alphabets differ in, and padding.
+            let plain = "{\"username\":\"alice\",\"password\":\"secret\",\"email\":\"???>>>~~~~\"}"
+            let joined = "{\"auth\":\"YWxpY2U6c2VjcmV0\",\"serveraddress\":\"127.0.0.1:\(registry.port)\"}"
+            for document in [plain, joined] {
+                let standard = Data(document.utf8).base64EncodedString()
+                let url = standard.replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
+                for text in [standard, url, url.replacingOccurrences(of: "=", with: "")] {
+                    let shown = try pull(image, "X-Registry-Auth: " + text)
+                    #expect(shown.contains("Status: Image is up to date"), "\(text): \(shown)")
+                }
+            }
+            let all = "{\"127.0.0.1:\(registry.port)\":\(plain),\"other.example\":{}}"
+            let known = try pull(image, "X-Registry-Config: " + Data(all.utf8).base64EncodedString())
+            #expect(known.contains("Status: Image is up to date"), "\(known)")
+            for text in ["", "e30=", "bm9uc2Vuc2U=", "%%%"] {
+                let shown = try pull(image, "X-Registry-Auth: " + text)
+                #expect(shown.contains("no basic auth credentials"), "\(text): \(shown)")
+            }
+        }
+
+        @Test func readsTokensOfBothKinds() throws {
+            let upstream = try Registry.get()
+            let service = try RegistryService("token", upstream: upstream.port)
+            let host = "127.0.0.1:\(service.port)"
+            let image = "\(host)/test/busybox:oci"
+            func header(_ document: String) -> String {
+                "X-Registry-Auth: " + Data(document.utf8).base64EncodedString()
+            }
+            let refreshed = try pull(image, header("{\"username\":\"alice\",\"identitytoken\":\"again\"}"))
+            #expect(refreshed.contains("Status: Downloaded newer image"), "\(refreshed)")
+            #expect(try service.log().contains("grant_type=refresh_token"))
+            let answer = try succeed([
+                "curl", "-sf", "-u", "alice:secret", "http://\(host)/token?scope=repository:test/busybox:pull",
+            ])
+            let grant = try #require(JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any])
+            let token = try #require(grant["token"] as? String)
+            let given = try pull(image, header("{\"registrytoken\":\"\(token)\"}"))
+            #expect(given.contains("Status: Image is up to date"), "\(given)")
+            #expect(try service.log().contains("\"Bearer \(token)\""))
+            try daemon.ok(.docker, "rmi", image)
+        }
+
+        /// What stands in `HttpHeaders` goes with every request to a daemon.
+        @Test(arguments: Client.all)
+        func headersGoToTheDaemon(client: Client) throws {
+            let service = try RegistryService("hub")
+            let scratch = try Scratch("client")
+            _ = try scratch.write("{\"HttpHeaders\": {\"Authorization\": \"of mine\"}}", to: "config.json")
+            var environment = try environment(scratch)
+            environment["DOCKER_HOST"] = "tcp://127.0.0.1:\(service.port)"
+            _ = try run(client, ["images"], environment)
+            let log = try service.log()
+            #expect(log.contains("\"of mine\""), "\(log)")
+        }
+
+        /// What is asked and answered on the way in and out, word for word as `docker` has it.
+        @Test func speaksAsDockerDoes() throws {
+            let registry = try PrivateRegistry(password: true)
+            let host = "127.0.0.1:\(registry.port)"
+            let commands: [(words: [String], input: String)] = [
+                (["login", "--password-stdin", host], "secret"),
+                (["login", "-p", "secret", "--password-stdin", host], ""),
+                (["login", "-u", "alice", "-p", "wrong", host], ""), (["login", "-u", "alice", host], ""),
+                (["login", "-u", "alice", "--password-stdin", host], ""),
+                (["login", "-u", "alice", "-p", "secret", host], ""),
+                (["login", "-u", "alice", "--password-stdin", host], "secret\r\n"), (["logout", host], ""),
+                (["login", "-u", "alice", "--password-stdin", "127.0.0.1:1"], "x"),
+            ]
+            var shown: [Client: [String]] = [:]
+            for client in Client.all {
+                let scratch = try Scratch("client")
+                let environment = try environment(scratch)
+                shown[client] = try commands.map { words, input in
+                    let output = try run(client, words, environment, input: input)
+                    return "\(words.joined(separator: " ")): \(output.status)\n\(output.out)\(output.err)"
+                        .replacingOccurrences(of: scratch.path, with: "$HOME")
+                        .replacingOccurrences(of: "gantry", with: "docker")
+                }
+            }
+            for (ours, theirs) in zip(shown[.gantry] ?? [], shown[.docker] ?? []) { #expect(ours == theirs) }
+        }
+
+        /// One helper for every registry, and another for one of them.
+        @Test(arguments: Client.all)
+        func aStoreKeepsAllSecretsButThoseOfHelpers(client: Client) throws {
+            let registry = try PrivateRegistry(password: true)
+            let scratch = try Scratch("client")
+            let environment = try environment(scratch)
+            let host = "127.0.0.1:\(registry.port)"
+            for name in ["all", "one"] {
+                let helper = try scratch.write(
+                    """
+                    #!/bin/sh
+                    read -r input
+                    echo "\(name) $1 $input" >>\(scratch.path)/asked
+                    [ $1 != get ] || echo credentials not found in native keychain
+                    [ $1 != list ] || echo '{}'
+                    [ $1 != get ]
+                    """, to: "docker-credential-" + name)
+                try succeed(["chmod", "755", helper])
+            }
+            let configuration = "{\"credsStore\": \"all\", \"credHelpers\": {\"other.example\": \"one\"}}"
+            _ = try scratch.write(configuration, to: "config.json")
+            let login = try run(
+                client, ["login", "-u", "alice", "--password-stdin", host], environment, input: "secret")
+            #expect(login.status == 0 && !login.err.contains("unencrypted"), "\(login)")
+            _ = try run(client, ["pull", "other.example/none"], environment)
+            _ = try run(client, ["logout", host], environment)
+            let asked = try Programs.text(scratch.path + "/asked")
+            #expect(
+                asked.contains("all store {\"ServerURL\":\"\(host)\",\"Username\":\"alice\",\"Secret\":\"secret\"}"))
+            #expect(asked.contains("one get other.example") && asked.contains("all erase \(host)"), "\(asked)")
+            #expect(!asked.contains("one store") && !asked.contains("all get other.example"), "\(asked)")
+            #expect(try !Programs.text(scratch.path + "/config.json").contains("c2VjcmV0"))
+        }
+
         @Test func mirrorsComeFirst() throws {
             let registry = try Registry.get()
             let mirror = "http://127.0.0.1:\(registry.port)/test"
