@@ -113,7 +113,7 @@ struct ImageRoutes: Sendable {
 
     @Sendable private func tag(_ call: Call) async throws {
         guard let target = try ImageName.reference(call.query("repo"), call.query("tag")) else {
-            throw APIError.badRequest("repository name must have at least one component")
+            throw APIError.badRequest("invalid reference format")
         }
         try images.tag(call.path("name"), as: target)
         try await call.answer(.created)

@@ -100,7 +100,7 @@ struct ImageTransferRoutes: Sendable {
     }
 
     @Sendable private func load(_ call: Call) async throws {
-        let (images, platform, isQuiet) = (images, try platform(call), call.flag("quiet"))
+        let (images, platform, isQuiet) = (images, try platform(call), call.flag("quiet", default: true))
         let bytes = ByteChunks(body: call.request.body)
         let (steps, feed) = AsyncStream.makeStream(of: LoadStep.self)
         async let outcome: Result<Void, ImageError> = {
@@ -133,6 +133,7 @@ struct ImageTransferRoutes: Sendable {
             if isQuiet { return nil }
             message.status = "Loading layer"
             message.progressDetail = .init(current: current, total: total)
+            message.progress = ProgressBar.text(current, of: total)
             message.id = name
         case .renames(let name, let old):
             message.stream =

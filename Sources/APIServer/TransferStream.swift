@@ -58,8 +58,11 @@ enum TransferStream {
         message.status = step.status
         if !step.id.isEmpty {
             message.id = step.id
+            // The first line has a tag for an id, and nothing that goes on.
+            if step.isHeading { return try line(message) }
             message.progressDetail =
                 step.total > 0 ? .init(current: step.current, total: step.total) : ProgressMessage.Detail()
+            message.progress = ProgressBar.text(step.current, of: step.total)
         }
         return try line(message)
     }

@@ -67,3 +67,13 @@ extension ImageError {
         }
     }
 }
+
+extension Reference {
+    /// Refuses what is no name to give, or would be taken for a digest.
+    func checkAsTag() throws(ImageError) {
+        if digest != nil { throw .invalidArgument("refusing to create a tag with a digest reference") }
+        if familiarName == Digest.Algorithm.sha256.rawValue {
+            throw .invalidArgument("refusing to create an ambiguous tag using digest algorithm as name")
+        }
+    }
+}

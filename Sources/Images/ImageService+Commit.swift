@@ -30,7 +30,7 @@ extension ImageService {
     /// Makes an image of what container `id` has written, over the layers of its image.
     package func commit(container id: String, _ commit: ImageCommit) async throws(ImageError) -> ImageRecord {
         let name = commit.reference?.withDefaultTag
-        if name?.digest != nil { throw .invalidArgument("refusing to create a tag with a digest reference") }
+        try name?.checkAsTag()
         // It may be removed meanwhile.
         pin(commit.parent.content)
         defer { letGo(commit.parent.content) }

@@ -19,6 +19,8 @@ extension ImageService {
                 self.layers.contains(layer) && self.blobs.contains(packed.digest)
             }.map(\.0.digest))
         let absent = pairs.filter { !here.contains($0.0.digest) }
+        // An image that is here is not told of layer by layer.
+        if absent.isEmpty, table.withLock({ $0.images[manifest.configuration.digest] }) != nil { return }
         for (packed, _) in absent { progress(PullProgress(id: packed.digest.short, status: "Pulling fs layer")) }
         for (packed, _) in pairs where here.contains(packed.digest) {
             progress(PullProgress(id: packed.digest.short, status: "Already exists"))

@@ -18,6 +18,7 @@ extension ImageService {
         if reference?.digest != nil {
             throw .invalidArgument("cannot import digest reference")
         }
+        try reference?.checkAsTag()
         var config = ImageConfiguration.Config()
         try config.apply(changes: changes)
         let (layer, blob) = try await unpack(bytes)

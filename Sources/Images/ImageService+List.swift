@@ -14,10 +14,11 @@ extension ImageService {
             throw .invalidArgument("invalid filter '\(name)'")
         }
         var records = table.withLock { table in table.images.keys.compactMap(table.record) }
-        if let dangling = try Self.flag("dangling", filters["dangling"]) {
-            records.removeAll { $0.isDangling != dangling }
-        } else if !all {
-            let parents = Set(records.compactMap(\.parent))
+        let dangling = try Self.flag("dangling", filters["dangling"])
+        let parents = Set(records.compactMap(\.parent))
+        if let dangling { records.removeAll { $0.isDangling != dangling } }
+        // Docker calls nothing dangling that others stand on.
+        if dangling == true || dangling == nil && !all {
             records.removeAll { $0.isDangling && $0.repoDigests.isEmpty && parents.contains($0.id) }
         }
         for name in filters["before"] ?? [] {

@@ -109,7 +109,8 @@ private struct Removal {
     private mutating func delete(_ id: ImageID, quiet: Bool) throws(ImageError) {
         guard let image = table.record(id) else { return }
         if let conflict = conflict(id, isForced: force, countsNames: true) {
-            if quiet, !(image.repoTags.isEmpty && image.repoDigests.isEmpty) || conflict.isUse { return }
+            // Its last name is gone: what others stand on or use stays without a word.
+            if quiet { return }
             throw conflict.error(id)
         }
         for reference in table.references(of: id) { untag(reference, id) }
@@ -137,7 +138,6 @@ private struct Removal {
 
     private struct Conflict {
         let isHard: Bool
-        let isUse: Bool
         let reason: String
 
         func error(_ id: ImageID) -> ImageError {
@@ -148,20 +148,20 @@ private struct Removal {
 
     private func conflict(_ id: ImageID, isForced: Bool, countsNames: Bool) -> Conflict? {
         if table.images.values.contains(where: { $0.parent == id }) {
-            return Conflict(isHard: true, isUse: false, reason: "image has dependent child images")
+            return Conflict(isHard: true, reason: "image has dependent child images")
         }
         let uses = inUse(id)
         if let use = uses.first(where: \.running) {
             return Conflict(
-                isHard: true, isUse: true, reason: "image is being used by running container \(use.id.prefix(12))")
+                isHard: true, reason: "image is being used by running container \(use.id.prefix(12))")
         }
         if isForced { return nil }
         if countsNames, !table.references(of: id).isEmpty {
-            return Conflict(isHard: false, isUse: false, reason: "image is referenced in multiple repositories")
+            return Conflict(isHard: false, reason: "image is referenced in multiple repositories")
         }
         if let use = uses.first {
             return Conflict(
-                isHard: false, isUse: true, reason: "image is being used by stopped container \(use.id.prefix(12))")
+                isHard: false, reason: "image is being used by stopped container \(use.id.prefix(12))")
         }
         return nil
     }

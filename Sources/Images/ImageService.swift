@@ -113,9 +113,7 @@ package final class ImageService: Sendable {
 
     /// Gives an image another name. A tag that another image had moves over.
     package func tag(_ source: String, as target: Reference) throws(ImageError) {
-        if target.digest != nil {
-            throw .invalidArgument("refusing to create a tag with a digest reference")
-        }
+        try target.checkAsTag()
         let name = target.withDefaultTag
         let (id, _) = try change { change throws(ImageError) in
             let image = try record(source, in: change.table)

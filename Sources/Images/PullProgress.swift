@@ -12,6 +12,9 @@ package struct PullProgress: Sendable, Equatable {
     /// At the end of a push; the status is empty then.
     package let pushed: PushedManifest?
 
+    /// Says what is pulled.
+    package var isHeading: Bool { status.hasPrefix("Pulling from ") }
+
     package init(
         id: String = "", status: String, current: Int64 = 0, total: Int64 = 0, pushed: PushedManifest? = nil
     ) {

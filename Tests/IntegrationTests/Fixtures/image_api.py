@@ -109,6 +109,28 @@ raw("DELETE", "/images/" + base + "?force=0")
 raw("POST", "/images/cmp/app:v1/tag?repo=other/app")
 raw("DELETE", "/images/" + client.inspect_image("cmp/app:v1")["Id"])
 
+HEX = "0123456789abcdef" * 4
+DIGEST = "sha256:" + HEX
+REFERENCES = [
+    "name", "library/name", "docker.io/name", "docker.io/library/name", "index.docker.io/name", "index.docker.io/a/b", "a/b",
+    "a/b/c/d", "host/a", "host.example/a", "host:5000/a", "HOST.example/a", "localhost/a", "localhost:5000/a/b",
+    "127.0.0.1:5000/a", "a.b/c", "a-b/c", "a:5000/b", "a:5000", "a:port/b",
+    "a:/b", "a-.b/c", "-a/b", "a-/b", "a..b/c", "x.y.z", "x..y", "x__y", "x___y", "x-y", "x--y", "x---y", "x-", "_x", ".x",
+    "x_", "x.", "x._y", "x/", "/x", "x//y", "Upper", "a/Upper", "é", "a b", " a", "a ", "a\tb", "", ":", "@", "a@", "a:",
+    "a:b:c", "name:tag", "name:Tag_1.2-3", "name:-tag", "name:.tag", "name:_tag", "name:" + "t" * 128, "name:" + "t" * 129,
+    "name@" + DIGEST, "name:tag@" + DIGEST, "name@sha256:abc", "name@md5:" + "0" * 32, "name@" + HEX, "name@sha256:" + HEX.upper(),
+    "name@sha512:" + HEX, HEX, HEX[:63], "sha256:" + HEX, "host/" + HEX, "a" * 250, "a" * 256, "docker.io/" + "a" * 240,
+    "docker.io/" + "a" * 250, "../x", "x/../y", "a/b:c/d",
+]
+for name in REFERENCES:
+    response = client.post(client.base_url + "/v1.41/images/" + base + "/tag", params={"repo": name})
+    tags = [tag for tag in client.inspect_image(base)["RepoTags"] if not tag.startswith("cmp/")]
+    # The newer message has the name in it.
+    said = re.sub(r"repository name \(.*\) ", "repository name ", json.loads(response.text)["message"] if response.text else "")
+    show("reference " + name, [response.ok, said, tags])
+    for tag in tags:
+        client.remove_image(tag)
+
 container = client.create_container("cmp/tool:1.0", ["true"], host_config=client.create_host_config(network_mode="none"))["Id"]
 scrub(container)
 raw("DELETE", "/images/cmp/tool:1.0")
@@ -133,3 +155,17 @@ raw("POST", "/images/load", body=b"nonsense", says=False)
 saved = b"".join(client.get_image("cmp/base:1"))
 call("load", lambda: [line for line in client.load_image(io.BytesIO(saved)) if "stream" in line])
 raw("POST", "/images/load?quiet=1", body=saved)
+
+# Enough images that two begin alike, wherever that is.
+for number in range(17):
+    client.import_image_from_data(open(os.environ["TAR"], "rb").read(), repository="many", tag=str(number),
+                                  changes=[f"LABEL number={number}"])
+ids = [image["Id"][7:] for image in client.images(name="many")]
+shared = next(id[0] for id in ids if sum(other[0] == id[0] for other in ids) > 1)
+for name, length in [("shared", 1), ("own", 12), ("own", 16), ("own", 64)]:
+    text = shared if name == "shared" else ids[0][:length]
+    for form in [text, "sha256:" + text]:
+        response = client.get(client.base_url + "/v1.41/images/" + form + "/json")
+        show(f"{name} {length} {form[:6] == 'sha256'}", [response.ok, response.ok and response.json()["Id"][7:] == ids[0]])
+response = client.get(client.base_url + "/v1.41/images/" + ids[0][:12].upper() + "/json")
+show("upper", response.ok)

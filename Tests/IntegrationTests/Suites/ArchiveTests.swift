@@ -210,7 +210,7 @@ extension Integration {
             let other = try daemon.ok(.docker, "import", "-m", "another", BusyboxImage.tar, "busybox")
             let text = try succeed([
                 "curl", "-s", "--unix-socket", daemon.socket, "-X", "POST", "-T", scratch.path + "/a.tar",
-                "http://d/v1.41/images/load",
+                "http://d/v1.41/images/load?quiet=0",
             ])
             let messages = try text.split(whereSeparator: \.isNewline).map {
                 try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
@@ -275,6 +275,59 @@ extension Integration {
                 try daemon.ok(.docker, "run", "--rm", "--network", "none", "peer/umoci:v1", "cat", "/etc/new") == "x")
             try daemon.ok(.docker, "rmi", "peer/umoci:v1")
             try daemon.run(.docker, "rmi", "peer/two")
+        }
+
+        /// Before 1.10 an archive had no manifest, only directories that name their parents.
+        @Test func loadsWhatOldDockersSaved() throws {
+            let scratch = try Scratch("legacy")
+            let file = scratch.path + "/old.tar"
+            try succeed(["python3", Programs.fixtures + "/images.py", "legacy", file])
+            let docker = try DockerEngine()
+            try docker.ok("load", "-i", file)
+            let names = ["old/base:latest", "registry.example:5000/old:x", "old/top:v1", "old/top:v2"]
+            #expect(
+                try daemon.run(.docker, "load", "-i", file).lines.sorted()
+                    == names.map { "Loaded image: \($0)" }.sorted())
+            let format =
+                "{{.ID}} {{.Parent}} {{.Author}} {{.Comment}} {{json .Config}} {{json .RootFS}}"
+            for name in names {
+                #expect(
+                    try daemon.ok(.docker, "image", "inspect", "-f", format, name)
+                        == docker.ok("image", "inspect", "-f", format, name))
+                #expect(
+                    try daemon.ok(.docker, "history", "--no-trunc", name) == docker.ok("history", "--no-trunc", name))
+            }
+            #expect(try daemon.ok(.docker, "run", "--rm", "--network", "none", "old/top:v2") == "2")
+            try daemon.ok(.docker, ["rmi"] + names)
+        }
+
+        /// An archive with an index offers several platforms; an image that is here has one.
+        @Test(arguments: Client.all)
+        func choosesAPlatform(client: Client) throws {
+            let scratch = try Scratch("platforms")
+            let (layout, file) = (scratch.path + "/layout", scratch.path + "/all.tar")
+            try succeed(["python3", Programs.fixtures + "/images.py", "layout", "platforms", layout])
+            try succeed(["tar", "-C", layout, "-cf", file, "."])
+            let name = "chosen/\(client):v1"
+            for (platform, architecture) in [("arm64", "arm64"), ("arm/v7", "arm"), ("amd64", "amd64")] {
+                let shown = try daemon.ok(client, "load", "--platform", "linux/" + platform, "-i", file)
+                let id = shown.split(separator: " ").last.map(String.init) ?? ""
+                #expect(try daemon.ok(client, "image", "inspect", "-f", "{{.Architecture}}", id) == architecture)
+                try daemon.ok(client, "tag", id, name)
+                let saved = scratch.path + "/saved.tar"
+                try daemon.ok(client, "save", "--platform", "linux/" + platform, "-o", saved, name)
+                let other = platform == "amd64" ? "linux/s390x" : "linux/amd64"
+                let refused = try daemon.run(client, "save", "--platform", other, "-o", saved + "2", name)
+                #expect(refused.status == 1)
+                #expect(refused.err.contains("does not provide the specified platform (\(other))"), "\(refused)")
+                try daemon.ok(client, "rmi", name)
+                #expect(try daemon.ok(client, "load", "-i", saved) == "Loaded image: " + name)
+                #expect(try daemon.ok(client, "image", "inspect", "-f", "{{.Id}}", name) == id)
+                try daemon.ok(client, "rmi", name)
+            }
+            let none = try daemon.run(client, "load", "--platform", "linux/s390x", "-i", file)
+            #expect(none.status == 1)
+            #expect(none.err.contains("linux/s390x"), "\(none)")
         }
 
         /// What was freed is what the layers took that nothing else needs, and their files are gone.

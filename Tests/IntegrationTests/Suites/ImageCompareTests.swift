@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 extension Integration {
@@ -24,6 +25,26 @@ extension Integration {
                     Issue.record("--- is\n\(answer)\n--- with Docker\n\(other)")
                 }
                 #expect(answers.lines.count == expected.lines.count)
+            }
+        }
+
+        /// The messages of transfers, in an order that programs know.
+        @Test func transfersTellWhatDockerTells() throws {
+            let registry = try Registry.get()
+            let docker = try DockerEngine(isAlone: false)
+            try Daemon.with { daemon in
+                let ways = [docker.environment, daemon.environment]
+                let outputs = try ways.enumerated().map { number, environment in
+                    // A repository each: what one has pushed, the other would find there.
+                    let more = [
+                        "REGISTRY": "127.0.0.1:\(registry.port)", "PUSHED": "test/told-\(getpid())-\(number)",
+                    ]
+                    return try command(
+                        [Programs.python, Programs.fixtures + "/transfer_messages.py"],
+                        environment: environment.merging(more) { $1 })
+                }
+                for output in outputs { #expect(output.status == 0, "\(output)") }
+                #expect(outputs[1].lines == outputs[0].lines)
             }
         }
 
