@@ -15,8 +15,12 @@ pushed = os.environ["REGISTRY"] + "/" + os.environ["PUSHED"]
 PASSING = ["Waiting", "Verifying Checksum", "Pushing", "Layer already exists", "Mounted from test/layers", "Pushed"]
 
 
+# What else a layer says, in this order; not each of it for the smallest.
+ORDER = ["Preparing", "Pulling fs layer", "Downloading", "Download complete", "Extracting", "Pull complete", "Loading layer"]
+
+
 def show(what, messages):
-    told = {}
+    told, last = {"all": [], "layer": []}, {}
     for message in messages:
         text = message.get("status") or message.get("stream") or message.get("error") or str(sorted(message.get("aux", {})))
         if text in PASSING or text.startswith("Mounted from"):
@@ -25,10 +29,14 @@ def show(what, messages):
         # Those of a push are digests of manifests that the engines make differently.
         text = text.split("digest: ")[0].replace(pushed, "PUSHED")
         words = (text, "progressDetail" in message, bool(message.get("progressDetail")), sorted(message))
-        lines = told.setdefault(kind, [])
-        if words not in lines:
-            lines.append(words)
-    for kind, lines in sorted(told.items()):
+        if kind == "layer":
+            place = ORDER.index(text)
+            assert place >= last.get(message["id"], 0), message
+            last[message["id"]] = place
+        if words not in told[kind]:
+            told[kind].append(words)
+    told["layer"].sort(key=lambda words: ORDER.index(words[0]))
+    for kind, lines in told.items():
         print(what, kind, *lines, sep="\n    ")
 
 
