@@ -178,6 +178,9 @@ class Podman(Engine):
         self.prefix = self.inside(
             which("podman"), "--root", directory + "/data", "--runroot", directory + "/exec", "--cgroup-manager",
             "cgroupfs", "--events-backend", "file", "--tmpdir", directory + "/tmp", "--log-level", "error")
+        # The first choice is crun, which does not work where both versions of cgroups are mounted.
+        if os.path.exists("/sys/fs/cgroup/unified") and which("runc"):
+            self.prefix += ["--runtime", which("runc")]
         self.version = sh("podman", "--version").replace("podman version", "Podman")
 
     def inside(self, *words):
