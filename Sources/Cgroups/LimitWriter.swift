@@ -95,7 +95,8 @@ extension CgroupLimits {
                 try refuse("swap limit", "memory+swap limit should be >= memory limit")
             }
         }
-        if let weight = blkioWeight, weight > 0, !(10...1000).contains(weight) {
+        let weights = [blkioWeight, blkioLeafWeight] + blkioWeightDevices.flatMap { [$0.weight, $0.leafWeight] }
+        for case let weight? in weights where weight > 0 && !(10...1000).contains(weight) {
             try refuse("block weight", "invalid block weight \(weight) (valid range is 10-1000)")
         }
         for page in hugepages where page.name.contains("/") || page.name.isEmpty {

@@ -197,6 +197,66 @@ extension Integration {
             #expect(try Bundle.look(canary) == before)
         }
 
+        /// CVE-2025-52565: the same while another container, which shares the directory, exchanges console and terminals.
+        @Test(arguments: [true, false]) func theConsoleIsNotExchanged(ptsIsMounted: Bool) throws {
+            // The fourth field is where a mount comes from.
+            let bundle = try Bundle(
+                "awk '$4 ~ /canary/' /proc/self/mountinfo | wc -l; exec 2>&1; echo '|/x' >/proc/sys/kernel/core_pattern"
+            )
+            let canary = try bundle.canary()
+            let pattern = try Programs.text("/proc/sys/kernel/core_pattern")
+            let volume = bundle.volume("dev")
+            for name in ["pts", "shm", "mqueue"] { mkdir(volume + "/" + name, 0o755) }
+            for (name, minor) in [("null", "3"), ("zero", "5"), ("full", "7"), ("random", "8"), ("urandom", "9")] {
+                try succeed(["mknod", "-m", "666", volume + "/" + name, "c", "1", minor])
+            }
+            try succeed(["mknod", "-m", "666", volume + "/tty", "c", "5", "0"])
+            try "".write(toFile: volume + "/console", atomically: false, encoding: .utf8)
+            let up = String(repeating: "../", count: 12)
+            symlink(up + canary + "/file", volume + "/console-link")
+            symlink("../proc/sys/kernel/core_pattern", volume + "/trigger-link")
+            symlink(up + canary, volume + "/pts-link")
+            for path in ["/dev", "/dev/shm", "/dev/mqueue"] { bundle.drop(mount: path) }
+            if !ptsIsMounted { bundle.drop(mount: "/dev/pts") }
+            var mounts = bundle.config["mounts"] as? [Bundle.Document] ?? []
+            // Before devpts, so that what is exchanged is where it is mounted.
+            mounts.insert(
+                ["destination": "/dev", "type": "bind", "source": volume, "options": ["rbind", "rprivate"]], at: 0)
+            bundle.config["mounts"] = mounts
+            bundle.edit("process") { $0["terminal"] = true }
+            try bundle.write()
+            let before = try Bundle.look(canary)
+            let racer = try Child([
+                "python3", "-c",
+                """
+                import ctypes, os, sys
+                libc = ctypes.CDLL(None)
+                os.chdir(sys.argv[1])
+                pairs = [(b"console", b"console-link"), (b"console", b"trigger-link"), (b"pts", b"pts-link")]
+                count = 0
+                while not os.path.exists("stop"):
+                    for _ in range(100):
+                        for one, other in pairs:
+                            count += libc.renameat2(-100, one, -100, other, 2) == 0
+                print(count)
+                """, volume,
+            ])
+            for round in 0..<100 {
+                let child = try Child(
+                    [Bundle.runtime, "--root", bundle.state, "run", "--bundle", bundle.directory, bundle.id],
+                    wiring: .terminal(rows: 24, columns: 80))
+                let result = try child.wait()
+                // Either it is refused, or everything is where it belongs.
+                let isConfined = result.out.hasPrefix("0\r\n") && result.out.contains("Read-only file system")
+                #expect(result.status == 1 && !result.out.hasPrefix("1") || isConfined, "round \(round): \(result)")
+            }
+            try "".write(toFile: volume + "/stop", atomically: false, encoding: .utf8)
+            let swaps = Int(try racer.wait().trimmed) ?? 0
+            #expect(swaps > 1000)
+            #expect(try Bundle.look(canary) == before)
+            #expect(try Programs.text("/proc/sys/kernel/core_pattern") == pattern)
+        }
+
         /// CVE-2025-24965: files that a runtime writes into the image follow no link.
         @Test func nothingIsWrittenThroughTheImage() throws {
             let bundle = try Bundle("true")

@@ -89,6 +89,9 @@ extension Integration {
                 (["cpu": ["cpus": "9999"]], "cpuset.cpus"),
                 (["cpu": ["quota": 50000, "period": 10]], "cpu.cfs_period_us"),
                 (["blockIO": ["leafWeight": 500]], "blkio.leaf_weight"),
+                (["blockIO": ["weight": 5]], "invalid block weight 5 (valid range is 10-1000)"),
+                (["blockIO": ["leafWeight": 1001]], "invalid block weight 1001 (valid range is 10-1000)"),
+                (["blockIO": ["weightDevice": [["major": 8, "minor": 0, "weight": 9]]]], "invalid block weight 9"),
             ]
             for (resources, message) in cases {
                 let bundle = try bundle("true", resources)
@@ -96,6 +99,83 @@ extension Integration {
                 #expect(output.status == 1, "\(resources): \(output)")
                 #expect(message.isEmpty || output.err.contains(message), "\(resources): \(output)")
                 #expect(file(bundle, "memory", "cgroup.procs") == nil)
+            }
+        }
+
+        /// Time for processes of the real-time classes: a group has none until it is given some.
+        @Test(.enabled(if: Programs.exists("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"))) func realTime() throws {
+            let bundle = try bundle(
+                "sleep 1000", ["cpu": ["realtimeRuntime": 9500, "realtimePeriod": 500_000] as Bundle.Document])
+            try bundle.start()
+            #expect(file(bundle, "cpu", "cpu.rt_runtime_us") == "9500")
+            #expect(file(bundle, "cpu", "cpu.rt_period_us") == "500000")
+            let words = ["--cpu-rt-runtime", "4000", "--cpu-rt-period", "200000", bundle.id]
+            #expect(try bundle.runtime(["update"] + words).status == 0)
+            #expect(file(bundle, "cpu", "cpu.rt_runtime_us") == "4000")
+            #expect(file(bundle, "cpu", "cpu.rt_period_us") == "200000")
+            // More than the machine has.
+            let greedy = try self.bundle("true", ["cpu": ["realtimeRuntime": 999_000]])
+            let refused = try greedy.run()
+            #expect(refused.status == 1 && refused.err.contains("cpu.rt_runtime_us"), "\(refused)")
+        }
+
+        /// Rates of a disk, one file for each kind.
+        @Test func blockDevicesAreThrottled() throws {
+            let image = try Scratch("disk")
+            try succeed(["truncate", "-s", "1M", image.path + "/image"])
+            let loop = try succeed(["losetup", "--find", "--show", image.path + "/image"])
+            defer { _ = try? command(["losetup", "--detach", loop]) }
+            let numbers = try succeed(["stat", "-c", "%Hr %Lr", loop]).split(separator: " ").compactMap { Int($0) }
+            func rate(_ value: Int) -> [Bundle.Document] {
+                [["major": numbers[0], "minor": numbers[1], "rate": value]]
+            }
+            let bundle = try bundle(
+                "sleep 1000",
+                [
+                    "blockIO": [
+                        "throttleReadBpsDevice": rate(1 << 20), "throttleWriteBpsDevice": rate(2 << 20),
+                        "throttleReadIOPSDevice": rate(300), "throttleWriteIOPSDevice": rate(400),
+                    ]
+                ])
+            try bundle.start()
+            let disk = "\(numbers[0]):\(numbers[1]) "
+            #expect(file(bundle, "blkio", "blkio.throttle.read_bps_device") == disk + "1048576")
+            #expect(file(bundle, "blkio", "blkio.throttle.write_bps_device") == disk + "2097152")
+            #expect(file(bundle, "blkio", "blkio.throttle.read_iops_device") == disk + "300")
+            #expect(file(bundle, "blkio", "blkio.throttle.write_iops_device") == disk + "400")
+            let none = try self.bundle(
+                "true", ["blockIO": ["throttleReadBpsDevice": [["major": 4000, "minor": 1, "rate": 1]]]])
+            #expect(try none.run().status == 1)
+        }
+
+        /// Controllers that the machine's own file systems leave out are mounted for the test, in a mount namespace of its own.
+        @Test(.enabled(if: (try? Programs.text("/proc/cgroups"))?.contains("net_cls") == true))
+        func classesAndPrioritiesOfTheNetwork() throws {
+            let bundle = try bundle(
+                "sleep 1000",
+                ["network": ["classID": 1_048_577, "priorities": [["name": "lo", "priority": 7]]] as Bundle.Document])
+            try bundle.write()
+            let mount = bundle.volume("net_cls,net_prio")
+            let script = """
+                mount -t cgroup -o net_cls,net_prio none "$1" || exit 3
+                trap 'rmdir "$1"/gantry-*; umount "$1"' EXIT
+                "$2" --root "$3" run --detach --bundle "$4" "$5" </dev/null >/dev/null 2>"$4/log" || { cat "$4/log"; exit 4; }
+                cd "$1/gantry-$5" && cat net_cls.classid && grep lo net_prio.ifpriomap && wc -l <cgroup.procs; cd /
+                "$2" --root "$3" delete --force "$5" && ls -d "$1"/gantry-* 2>/dev/null
+                exit 0
+                """
+            let result = try command(
+                ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", mount, Bundle.runtime]
+                    + [bundle.state, bundle.directory, bundle.id])
+            #expect(result.status == 0 && result.lines == ["1048577", "lo 7", "1"], "\(result)")
+            // Every process is in it until the kernel has taken it down, which it does when the last mount goes and no
+            // group has been there for a while.
+            let again = #"mount -t cgroup -o net_cls,net_prio none "$1" && umount "$1"; cat /proc/self/cgroup"#
+            try eventually("the hierarchy is gone") {
+                try Programs.exists("/sys/fs/cgroup/net_cls")
+                    || !Programs.text("/proc/self/cgroup").contains("net_cls")
+                    || !command(["unshare", "-m", "--propagation", "private", "sh", "-c", again, "sh", mount]).out
+                        .contains("net_cls")
             }
         }
 
