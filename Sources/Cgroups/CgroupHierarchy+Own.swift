@@ -13,22 +13,14 @@ extension CgroupHierarchy {
 
     /// `own` is what /proc/self/cgroup says: `4:memory:/a/b` per hierarchy, `0::/a/b` for cgroup2.
     package func beneath(own text: String) -> CgroupHierarchy {
-        let lines = Array(text.utf8).split(separator: UInt8(ascii: "\n"))
-        func own(_ label: String) -> String {
-            for line in lines {
-                let parts = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
-                if parts.count == 3, parts[1].elementsEqual(label.utf8) {
-                    return String(decoding: parts[2], as: UTF8.self)
-                }
-            }
-            return "/"
-        }
+        let own = Membership(text)
         let moved = mounts.map { mount in
             Mount(
                 name: mount.name, controllers: mount.controllers,
-                path: mount.path + Self.inside(own(mount.label), mount.root), root: mount.root, label: mount.label)
+                path: mount.path + Self.inside(own[mount.label] ?? "/", mount.root), root: mount.root,
+                label: mount.label)
         }
-        var place = Self.inside(own(""), unifiedRoot)
+        var place = Self.inside(own[""] ?? "/", unifiedRoot)
         if mode == .v2, let slash = place.lastIndex(of: "/") { place = String(place[..<slash]) }
         return CgroupHierarchy(
             mounts: moved, unified: unified.map { $0 + place }, unifiedRoot: unifiedRoot,
@@ -37,9 +29,16 @@ extension CgroupHierarchy {
 
     /// The cgroup2 directory that a process is in; nil when it has ended or is elsewhere.
     package func unifiedPath(of pid: Int32) -> String? {
-        guard let unified, let text = ControlFile.read("/proc/\(pid)/cgroup") else { return nil }
-        guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("0::") }) else { return nil }
-        return unified + Self.inside(String(line.dropFirst(3)), unifiedRoot)
+        guard let unified, let path = Membership(of: pid)?[""] else { return nil }
+        return unified + Self.inside(path, unifiedRoot)
+    }
+
+    /// Lets go a process that somebody has moved to a frozen cgroup of version 1: there SIGKILL does not end it.
+    package func thaw(processOf pid: Int32) {
+        guard let mount = mount(of: "freezer"), let path = Membership(of: pid)?[mount.label], path != "/" else {
+            return
+        }
+        _ = ControlFile.write("THAWED", mount.path + Self.inside(path, mount.root) + "/freezer.state")
     }
 
     /// A path of the hierarchy as seen through a mount of `root`: empty for the mount point itself.
@@ -65,6 +64,28 @@ extension CgroupHierarchy {
         guard !parts.isEmpty else { throw CgroupError("create", wanted, "not a name of a cgroup") }
         let name = parts.joined(separator: "/")
         return Cgroup(name, in: wanted.hasPrefix("/") ? self : try beneathOwn())
+    }
+}
+
+/// The cgroups of a process, as /proc/PID/cgroup tells them: `4:memory:/a/b` per hierarchy, `0::/a/b` for cgroup2.
+private struct Membership {
+    private let lines: [ArraySlice<UInt8>]
+
+    init(_ text: String) { lines = Array(text.utf8).split(separator: UInt8(ascii: "\n")) }
+
+    /// Nil when the process has ended.
+    init?(of pid: Int32) {
+        guard let text = ControlFile.read("/proc/\(pid)/cgroup") else { return nil }
+        self.init(text)
+    }
+
+    /// By a hierarchy's label; empty for cgroup2.
+    subscript(label: String) -> String? {
+        for line in lines {
+            let parts = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+            if parts.count == 3, parts[1].elementsEqual(label.utf8) { return String(decoding: parts[2], as: UTF8.self) }
+        }
+        return nil
     }
 }
 

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Linux
 
 /// Reads and writes the files of cgroups.
 enum ControlFile {
@@ -92,17 +93,5 @@ enum ControlFile {
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     /// The names of the directories in a directory.
-    static func directories(_ path: String) -> [String] {
-        guard let stream = opendir(path) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            guard entry.pointee.d_type == UInt8(DT_DIR) else { continue }
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names
-    }
+    static func directories(_ path: String) -> [String] { Directory.directories(in: path) }
 }

@@ -57,7 +57,7 @@ struct BindPlan: Sendable {
         var status = stat()
         if stat(mount.Source, &status) != 0, errno == ENOENT {
             do {
-                try makeDirectories(mount.Source)
+                try Directory.make(mount.Source)
             } catch {
                 throw .invalid("error while creating mount source path '\(mount.Source)': \(error)")
             }
@@ -86,7 +86,7 @@ struct BindPlan: Sendable {
                 throw .invalid("invalid mount config for type \"bind\": bind source path does not exist: \(source)")
             }
             do {
-                try makeDirectories(source)
+                try Directory.make(source)
             } catch {
                 throw .invalid("error while creating mount source path '\(source)': \(error)")
             }
@@ -127,13 +127,4 @@ extension MountPoint {
         "rprivate": .rprivate, "private": .private, "rshared": .rshared, "shared": .shared, "rslave": .rslave,
         "slave": .slave,
     ]
-}
-
-/// mkdir -p, mode 0755.
-func makeDirectories(_ path: String, mode: mode_t = 0o755) throws(SystemError) {
-    var built = ""
-    for part in path.split(separator: "/") {
-        built += "/" + part
-        if mkdir(built, mode) != 0, errno != EEXIST { throw SystemError("mkdir", built, code: errno) }
-    }
 }

@@ -53,7 +53,7 @@ extension Container {
         let plan = LaunchPlan(record: record, files: files)
         // The monitor boots while everything else is prepared.
         let link = try attempt { () throws in
-            try makeDirectories(runDirectory, mode: 0o700)
+            try Directory.make(runDirectory, mode: 0o700)
             return try environment.spawner.spawn(runDirectory: runDirectory)
         }
         connect(link)

@@ -18,7 +18,7 @@ struct ContainerFiles: Sendable {
     }
 
     func makeDirectory() throws(SystemError) {
-        try makeDirectories(directory, mode: 0o710)
+        try Directory.make(directory, mode: 0o710)
     }
 
     /// Writes in place, because the file may be mounted in a container.

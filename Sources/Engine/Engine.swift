@@ -19,8 +19,8 @@ package final class Engine: Sendable {
         networks: NetworkService, log: Logger
     ) throws(EngineError) {
         do {
-            try makeDirectories(configuration.execRoot + "/containers", mode: 0o711)
-            try makeDirectories(configuration.dataRoot + "/containers", mode: 0o710)
+            try Directory.make(configuration.execRoot + "/containers", mode: 0o711, parents: 0o711)
+            try Directory.make(configuration.dataRoot + "/containers", mode: 0o710, parents: 0o710)
             environment = EngineEnvironment(
                 configuration: configuration, store: ContainerStore(database), index: ContainerIndex(),
                 journal: Journal(), images: images, snapshots: snapshots, networks: networks,

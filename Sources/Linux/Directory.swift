@@ -1,12 +1,35 @@
-internal import Glibc
+package import Glibc
 
 /// What stands in a directory.
 package enum Directory {
     /// The names in the directory at `path`, in no order; none when it cannot be read.
-    package static func names(in path: String) -> [String] {
+    package static func names(in path: String) -> [String] { read(path) ?? [] }
+
+    /// The same, and nil when it cannot be read.
+    package static func read(_ path: String) -> [String]? {
+        guard let stream = opendir(path) else { return nil }
+        defer { closedir(stream) }
+        return all(in: stream).map(text)
+    }
+
+    /// The names of the directories in a directory of a file system whose entries tell what they are, as the kernel's own do.
+    package static func directories(in path: String) -> [String] {
         guard let stream = opendir(path) else { return [] }
         defer { closedir(stream) }
-        return all(in: stream).map { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+        return all(in: stream, where: { $0 == UInt8(DT_DIR) }).map(text)
+    }
+
+    private static func text(_ name: [CChar]) -> String {
+        String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// mkdir -p: a directory that is there already is fine, whatever its mode. `parents` is the mode of those in between.
+    package static func make(_ path: String, mode: mode_t = 0o755, parents: mode_t = 0o755) throws(SystemError) {
+        if mkdir(path, mode) == 0 || errno == EEXIST { return }
+        let slash = path.lastIndex(of: "/") ?? path.startIndex
+        guard errno == ENOENT, slash > path.startIndex else { throw SystemError("mkdir", path, code: errno) }
+        try make(String(path[..<slash]), mode: parents, parents: parents)
+        guard mkdir(path, mode) == 0 || errno == EEXIST else { throw SystemError("mkdir", path, code: errno) }
     }
 
     /// The names in an open directory, for C and in no order: bytes, because names are not always UTF-8.
@@ -21,9 +44,10 @@ package enum Directory {
         return all(in: stream)
     }
 
-    private static func all(in stream: OpaquePointer) -> [[CChar]] {
+    private static func all(in stream: OpaquePointer, where isWanted: (UInt8) -> Bool = { _ in true }) -> [[CChar]] {
         var names: [[CChar]] = []
         while let entry = readdir(stream) {
+            guard isWanted(entry.pointee.d_type) else { continue }
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
             }

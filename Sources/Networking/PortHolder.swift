@@ -32,18 +32,7 @@ enum PortHolder {
         }
     }
 
-    private static func numbers(in path: String) -> [Int32] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var found: [Int32] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if let number = Int32(name) { found.append(number) }
-        }
-        return found
-    }
+    private static func numbers(in path: String) -> [Int32] { Directory.names(in: path).compactMap { Int32($0) } }
 
     private static func ownsOne(of inodes: Set<String>, _ pid: Int32) -> Bool {
         var buffer = [CChar](repeating: 0, count: 64)

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Linux
 internal import NIOSSL
 
 /// Whom to believe that it is a certain registry, and what to show it: Docker's `certs.d/HOST[:PORT]`.
@@ -27,15 +28,7 @@ struct Trust: Hashable, Sendable {
     init(for authority: String, in directories: [String], isBlind: Bool) throws(RegistryError) {
         for directory in directories {
             let folder = directory + "/" + authority
-            guard let stream = opendir(folder) else { continue }
-            var names: [String] = []
-            while let entry = readdir(stream) {
-                names.append(
-                    withUnsafeBytes(of: &entry.pointee.d_name) {
-                        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-                    })
-            }
-            closedir(stream)
+            guard let names = Directory.read(folder) else { continue }
             try self.init(folder, names.sorted(), isBlind: isBlind)
             return
         }

@@ -23,10 +23,9 @@ package struct BundleConfiguration: Sendable {
         try Self.refuseNulls(document)
         try DocumentShape.configuration.check(document, "config.json: ")
         try Self.checkVersion(document["ociVersion"]?.stringValue)
-        guard document["root"]?["path"]?.stringValue?.isEmpty == false else {
+        guard let root = document["root"]?["path"]?.stringValue, !root.isEmpty else {
             throw LaunchFailure("config.json: root.path is missing")
         }
-        let root = document["root"]?["path"]?.stringValue ?? "rootfs"
         launch.rootfsPath = root.hasPrefix("/") ? root : bundle + "/" + root
         launch.readonlyRootfs = document["root"]?["readonly"]?.boolValue ?? false
         launch.hostname = document["hostname"]?.stringValue ?? ""
@@ -107,5 +106,4 @@ package struct BundleConfiguration: Sendable {
         limits = try CgroupLimits(oci: linux["resources"] ?? .null)
         if let profile = linux["seccomp"], profile != .null { seccomp = try SeccompProfile(profile) }
     }
-
 }

@@ -22,27 +22,21 @@ enum TreeCopy {
     ) throws(LaunchFailure) {
         // One descriptor a level.
         guard depth < 256 else { throw LaunchFailure("copy \(name): it is nested too deeply") }
-        guard let stream = fdopendir(try duplicate(source.raw, name)) else {
-            throw LaunchFailure("read \(name): \(SystemError("", code: errno).reason)")
+        let names: [[CChar]]
+        do throws(SystemError) {
+            names = try Directory.names(in: source.raw)
+        } catch {
+            throw LaunchFailure("read \(name): \(error.reason)")
         }
-        defer { closedir(stream) }
-        while let entry = readdir(stream) {
-            let child = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if child != "." && child != ".." {
-                try copyEntry(child, source.raw, target, name + "/" + child, depth)
-            }
+        for bytes in names {
+            let child = String(decoding: bytes.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            try copyEntry(child, source.raw, target, name + "/" + child, depth)
         }
         var status = stat()
         try libraryStep("look at \(name)", fstat(source.raw, &status))
         try libraryStep("copy the owner of \(name)", fchown(target, status.st_uid, status.st_gid))
         try libraryStep("copy the mode of \(name)", fchmod(target, status.st_mode & 0o7777))
         _ = futimens(target, [status.st_atim, status.st_mtim])
-    }
-
-    private static func duplicate(_ descriptor: Int32, _ name: String) throws(LaunchFailure) -> Int32 {
-        try libraryStep("read \(name)", fcntl(descriptor, F_DUPFD_CLOEXEC, 3))
     }
 
     private static func copyEntry(

@@ -55,19 +55,6 @@ enum Files {
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw failure("create \(path)") }
     }
 
-    static func names(in path: String) -> [String] {
-        guard let stream = opendir(path) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names
-    }
-
     /// The path of the host that everybody means, without symbolic links.
     static func absolute(_ path: String, _ what: String) throws(LaunchFailure) -> String {
         guard let resolved = realpath(path, nil) else { throw failure("\(what) \(path)") }

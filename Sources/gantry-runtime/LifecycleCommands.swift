@@ -112,7 +112,7 @@ enum LifecycleCommands {
         if let process = record.process() {
             _ = linux_pidfd_send_signal(process.raw, SIGKILL)
             try? cgroup?.thaw()
-            Freezer.release(record.pid)
+            try? HostCgroups.hierarchy.get().thaw(processOf: record.pid)
             var wait = pollfd(fd: process.raw, events: Int16(POLLIN), revents: 0)
             _ = poll(&wait, 1, 10000)
         }

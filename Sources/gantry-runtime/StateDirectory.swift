@@ -95,7 +95,7 @@ struct StateDirectory: ~Copyable {
     /// Removes it with everything in it; nothing when it is gone already.
     func remove() throws(LaunchFailure) {
         unlinkat(descriptor.raw, NotifySocket.stateName, 0)
-        for name in Files.names(in: "/proc/self/fd/\(descriptor.raw)") {
+        for name in Directory.names(in: "/proc/self/fd/\(descriptor.raw)") {
             if unlinkat(descriptor.raw, name, 0) < 0 { unlinkat(descriptor.raw, name, AT_REMOVEDIR) }
         }
         guard rmdir(path) == 0 || errno == ENOENT || errno == ENOTEMPTY else { throw Files.failure("remove \(path)") }

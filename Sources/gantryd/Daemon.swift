@@ -140,13 +140,10 @@ struct Daemon {
     }
 
     private func makeDirectories(_ path: String, mode: mode_t) throws {
-        if mkdir(path, mode) == 0 || errno == EEXIST { return }
-        guard errno == ENOENT, path != "/", path != "." else {
-            throw DaemonError("cannot make \(path): \(SystemError("mkdir", code: errno).reason)")
-        }
-        try makeDirectories(parent(of: path), mode: 0o755)
-        guard mkdir(path, mode) == 0 || errno == EEXIST else {
-            throw DaemonError("cannot make \(path): \(SystemError("mkdir", code: errno).reason)")
+        do throws(SystemError) {
+            try Directory.make(path, mode: mode)
+        } catch {
+            throw DaemonError("cannot make \(path): \(error.reason)")
         }
     }
 }
