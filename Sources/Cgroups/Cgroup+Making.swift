@@ -162,9 +162,14 @@ extension Cgroup {
         return false
     }
 
-    /// Removes it in each hierarchy where nothing is inside: for a parent that may still have children.
-    package func removeIfEmpty() {
-        for place in places { _ = rmdir(place.path) }
+    /// Removes it in each hierarchy where nothing is inside; true when it was there nowhere but where it is ``kept``.
+    @discardableResult
+    package func removeIfEmpty() -> Bool {
+        var isGone = true
+        for place in places where !kept.contains(place.controller) {
+            if rmdir(place.path) < 0, errno != ENOENT { isGone = false }
+        }
+        return isGone
     }
 
     /// Removes every child of `parent` that `keep` does not name. Returns the names that could not be removed.

@@ -117,7 +117,9 @@ enum LifecycleCommands {
             _ = poll(&wait, 1, 10000)
         }
         if let cgroup {
-            cgroup.kill()
+            // The end of a process namespace's first process is the end of all in it.
+            let isShared = record.sharesProcesses || !cgroup.kept.isEmpty
+            if isShared || !cgroup.removeIfEmpty() { cgroup.kill() }
             guard cgroup.remove() else {
                 throw LaunchFailure(
                     "cgroup \(cgroup.name) cannot be removed: \(cgroup.processes().count) processes are still in it")
