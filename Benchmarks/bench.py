@@ -8,6 +8,7 @@ timed is the command as a user types it, from its start to its end. The table sh
 peer's figure. A row that a missing peer would fill says so.
 """
 
+import gzip
 import os
 import random
 import resource
@@ -16,6 +17,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 
@@ -242,14 +244,18 @@ def processor_seconds(engine):
 
 
 def pull(engine):
-    """Into a store that has nothing of it; also what it took of the processors, and of memory at most."""
-    engine.run("rmi", "-f", engine.pull_image, check=False)
+    """Into a store that has nothing of it; also what it took of the processors, and of memory at most.
+
+    Always another image: ext4 looks for a new inode long where many were deleted a moment ago.
+    """
+    image = f"{engine.pull_repository}:{engine.pulls}"
+    engine.pulls += 1
     # Forgets how much the daemons needed before (proc_pid_clear_refs(5)).
     for pid in engine.daemon_pids:
         with open(f"/proc/{pid}/clear_refs", "w") as file:
             file.write("5")
     before, resting = processor_seconds(engine), sum(status(pid, "VmRSS") for pid in engine.daemon_pids)
-    figure = engine.timed("pull", "-q", *engine.pull_flags, engine.pull_image)
+    figure = engine.timed("pull", "-q", *engine.pull_flags, image)
     grown_by = (sum(status(pid, "VmHWM") for pid in engine.daemon_pids) - resting) / 1024 if engine.daemon_pids else None
     return {"pull": figure, "pull-cpu": processor_seconds(engine) - before, "pull-memory": grown_by}
 
@@ -293,9 +299,9 @@ def push(engine):
     """Into an empty registry: nothing is there already, nothing can be mounted."""
     shutil.rmtree(engine.push_store, ignore_errors=True)
     if not engine.is_tagged:
-        # Not before the pulls have been measured: an image with a second name is never gone.
-        engine.run("pull", "-q", *engine.pull_flags, engine.pull_image)
-        engine.run("tag", engine.pull_image, engine.push_image)
+        image = engine.pull_repository + ":0"
+        engine.run("pull", "-q", *engine.pull_flags, image)
+        engine.run("tag", image, engine.push_image)
         engine.is_tagged = True
     return engine.timed("push", "-q", *engine.pull_flags, engine.push_image)
 
@@ -318,8 +324,11 @@ ROWS = [
 ]
 
 
-def big_layout(path):
-    """Six layers, each 2,000 files of words and of noise, most of them small: about 300 MB."""
+def big_layouts(path, count):
+    """Images of six layers, each 2,000 files of words and of noise, most of them small: about 300 MB.
+
+    They are the same but for a first file in each layer; gzip members and archives can stand one behind the other.
+    """
     generator = random.Random(1)
     words = [generator.randbytes(6).hex() for _ in range(4000)]
     layers = []
@@ -334,8 +343,14 @@ def big_layout(path):
         text = " ".join(generator.choices(words, k=100_000)).encode()
         layer.add(f"l{number}/large", data=(text + generator.randbytes(len(text) // 2)) * 17)
         layers.append(layer.bytes())
-    layout = images.Layout(path)
-    layout.finish([layout.image(layers, images.busybox_config())])
+    packed = [gzip.compress(layer, 6) for layer in layers]
+    for number in range(count):
+        mark = tarfile.TarInfo("mark")
+        mark.size = len(str(number))
+        first = mark.tobuf() + str(number).encode().ljust(tarfile.BLOCKSIZE, b"\0")
+        layout = images.Layout(f"{path}{number}")
+        layout.finish([layout.image([first + layer for layer in layers], images.busybox_config(),
+                                    packed=[gzip.compress(first) + layer for layer in packed])])
 
 
 def registry(engine, directory, port, store="registry"):
@@ -355,6 +370,17 @@ def prepare(engine, directory, rows):
     if "exec" in rows:
         engine.sleeper = engine.out("run", *engine.run_flags, "-d", "--network", "none", "busybox", "sleep", "100000")
     engine.pull_flags = ["--tls-verify=false"] if engine.name == "podman" else []
+
+
+def fresh_disk(directory):
+    """A file system of the bench's own: on an older one ext4 looks long for inodes while many were deleted a moment ago."""
+    file = directory + ".ext4"
+    with open(file, "wb") as image:
+        image.truncate(40 << 30)
+    sh("mkfs.ext4", "-q", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", file)
+    sh("mount", "-o", "loop,noinit_itable", file, directory)
+    # Its blocks stay until the mount goes.
+    os.unlink(file)
 
 
 def machine():
@@ -390,7 +416,11 @@ def main():
     if os.geteuid() != 0:
         sys.exit("bench: run it as root")
     wanted = os.environ.get("ROWS", "").split(",") if os.environ.get("ROWS") else [row[0] for row in ROWS]
+    # A mount namespace of its own, marked by a word of the command line.
+    if sys.argv[1:] != ["alone"]:
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, sys.argv[0], "alone"])
     directory = tempfile.mkdtemp(prefix="gantry-bench-")
+    fresh_disk(directory)
     engines, registries = {}, []
     results = {key: {} for key, *_ in ROWS if key in wanted}
     try:
@@ -407,14 +437,17 @@ def main():
                 results["idle-daemon"][engine.name] = [figure] if figure else []
             prepare(engine, directory, wanted)
         if "pull" in wanted or "push" in wanted:
-            big_layout(directory + "/layout")
+            count = 2 + next(rounds for key, _, _, rounds, _ in ROWS if key == "pull") if "pull" in wanted else 1
+            big_layouts(directory + "/layout", count)
             for index, engine in enumerate(engines.values()):
                 port = 5800 + index
                 registries.append(registry(engine, directory, port))
                 if index == 0:
-                    sh("skopeo", "copy", "-q", "--insecure-policy", "--dest-tls-verify=false",
-                       f"oci:{directory}/layout:latest", f"docker://127.0.0.1:{port}/big:latest")
-                engine.pull_image = f"127.0.0.1:{port}/big:latest"
+                    for number in range(count):
+                        sh("skopeo", "copy", "-q", "--insecure-policy", "--dest-tls-verify=false",
+                           f"oci:{directory}/layout{number}:latest", f"docker://127.0.0.1:{port}/big:{number}")
+                engine.pull_repository = f"127.0.0.1:{port}/big"
+                engine.pulls = 0
                 if "push" in wanted:
                     engine.push_store = f"{directory}/pushed-{engine.name}"
                     registries.append(registry(engine, directory, port + 50, f"pushed-{engine.name}"))
@@ -443,7 +476,7 @@ def main():
         for line in open("/proc/self/mountinfo"):
             if directory in line:
                 subprocess.run(["umount", "-l", line.split()[4]], **QUIET)
-        shutil.rmtree(directory, ignore_errors=True)
+        os.rmdir(directory)
 
 
 main()

@@ -95,7 +95,9 @@ class Layout:
     def document(self, value, media_type):
         return self.blob(json.dumps(value).encode(), media_type)
 
-    def image(self, layers, config, architecture="amd64", variant=None, os_name="linux", diff_ids=None):
+    def image(self, layers, config, architecture="amd64", variant=None, os_name="linux", diff_ids=None, packed=None):
+        """Of layers as they are, or of their `packed` forms, compressed by gzip."""
+        media_type = "application/vnd.oci.image.layer.v1.tar" + ("+gzip" if packed else "")
         platform = {"architecture": architecture, "os": os_name}
         if variant:
             platform["variant"] = variant
@@ -107,7 +109,7 @@ class Layout:
         manifest = {
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": self.document(configuration, "application/vnd.oci.image.config.v1+json"),
-            "layers": [self.blob(layer, "application/vnd.oci.image.layer.v1.tar") for layer in layers],
+            "layers": [self.blob(layer, media_type) for layer in packed or layers],
         }
         return {**self.document(manifest, manifest["mediaType"]), "platform": platform}
 
