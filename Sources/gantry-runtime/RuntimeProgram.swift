@@ -79,11 +79,18 @@ enum RuntimeProgram {
     }
 
     private static var defaultRoot: String {
-        if geteuid() != 0, let directory = getenv("XDG_RUNTIME_DIR") {
-            return String(cString: directory) + "/gantry-runtime"
-        }
-        return "/run/gantry-runtime"
+        // As runc: who became root of a user namespace keeps the directory, unless he says that he is root there.
+        let isRoot = geteuid() == 0 && (!isRootless || getenv("USER").map { String(cString: $0) } == "root")
+        guard !isRoot, let directory = getenv("XDG_RUNTIME_DIR") else { return "/run/gantry-runtime" }
+        return String(cString: directory) + "/gantry-runtime"
     }
+
+    /// An ordinary user, also one who is root of a user namespace (rootless Podman).
+    fileprivate static let isRootless: Bool = {
+        var namespace = stat()
+        // PROC_USER_INIT_INO, the number of the first one.
+        return geteuid() != 0 || stat("/proc/self/ns/user", &namespace) == 0 && namespace.st_ino != 0xefff_fffd
+    }()
 }
 
 extension RuntimeProgram.Context {
@@ -109,7 +116,7 @@ extension RuntimeProgram.Context {
         }
         namesSlices = options.has("systemd-cgroup") || manager == "systemd"
         switch options.value("rootless") ?? "auto" {
-        case "auto": isRootless = geteuid() != 0
+        case "auto": isRootless = RuntimeProgram.isRootless
         case "true": isRootless = true
         case "false": isRootless = false
         case let other: throw LaunchFailure("invalid rootless \(other): true, false or auto")

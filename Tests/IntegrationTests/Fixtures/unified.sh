@@ -167,6 +167,37 @@ start unknown
 contains unknown-controller "$(cat /tmp/unknown.out)" 'no nosuch controller is available'
 start slash
 contains unified-slash "$(cat /tmp/slash.out)" 'must be a file name (no slashes)'
+# An ordinary user, to whom a part of the tree was handed down, limits his container himself.
+echo 'tester:x:4711:4711::/tmp:/bin/sh' >>/etc/passwd
+mkdir $G/user $G/user/shell
+echo '+memory +pids +cpu' >$G/cgroup.subtree_control
+chown 4711 $G/user $G/user/cgroup.procs $G/user/cgroup.subtree_control $G/user/shell $G/user/shell/cgroup.procs
+mkdir -p /tmp/own && chmod 1777 /tmp
+cp -a /bundles/rootfs /bundles/delegated/rootfs
+chown -R 4711:4711 /bundles/delegated /tmp/own
+cat >/tmp/user.sh <<'END'
+runtime() { gantry-runtime --root /tmp/own/state "$@"; }
+runtime run --detach --bundle /bundles/delegated delegated </dev/null >/tmp/own/out 2>&1
+echo $? >/tmp/own/status
+runtime exec delegated sh -c 'id -u; cat /proc/self/cgroup' >/tmp/own/exec
+runtime update --pids-limit 44 delegated 2>>/tmp/own/out
+runtime pause delegated 2>>/tmp/own/out && runtime state delegated >/tmp/own/paused && runtime resume delegated
+END
+(
+    # The shell itself first, as a service manager does it: no process may cross what was not handed down.
+    sh -c 'echo $$ >/sys/fs/cgroup/user/shell/cgroup.procs; exec su tester -c "sh /tmp/user.sh"'
+)
+C=$G/user/box
+check delegated-start "$(cat /tmp/own/status) $(cat /tmp/own/out)" '0 '
+check delegated-memory.max "$(cat $C/memory.max)" 33554432
+check delegated-pids.max "$(cat $C/pids.max)" 44
+check delegated-exec "$(cat /tmp/own/exec)" '0
+0::/'
+check delegated-owner "$(stat -c %u $C)" 4711
+contains delegated-pause "$(cat /tmp/own/paused)" '"status": "paused"'
+su tester -c 'gantry-runtime --root /tmp/own/state delete --force delegated'
+check delegated-deleted "$(ls -d $C 2>/dev/null)" ''
+rmdir $G/user/shell $G/user
 check nothing-left "$(ls -d $G/tests/*/ /state/*/ 2>/dev/null)" ''
 echo 'checks done'
 sync

@@ -157,3 +157,60 @@ final class DockerEngine {
         try succeed([Programs.docker] + words, environment: environment)
     }
 }
+
+/// Debian's containerd by itself, whose shim calls this runtime.
+final class ContainerdOnRuntime {
+    private let room: Room
+    let namespace = "gantry-test-\(UInt32.random(in: 0 ... .max))"
+    /// A root file system with busybox.
+    let root: String
+
+    init() throws {
+        room = try Room(
+            "containerd", cgroup: namespace,
+            """
+            cat >$ROOM/config.toml <<END
+            version = 2
+            root = "$ROOM/root"
+            state = "$ROOM/state"
+            disabled_plugins = ["io.containerd.grpc.v1.cri"]
+            [grpc]
+            address = "$ROOM/socket"
+            [ttrpc]
+            address = "$ROOM/ttrpc"
+            END
+            mkdir -p $ROOM/busybox && tar -xf \(BusyboxImage.tar) -C $ROOM/busybox
+            containerd --config $ROOM/config.toml >$ROOM/log 2>&1 &
+            trap 'kill $!; wait $!; exit' TERM
+            for i in $(seq 300); do [ -S $ROOM/socket ] && break; sleep 0.1; done
+            echo ready; wait
+            """)
+        root = room.directory + "/busybox"
+        guard (try? eventually("containerd answers") { try self("version").status == 0 }) != nil else {
+            throw HarnessError((try? Programs.text(room.directory + "/log")) ?? "containerd does not answer")
+        }
+    }
+
+    deinit {
+        for name in (try? self("containers", "ls", "-q"))?.lines ?? [] {
+            _ = try? self("tasks", "kill", "-s", "KILL", name)
+            _ = try? eventually("the task is deleted") { try self("tasks", "rm", name).status == 0 }
+            _ = try? self("containers", "rm", name)
+        }
+    }
+
+    func words(_ words: [String]) -> [String] {
+        room.enter(["ctr", "--address", room.directory + "/socket", "--namespace", namespace] + words)
+    }
+
+    @discardableResult
+    func callAsFunction(_ words: String...) throws -> Output { try command(self.words(words)) }
+
+    func run(_ flags: [String], _ name: String, _ program: String...) throws -> Output {
+        try command(words(running(flags, name, program)))
+    }
+
+    func running(_ flags: [String], _ name: String, _ program: [String]) -> [String] {
+        ["run", "--rootfs", "--runc-binary", Bundle.runtime] + flags + [root, name] + program
+    }
+}

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 extension Integration {
@@ -68,6 +69,27 @@ extension Integration {
                 ])
                 #expect(second.status == 1, "\(second)")
                 #expect(!second.err.isEmpty)
+            }
+        }
+
+        /// What this machine does not allow is told once in a daemon's life, however many containers ask for it.
+        @Test func tellsOnceOfLimitsThatCannotBe() throws {
+            var own = rlimit()
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &own)
+            let flags = ["--ulimit", "nofile=\(own.rlim_max + 1):\(own.rlim_max + 1)", "--network", "none"]
+            try Daemon.with { daemon in
+                for _ in 0..<3 {
+                    let result = try daemon.run(
+                        Client.first, ["run", "--rm"] + flags + ["busybox", "sh", "-c", "ulimit -Hn"])
+                    let limit = try #require(UInt64(result.trimmed), "\(result)")
+                    #expect(limit >= own.rlim_max)
+                    // Whoever may raise limits gets what he asks for, and nothing is told.
+                    let isRaised = limit > own.rlim_max
+                    let told = try Programs.text(daemon.log).split(separator: "\n").filter {
+                        $0.contains("limit nofile cannot be raised")
+                    }
+                    #expect(told.count == (isRaised ? 0 : 1), "\(told)")
+                }
             }
         }
 

@@ -27,7 +27,7 @@ extension Bundle {
 
 extension Integration {
     /// Known escapes of runtimes through the root, mounts, devices and terminals, each tried for real.
-    @Suite(.serialized)
+    @Suite(.serialized, .enabled(if: Bundle.isGantry, "a runtime that falls for one, as runc 1.1.5, harms the machine"))
     struct RuntimeEscapeTests {
         /// CVE-2019-5736: the runtime's own file, through /proc/PID/exe.
         @Test func theRuntimeCannotBeOverwritten() throws {

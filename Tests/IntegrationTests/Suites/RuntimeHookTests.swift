@@ -52,7 +52,10 @@ extension Integration {
                 "\(try succeed(["readlink", "/proc/self/ns/mnt"])) \(try succeed(["readlink", "/proc/self/ns/uts"]))"
             #expect(try bundle.runtime(["create", "--bundle", bundle.directory, bundle.id]).status == 0)
             let created = bundle.log
-            #expect(created.map { $0.split(separator: " ")[0] } == ["prestart", "createRuntime", "createContainer"])
+            // runc 1.1.5 runs poststart before the program is started.
+            let early = Bundle.isGantry ? [] : ["poststart"]
+            #expect(
+                created.map { String($0.split(separator: " ")[0]) } == Self.kinds.prefix(3) + early)
             #expect(created.prefix(2).allSatisfy { $0.contains(host) })
             #expect(!created[2].contains(host))
             let document = try JSONSerialization.jsonObject(
@@ -61,9 +64,10 @@ extension Integration {
             #expect(try bundle.runtime(["start", bundle.id]).status == 0)
             try eventually("the program") { bundle.log.first == "program" || bundle.log.last == "program" }
             let before = try Programs.text(bundle.directory + "/before").split(separator: "\n").map(String.init)
-            #expect(before[3].hasPrefix("startContainer "))
+            let last = before[3 + early.count]
+            #expect(last.hasPrefix("startContainer "))
             // The same namespaces as the hook before it.
-            #expect(before[3].split(separator: " ").dropFirst() == created[2].split(separator: " ").dropFirst())
+            #expect(last.split(separator: " ").dropFirst() == created[2].split(separator: " ").dropFirst())
             #expect(try bundle.runtime(["delete", "--force", bundle.id]).status == 0)
             #expect(bundle.log.last?.hasPrefix("poststop \(host)") == true)
             #expect(Programs.exists(bundle.directory + "/state-poststart"))
@@ -75,7 +79,7 @@ extension Integration {
                 let text = try Programs.text(bundle.directory + "/state-" + kind)
                 let state = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
                 let (status, process) = try #require(expected[kind])
-                // runc 1.1.5 runs poststart before the container runs, and says `creating` of what is created.
+                // runc 1.1.5 says `creating` of what is created.
                 if Bundle.isGantry || kind == "poststop" { #expect(state["status"] as? String == status, "\(kind)") }
                 #expect(state["pid"] as? Int ?? 0 == process, "\(kind)")
                 #expect(state["id"] as? String == bundle.id && state["bundle"] as? String == bundle.directory)
@@ -133,6 +137,8 @@ extension Integration {
                 environment: ["SIDE": "outside"])
             let parts = try Programs.text(bundle.directory + "/env").components(separatedBy: "end\n")
             let inherited = Set(parts[0].split(separator: "\n"))
+            // runc's createContainer has the container's.
+            guard Bundle.isGantry || kind != "createContainer" else { return }
             #expect(inherited.contains(isInside ? "SIDE=inside" : "SIDE=outside"))
             #expect(inherited.contains("LD_PRELOAD=/evil.so") == isInside)
             #expect(!parts[1].contains("SIDE="))

@@ -93,6 +93,53 @@ extension Integration {
             #expect(lines.count > 1 && lines.allSatisfy { $0.hasSuffix("Read-only file system") }, "\(result)")
         }
 
+        /// Podman of an ordinary user calls the runtime as root of a user namespace, with the user's directory for its state.
+        @Test(.enabled(if: Bundle.isGantry)) func podmanOfAnOrdinaryUser() throws {
+            let user = try OrdinaryUser()
+            let scratch = try Scratch("rootless-podman")
+            for name in ["home", "run"] { mkdir(scratch.path + "/" + name, 0o700) }
+            chmod(scratch.path, 0o755)
+            // Where an ordinary user finds it, too.
+            let runtime = scratch.path + "/gantry-runtime"
+            try succeed(["install", "-m", "0755", Bundle.runtime, runtime])
+            try succeed(["install", "-m", "0644", BusyboxImage.tar, scratch.path + "/busybox.tar"])
+            try succeed([
+                "chown", "-R", "\(OrdinaryUser.uid):\(OrdinaryUser.uid)", scratch.path + "/home", scratch.path + "/run",
+            ])
+            let options = [
+                "podman", "--root", scratch.path + "/home/root", "--runroot", scratch.path + "/run/root", "--tmpdir",
+                scratch.path + "/run/tmp", "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs",
+                "--events-backend", "file", "--runtime",
+                runtime,
+            ].joined(separator: " ")
+            let limits = "--network none --ulimit nofile=1000:1000 --ulimit nproc=1000:1000"
+            let result = try user.run(
+                [
+                    "sh", "-c",
+                    """
+                    export HOME=\(scratch.path)/home TMPDIR=\(scratch.path)/home
+                    p='\(options)'
+                    $p import \(scratch.path)/busybox.tar busybox >/dev/null 2>$HOME/log || { cat $HOME/log; exit 3; }
+                    $p run --rm \(limits) busybox sh -c 'id -u; cat /proc/self/uid_map; exit 7'
+                    echo ended $?
+                    $p run -d --name a \(limits) busybox sleep 600 >/dev/null || exit 4
+                    $p exec --user 5:6 a id; ls $XDG_RUNTIME_DIR/gantry-runtime | wc -l
+                    $p rm --force --time 0 a >/dev/null; ls $XDG_RUNTIME_DIR/gantry-runtime | wc -l
+                    # Ends the process that holds the user namespace.
+                    $p system migrate
+                    """,
+                ], in: "/")
+            let words = result.lines.map { $0.split(separator: " ").joined(separator: " ") }
+            #expect(
+                words == ["0", "0 \(OrdinaryUser.uid) 1", "1 200000 65536", "ended 7", "uid=5 gid=6", "1", "0"],
+                "\(result)")
+            try eventually("Podman's own process has ended") {
+                try command(["pgrep", "-u", "\(OrdinaryUser.uid)"]).out.isEmpty
+            }
+            // The files belong to users that only the namespace has.
+            try succeed(["rm", "-rf", scratch.path + "/home/root"])
+        }
+
         @Test func execsIntoItsContainer() throws {
             let bundle = try bundle("sleep 600", Self.own)
             let user = try OrdinaryUser()

@@ -31,6 +31,15 @@ extension Integration {
                         return mount
                     }
                 }
+                if name == "delegated", let mounts = bundle.config["mounts"] as? [Bundle.Document] {
+                    // Its own copy, and no group beyond the one that it has.
+                    bundle.config["root"] = ["path": "rootfs"] as Bundle.Document
+                    bundle.config["mounts"] = mounts.map { mount in
+                        var mount = mount
+                        mount["options"] = (mount["options"] as? [String])?.filter { $0 != "gid=5" }
+                        return mount
+                    }
+                }
                 try bundle.write()
                 mkdir(tree + "/bundles/" + name, 0o755)
                 try succeed(["cp", bundle.directory + "/config.json", tree + "/bundles/\(name)/config.json"])
@@ -83,6 +92,18 @@ extension Integration {
                     {
                         $0["cgroupsPath"] = "/threads/one"
                         $0["resources"] = memory
+                    }
+                ),
+                (
+                    "delegated", "sleep 1000",
+                    {
+                        $0["cgroupsPath"] = "/user/box"
+                        $0["resources"] = memory.merging(["pids": ["limit": 33]]) { $1 }
+                        $0["namespaces"] = ["pid", "ipc", "uts", "mount", "cgroup", "user", "network"].map {
+                            ["type": $0]
+                        }
+                        $0["uidMappings"] = [["containerID": 0, "hostID": 4711, "size": 1]]
+                        $0["gidMappings"] = [["containerID": 0, "hostID": 4711, "size": 1]]
                     }
                 ),
                 ("unknown", "true", { $0["resources"] = ["unified": ["nosuch.max": "1"]] as Bundle.Document }),
