@@ -13,6 +13,7 @@ import random
 import resource
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -243,15 +244,97 @@ def processor_seconds(engine):
 
 def pull(engine):
     """Into a store that has nothing of it; also what it took of the processors, and of memory at most."""
-    engine.run("rmi", "-f", engine.pull_image, check=False)
+    engine.run("rmi", "-f", engine.images["big"], check=False)
     # Forgets how much the daemons needed before (proc_pid_clear_refs(5)).
     for pid in engine.daemon_pids:
         with open(f"/proc/{pid}/clear_refs", "w") as file:
             file.write("5")
     before, resting = processor_seconds(engine), sum(status(pid, "VmRSS") for pid in engine.daemon_pids)
-    figure = engine.timed("pull", "-q", *engine.pull_flags, engine.pull_image)
+    figure = engine.timed("pull", "-q", *engine.pull_flags, engine.images["big"])
     grown_by = (sum(status(pid, "VmHWM") for pid in engine.daemon_pids) - resting) / 1024 if engine.daemon_pids else None
     return {"pull": figure, "pull-cpu": processor_seconds(engine) - before, "pull-memory": grown_by}
+
+
+def pull_small(engine):
+    engine.run("rmi", "-f", engine.images["small"], check=False)
+    return engine.timed("pull", "-q", *engine.pull_flags, engine.images["small"])
+
+
+def load_small(engine):
+    name, file = engine.images["small"], engine.directory + "/small.tar"
+    if not os.path.exists(file):
+        engine.run("pull", "-q", *engine.pull_flags, name)
+        engine.run("save", "-o", file, name)
+    engine.run("rmi", "-f", name)
+    return engine.timed("load", "-q", "-i", file)
+
+
+class Crowd:
+    """Gantry's data directory with many images, and one without, and the time a daemon takes to start on each."""
+
+    def __init__(self, engine, count):
+        self.directory = engine.directory + "/crowd"
+        self.environment = {**engine.environment, "DOCKER_HOST": f"unix://{self.directory}/s"}
+        os.makedirs(self.directory)
+        with open(self.directory + "/daemon.json", "w") as file:
+            file.write('{"bip": "10.240.9.1/24"}')
+        self.start("many")
+        for number in range(count):
+            layer = images.Layer().add(f"f{number}", data=str(number).encode()).bytes()
+            subprocess.run([BINARIES + "/gantry", "import", "-", f"crowd:{number}"], input=layer, check=True,
+                           env=self.environment, stdout=subprocess.DEVNULL)
+        self.stop()
+
+    def start(self, data):
+        words = [BINARIES + "/gantryd", "--data-root", f"{self.directory}/{data}", "--exec-root", self.directory + "/exec",
+                 "--pidfile", self.directory + "/pid", "-H", f"unix://{self.directory}/s",
+                 "--config-file", self.directory + "/daemon.json"]
+        begin = time.perf_counter()
+        self.process = subprocess.Popen(words, **QUIET)
+        while True:
+            with socket.socket(socket.AF_UNIX) as client:
+                try:
+                    client.connect(self.directory + "/s")
+                    client.sendall(b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n")
+                    if client.recv(100).startswith(b"HTTP/1.1 200"):
+                        return (time.perf_counter() - begin) * 1000
+                except OSError:
+                    time.sleep(0.0005)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(60)
+
+
+def crowd(engine):
+    if not hasattr(engine, "crowd"):
+        engine.crowd = Crowd(engine, 1000)
+    return engine.crowd
+
+
+def start_with(data):
+    def row(engine):
+        if engine.name != "gantry":
+            return None
+        figure = crowd(engine).start(data)
+        engine.crowd.stop()
+        return figure
+    return row
+
+
+def images_of_a_crowd(engine):
+    if engine.name != "gantry":
+        return None
+    crowd(engine).start("many")
+    # After its first answer the daemon has some things left to do.
+    time.sleep(1.5)
+    figures = []
+    for _ in range(10):
+        begin = time.perf_counter()
+        subprocess.run([BINARIES + "/gantry", "images"], env=engine.crowd.environment, check=True, **QUIET)
+        figures.append((time.perf_counter() - begin) * 1000)
+    engine.crowd.stop()
+    return statistics.median(figures)
 
 
 GROW = """mkdir /data; for i in $(seq 40); do head -c 2000000 /dev/urandom >/data/big$i; done
@@ -294,8 +377,8 @@ def push(engine):
     shutil.rmtree(engine.push_store, ignore_errors=True)
     if not engine.is_tagged:
         # Not before the pulls have been measured: an image with a second name is never gone.
-        engine.run("pull", "-q", *engine.pull_flags, engine.pull_image)
-        engine.run("tag", engine.pull_image, engine.push_image)
+        engine.run("pull", "-q", *engine.pull_flags, engine.images["big"])
+        engine.run("tag", engine.images["big"], engine.push_image)
         engine.is_tagged = True
     return engine.timed("push", "-q", *engine.pull_flags, engine.push_image)
 
@@ -311,10 +394,15 @@ ROWS = [
     ("pull", "pull, 300 MB in 6 layers, registry here", "ms", max(1, ROUNDS // 4), pull),
     ("pull-cpu", "  processors", "s", 0, None),
     ("pull-memory", "  the daemons' memory above rest, at most", "MB", 0, None),
+    ("pull-small", "pull, 100,000 small files in a layer", "ms", max(1, ROUNDS // 7), pull_small),
+    ("load-small", "load of the same", "ms", max(1, ROUNDS // 7), load_small),
     ("commit", "commit of 90 MB in 2,040 files", "ms", max(1, ROUNDS // 4), commit),
     ("save", "save of that image", "ms", max(1, ROUNDS // 4), save),
     ("load", "load of that image", "ms", max(1, ROUNDS // 4), load),
-    ("push", "push of the same, empty registry here", "ms", max(1, ROUNDS // 4), push),
+    ("push", "push of the same image, empty registry here", "ms", max(1, ROUNDS // 4), push),
+    ("start", "start of the daemon", "ms", ROUNDS, start_with("none")),
+    ("start-1000", "start with 1,000 images", "ms", ROUNDS, start_with("many")),
+    ("images-1000", "images, of 1,000", "ms", max(1, ROUNDS // 7), images_of_a_crowd),
 ]
 
 
@@ -336,6 +424,23 @@ def big_layout(path):
         layers.append(layer.bytes())
     layout = images.Layout(path)
     layout.finish([layout.image(layers, images.busybox_config())])
+
+
+def small_layout(path):
+    """One layer of 100,000 files of some hundred bytes in 1,000 directories."""
+    generator = random.Random(2)
+    layer = images.Layer()
+    for directory in range(1000):
+        layer.directory(f"d{directory}")
+        for file in range(100):
+            layer.add(f"d{directory}/f{file}", data=generator.randbytes(generator.randrange(50, 150)).hex().encode())
+    layout = images.Layout(path)
+    layout.finish([layout.image([layer.bytes()], images.busybox_config())])
+
+
+LAYOUTS = {"big": big_layout, "small": small_layout}
+# Which rows need which image.
+NEEDS = {"big": {"pull", "push"}, "small": {"pull-small", "load-small"}}
 
 
 def registry(engine, directory, port, store="registry"):
@@ -406,20 +511,21 @@ def main():
                 figure = daemon_memory(engine)
                 results["idle-daemon"][engine.name] = [figure] if figure else []
             prepare(engine, directory, wanted)
-        if "pull" in wanted or "push" in wanted:
-            big_layout(directory + "/layout")
-            for index, engine in enumerate(engines.values()):
-                port = 5800 + index
-                registries.append(registry(engine, directory, port))
-                if index == 0:
-                    sh("skopeo", "copy", "-q", "--insecure-policy", "--dest-tls-verify=false",
-                       f"oci:{directory}/layout:latest", f"docker://127.0.0.1:{port}/big:latest")
-                engine.pull_image = f"127.0.0.1:{port}/big:latest"
-                if "push" in wanted:
-                    engine.push_store = f"{directory}/pushed-{engine.name}"
-                    registries.append(registry(engine, directory, port + 50, f"pushed-{engine.name}"))
-                    engine.push_image = f"127.0.0.1:{port + 50}/big:latest"
-                    engine.is_tagged = False
+        needed = [name for name in LAYOUTS if NEEDS[name] & set(wanted)]
+        for name in needed:
+            LAYOUTS[name](f"{directory}/{name}")
+        for index, engine in enumerate(engines.values() if needed else []):
+            port = 5800 + index
+            registries.append(registry(engine, directory, port))
+            for name in needed if index == 0 else []:
+                sh("skopeo", "copy", "-q", "--insecure-policy", "--dest-tls-verify=false",
+                   f"oci:{directory}/{name}:latest", f"docker://127.0.0.1:{port}/{name}:latest")
+            engine.images = {name: f"127.0.0.1:{port}/{name}:latest" for name in needed}
+            if "push" in wanted:
+                engine.push_store = f"{directory}/pushed-{engine.name}"
+                registries.append(registry(engine, directory, port + 50, f"pushed-{engine.name}"))
+                engine.push_image = f"127.0.0.1:{port + 50}/big:latest"
+                engine.is_tagged = False
         for key, title, _, rounds, row in ROWS:
             if key not in wanted or key == "idle-daemon" or row is None:
                 continue

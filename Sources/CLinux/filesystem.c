@@ -29,6 +29,11 @@ long linux_fs_sync(int file)
     return answer(syncfs(file));
 }
 
+long linux_fs_reserve(int file, long size)
+{
+    return answer(fallocate(file, FALLOC_FL_KEEP_SIZE, 0, size));
+}
+
 long linux_fs_open_in_root(int root, const char *path, int flags, mode_t mode)
 {
     struct open_how how;

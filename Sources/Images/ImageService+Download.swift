@@ -16,7 +16,7 @@ extension ImageService {
         let pairs = Array(zip(manifest.layers, configuration.diffIDs))
         let here = Set(
             pairs.lazy.filter { packed, layer in
-                self.layers.contains(layer) && self.blobs.contains(packed.digest)
+                self.layers.contains(layer) && self.blobs.size(packed.digest) == packed.size
             }.map(\.0.digest))
         let absent = pairs.filter { !here.contains($0.0.digest) }
         // An image that is here is not told of layer by layer.

@@ -68,7 +68,8 @@ package final class LayerStore: Sendable {
 
     /// Every layer that is there.
     package func layers() -> [LayerID] {
-        Directory.names(in: root).compactMap { try? Digest("sha256:\($0)") }.filter(contains)
+        // A layer gets its name when it is complete.
+        Directory.names(in: root).compactMap { try? Digest(.sha256, hex: $0) }
     }
 
     /// Unpacks an archive, packed in any way that ``Compression`` knows, in one pass on this thread.
