@@ -44,6 +44,12 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
         hex = String(decoding: digits, as: UTF8.self)
     }
 
+    /// Cryptographic hashes are spread evenly: their first 64 bits do.
+    package func hash(into hasher: inout Hasher) {
+        var digits = hex
+        digits.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: $0.prefix(16)))) }
+    }
+
     package var description: String { "\(algorithm.rawValue):\(hex)" }
 
     /// The first twelve digits, as people see them.

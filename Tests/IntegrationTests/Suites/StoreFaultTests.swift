@@ -27,7 +27,7 @@ extension Integration {
             return Set(
                 try command([
                     "sh", "-c",
-                    "cd \(data) && find images/blobs images/ingest -type f; find layers containers -mindepth 1 -maxdepth 1",
+                    "cd \(data) && find images/blobs images/ingest -type f ! -name 'index.json*'; find layers containers -mindepth 1 -maxdepth 1",
                 ]).lines)
         }
 
