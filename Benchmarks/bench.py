@@ -14,6 +14,7 @@ import random
 import resource
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -248,7 +249,7 @@ def pull(engine):
 
     Always another image: ext4 looks for a new inode long where many were deleted a moment ago.
     """
-    image = f"{engine.pull_repository}:{engine.pulls}"
+    image = f"{engine.images['big']}:{engine.pulls}"
     engine.pulls += 1
     # Forgets how much the daemons needed before (proc_pid_clear_refs(5)).
     for pid in engine.daemon_pids:
@@ -258,6 +259,88 @@ def pull(engine):
     figure = engine.timed("pull", "-q", *engine.pull_flags, image)
     grown_by = (sum(status(pid, "VmHWM") for pid in engine.daemon_pids) - resting) / 1024 if engine.daemon_pids else None
     return {"pull": figure, "pull-cpu": processor_seconds(engine) - before, "pull-memory": grown_by}
+
+
+def pull_small(engine):
+    engine.run("rmi", "-f", engine.images["small"] + ":0", check=False)
+    return engine.timed("pull", "-q", *engine.pull_flags, engine.images["small"] + ":0")
+
+
+def load_small(engine):
+    name, file = engine.images["small"] + ":0", engine.directory + "/small.tar"
+    if not os.path.exists(file):
+        engine.run("pull", "-q", *engine.pull_flags, name)
+        engine.run("save", "-o", file, name)
+    engine.run("rmi", "-f", name)
+    return engine.timed("load", "-q", "-i", file)
+
+
+class Crowd:
+    """Gantry's data directory with many images, and one without, and the time a daemon takes to start on each."""
+
+    def __init__(self, engine, count):
+        self.directory = engine.directory + "/crowd"
+        self.environment = {**engine.environment, "DOCKER_HOST": f"unix://{self.directory}/s"}
+        os.makedirs(self.directory)
+        with open(self.directory + "/daemon.json", "w") as file:
+            file.write('{"bip": "10.240.9.1/24"}')
+        self.start("many")
+        for number in range(count):
+            layer = images.Layer().add(f"f{number}", data=str(number).encode()).bytes()
+            subprocess.run([BINARIES + "/gantry", "import", "-", f"crowd:{number}"], input=layer, check=True,
+                           env=self.environment, stdout=subprocess.DEVNULL)
+        self.stop()
+
+    def start(self, data):
+        words = [BINARIES + "/gantryd", "--data-root", f"{self.directory}/{data}", "--exec-root", self.directory + "/exec",
+                 "--pidfile", self.directory + "/pid", "-H", f"unix://{self.directory}/s",
+                 "--config-file", self.directory + "/daemon.json"]
+        begin = time.perf_counter()
+        self.process = subprocess.Popen(words, **QUIET)
+        while True:
+            with socket.socket(socket.AF_UNIX) as client:
+                try:
+                    client.connect(self.directory + "/s")
+                    client.sendall(b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n")
+                    if client.recv(100).startswith(b"HTTP/1.1 200"):
+                        return (time.perf_counter() - begin) * 1000
+                except OSError:
+                    time.sleep(0.0005)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(60)
+
+
+def crowd(engine):
+    if not hasattr(engine, "crowd"):
+        engine.crowd = Crowd(engine, 1000)
+    return engine.crowd
+
+
+def start_with(data):
+    def row(engine):
+        if engine.name != "gantry":
+            return None
+        figure = crowd(engine).start(data)
+        engine.crowd.stop()
+        return figure
+    return row
+
+
+def images_of_a_crowd(engine):
+    if engine.name != "gantry":
+        return None
+    crowd(engine).start("many")
+    # After its first answer the daemon has some things left to do.
+    time.sleep(1.5)
+    figures = []
+    for _ in range(10):
+        begin = time.perf_counter()
+        subprocess.run([BINARIES + "/gantry", "images"], env=engine.crowd.environment, check=True, **QUIET)
+        figures.append((time.perf_counter() - begin) * 1000)
+    engine.crowd.stop()
+    return statistics.median(figures)
 
 
 GROW = """mkdir /data; for i in $(seq 40); do head -c 2000000 /dev/urandom >/data/big$i; done
@@ -299,7 +382,7 @@ def push(engine):
     """Into an empty registry: nothing is there already, nothing can be mounted."""
     shutil.rmtree(engine.push_store, ignore_errors=True)
     if not engine.is_tagged:
-        image = engine.pull_repository + ":0"
+        image = engine.images["big"] + ":0"
         engine.run("pull", "-q", *engine.pull_flags, image)
         engine.run("tag", image, engine.push_image)
         engine.is_tagged = True
@@ -317,10 +400,15 @@ ROWS = [
     ("pull", "pull, 300 MB in 6 layers, registry here", "ms", max(1, ROUNDS // 4), pull),
     ("pull-cpu", "  processors", "s", 0, None),
     ("pull-memory", "  the daemons' memory above rest, at most", "MB", 0, None),
+    ("pull-small", "pull, 100,000 small files in a layer", "ms", max(1, ROUNDS // 7), pull_small),
+    ("load-small", "load of the same", "ms", max(1, ROUNDS // 7), load_small),
     ("commit", "commit of 90 MB in 2,040 files", "ms", max(1, ROUNDS // 4), commit),
     ("save", "save of that image", "ms", max(1, ROUNDS // 4), save),
     ("load", "load of that image", "ms", max(1, ROUNDS // 4), load),
-    ("push", "push of the same, empty registry here", "ms", max(1, ROUNDS // 4), push),
+    ("push", "push of the same image, empty registry here", "ms", max(1, ROUNDS // 4), push),
+    ("start", "start of the daemon", "ms", ROUNDS, start_with("none")),
+    ("start-1000", "start with 1,000 images", "ms", ROUNDS, start_with("many")),
+    ("images-1000", "images, of 1,000", "ms", max(1, ROUNDS // 7), images_of_a_crowd),
 ]
 
 
@@ -351,6 +439,23 @@ def big_layouts(path, count):
         layout = images.Layout(f"{path}{number}")
         layout.finish([layout.image([first + layer for layer in layers], images.busybox_config(),
                                     packed=[gzip.compress(first) + layer for layer in packed])])
+
+
+def small_layout(path, _count):
+    """One layer of 100,000 files of some hundred bytes in 1,000 directories."""
+    generator = random.Random(2)
+    layer = images.Layer()
+    for directory in range(1000):
+        layer.directory(f"d{directory}")
+        for file in range(100):
+            layer.add(f"d{directory}/f{file}", data=generator.randbytes(generator.randrange(50, 150)).hex().encode())
+    layout = images.Layout(path + "0")
+    layout.finish([layout.image([layer.bytes()], images.busybox_config())])
+
+
+LAYOUTS = {"big": big_layouts, "small": small_layout}
+# Which rows need which image.
+NEEDS = {"big": {"pull", "push"}, "small": {"pull-small", "load-small"}}
 
 
 def registry(engine, directory, port, store="registry"):
@@ -436,23 +541,23 @@ def main():
                 figure = daemon_memory(engine)
                 results["idle-daemon"][engine.name] = [figure] if figure else []
             prepare(engine, directory, wanted)
-        if "pull" in wanted or "push" in wanted:
-            count = 2 + next(rounds for key, _, _, rounds, _ in ROWS if key == "pull") if "pull" in wanted else 1
-            big_layouts(directory + "/layout", count)
-            for index, engine in enumerate(engines.values()):
-                port = 5800 + index
-                registries.append(registry(engine, directory, port))
-                if index == 0:
-                    for number in range(count):
-                        sh("skopeo", "copy", "-q", "--insecure-policy", "--dest-tls-verify=false",
-                           f"oci:{directory}/layout{number}:latest", f"docker://127.0.0.1:{port}/big:{number}")
-                engine.pull_repository = f"127.0.0.1:{port}/big"
-                engine.pulls = 0
-                if "push" in wanted:
-                    engine.push_store = f"{directory}/pushed-{engine.name}"
-                    registries.append(registry(engine, directory, port + 50, f"pushed-{engine.name}"))
-                    engine.push_image = f"127.0.0.1:{port + 50}/big:latest"
-                    engine.is_tagged = False
+        counts = {"big": 2 + next(row[3] for row in ROWS if row[0] == "pull") if "pull" in wanted else 1, "small": 1}
+        needed = [name for name in LAYOUTS if NEEDS[name] & set(wanted)]
+        for name in needed:
+            LAYOUTS[name](f"{directory}/{name}", counts[name])
+        for index, engine in enumerate(engines.values() if needed else []):
+            port = 5800 + index
+            registries.append(registry(engine, directory, port))
+            for name, number in ((name, number) for name in needed if index == 0 for number in range(counts[name])):
+                sh("skopeo", "copy", "-q", "--insecure-policy", "--dest-tls-verify=false",
+                   f"oci:{directory}/{name}{number}:latest", f"docker://127.0.0.1:{port}/{name}:{number}")
+            engine.images = {name: f"127.0.0.1:{port}/{name}" for name in needed}
+            engine.pulls = 0
+            if "push" in wanted:
+                engine.push_store = f"{directory}/pushed-{engine.name}"
+                registries.append(registry(engine, directory, port + 50, f"pushed-{engine.name}"))
+                engine.push_image = f"127.0.0.1:{port + 50}/big:latest"
+                engine.is_tagged = False
         for key, title, _, rounds, row in ROWS:
             if key not in wanted or key == "idle-daemon" or row is None:
                 continue

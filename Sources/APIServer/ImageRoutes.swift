@@ -26,7 +26,7 @@ struct ImageRoutes: Sendable {
             filters["reference", default: []].append(pattern)
         }
         let records = try images.list(all: call.flag("all"), filters: filters)
-        try await call.answer(.ok, records.map { summary($0, call.version) })
+        try await call.answer(.ok, json: .array(records.map { summary($0, call.version).json }))
     }
 
     private func summary(_ record: ImageRecord, _ version: ProtocolVersion) -> ImageSummary {

@@ -29,6 +29,28 @@ long linux_fs_sync(int file)
     return answer(syncfs(file));
 }
 
+long linux_fs_reserve(int file, long size)
+{
+    return answer(fallocate(file, FALLOC_FL_KEEP_SIZE, 0, size));
+}
+
+_Static_assert(FS_TOPDIR_FL == 0x00020000, "FS_TOPDIR_FL");
+
+long linux_fs_spread(const char *path)
+{
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return -errno;
+    int flags = 0;
+    long result = answer(ioctl(directory, FS_IOC_GETFLAGS, &flags));
+    if (result >= 0 && !(flags & FS_TOPDIR_FL)) {
+        flags |= FS_TOPDIR_FL;
+        result = answer(ioctl(directory, FS_IOC_SETFLAGS, &flags));
+    }
+    close(directory);
+    return result;
+}
+
 long linux_fs_open_in_root(int root, const char *path, int flags, mode_t mode)
 {
     struct open_how how;

@@ -59,13 +59,12 @@ extension ImageService {
     }
 
     /// Forgets what was known of blobs that are gone.
-    func sweepOrigins() {
-        let kept = Set(blobs.digests().map(\.description))
+    func sweepOrigins(keeping kept: Set<Digest>) {
         _ = try? database.write { database in
             for table in ["blobOrigin.digest", "packedLayer.blob"] {
                 let parts = table.split(separator: ".")
                 for digest in try String.fetchAll(database, sql: "SELECT DISTINCT \(parts[1]) FROM \(parts[0])")
-                where !kept.contains(digest) {
+                where !((try? Digest(digest)).map(kept.contains) ?? false) {
                     try database.execute(sql: "DELETE FROM \(parts[0]) WHERE \(parts[1]) = ?", arguments: [digest])
                 }
             }

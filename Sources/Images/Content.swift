@@ -118,13 +118,16 @@ extension ImageService {
     }
 
     /// Takes away all that nobody needs of what there is, and what is known of it.
-    func sweep(_ packed: [Digest], _ unpacked: [LayerID]) {
+    func sweep(_ packed: Set<Digest>, _ unpacked: Set<LayerID>) {
         let leased = leased()
         sweepPartials(leased)
-        discard(
+        let free = table.withLock { table in
             Content(
-                layers: unpacked.filter { !leased.contains($0) }, blobs: packed.filter { !leased.contains($0) }))
-        sweepOrigins()
+                layers: unpacked.filter { !table.uses.has(layer: $0) && !leased.contains($0) },
+                blobs: packed.filter { !table.uses.has(blob: $0) && !leased.contains($0) })
+        }
+        discard(free)
+        sweepOrigins(keeping: packed.subtracting(free.blobs))
     }
 
     /// The layers below containers, whose image may be gone.

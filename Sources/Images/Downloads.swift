@@ -12,8 +12,6 @@ actor Downloads {
     private var flights: [Digest: Flight] = [:]
 
     /// The result of `fetch` for this content; run once for all who ask at the same time, cancelled when all gave up.
-    ///
-    /// Returns nil if the flight was somebody else's: its pull may be gone, so the caller looks again.
     func layer(
         _ digest: Digest, fetch: @escaping @Sendable () async -> Result<LayerStore.Unpacked, ImageError>
     ) async throws(ImageError) -> LayerStore.Unpacked {

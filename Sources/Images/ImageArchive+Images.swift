@@ -132,6 +132,9 @@ extension ImageArchive {
     private func image(
         _ raw: [UInt8], _ parsed: ImageConfiguration, _ manifest: [UInt8]?, _ layers: [Layer], _ names: [Reference]
     ) throws -> Image {
+        if layers.count > Manifest.layersLimit {
+            throw ImageError.corrupt("\(layers.count) layers in the archive; \(Manifest.layersLimit) are the most")
+        }
         guard layers.count == parsed.diffIDs.count else {
             throw ImageError.corrupt(
                 "\(layers.count) layers in the archive, \(parsed.diffIDs.count) in the configuration")

@@ -16,7 +16,7 @@ extension ImageService {
         let pairs = Array(zip(manifest.layers, configuration.diffIDs))
         let here = Set(
             pairs.lazy.filter { packed, layer in
-                self.layers.contains(layer) && self.blobs.contains(packed.digest)
+                self.layers.contains(layer) && self.blobs.size(packed.digest) == packed.size
             }.map(\.0.digest))
         let absent = pairs.filter { !here.contains($0.0.digest) }
         // An image that is here is not told of layer by layer.
@@ -28,32 +28,16 @@ extension ImageService {
         if absent.isEmpty { return }
         let leased = absent.flatMap { [$0.0.digest, $0.1] }
         try lease(leased)
-        let failure = await withTaskGroup(of: ImageError?.self) { group -> ImageError? in
-            var started: Set<Digest> = []
-            // An image may hold the same layer twice.
-            for (packed, layer) in absent where started.insert(packed.digest).inserted {
-                group.addTask {
-                    do throws(ImageError) {
-                        try await self.fetch(packed, layer, session, reference, progress)
-                        return nil
-                    } catch {
-                        return error
-                    }
-                }
+        var started: Set<Digest> = []
+        // An image may hold the same layer twice.
+        let different = absent.filter { started.insert($0.0.digest).inserted }
+        do throws(ImageError) {
+            try await allAtOnce(different) { (packed, layer) async throws(ImageError) in
+                try await self.fetch(packed, layer, session, reference, progress)
             }
-            var first: ImageError?
-            for await failure in group where failure != nil {
-                if first == nil { first = failure }
-                group.cancelAll()
-            }
-            return first
-        }
-        if let failure {
-            // What arrived in good order serves the next try; what was wrong serves nobody, nor does it on a full disk.
-            if !failure.isInterruption {
-                endLease(leased)
-            }
-            throw failure
+        } catch {
+            if !error.isInterruption { endLease(leased) }
+            throw error
         }
         if Task.isCancelled { throw .cancelled }
         endLease(leased)

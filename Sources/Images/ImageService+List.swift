@@ -42,10 +42,8 @@ extension ImageService {
             }
         }
         // Places instead of records: those are large, and sorting copies.
-        let order = records.indices.sorted { one, two in
-            (records[two].created, records[two].id.hex) < (records[one].created, records[one].id.hex)
-        }
-        return order.map { records[$0] }
+        let keys = records.map { ($0.created, $0.id.hex) }
+        return records.indices.sorted { keys[$1] < keys[$0] }.map { records[$0] }
     }
 
     private static func flag(_ name: String, _ values: [String]?) throws(ImageError) -> Bool? {

@@ -12,15 +12,16 @@ extension ImageService {
 
     /// Reads the table from the database, and the documents of images that have changed under it from the store.
     ///
-    /// - Parameter here: the blobs that are there.
+    /// - Parameter here: what there is in the stores.
     static func load(
-        _ database: StateDatabase, _ blobs: BlobStore, _ layers: LayerStore, blobs here: Set<Digest>
+        _ database: StateDatabase, _ blobs: BlobStore, _ layers: LayerStore,
+        _ here: (blobs: Set<Digest>, layers: Set<LayerID>)
     ) async throws(ImageError) -> ImageTable {
         let (images, forms, names) = try ImageRows.read(database)
         var table = ImageTable()
         for row in images {
-            if let image = row.record(blobs), image.layers.allSatisfy(layers.contains), here.contains(row.id),
-                here.contains(row.manifest)
+            if let image = row.record(blobs), image.layers.allSatisfy(here.layers.contains),
+                here.blobs.contains(row.id), here.blobs.contains(row.manifest)
             {
                 table.add(image)
                 continue
@@ -41,7 +42,7 @@ extension ImageService {
                 }
             }
         }
-        for form in forms where here.contains(form.facts.digest) { table.add(form.facts, to: form.image) }
+        for form in forms where here.blobs.contains(form.facts.digest) { table.add(form.facts, to: form.image) }
         for row in names {
             guard let image = table.images[row.image] else { continue }
             let manifest = row.manifest.flatMap { image.manifests[$0] == nil ? nil : $0 } ?? image.manifest

@@ -99,32 +99,20 @@ extension ImageService {
         _ progress: @escaping Progress
     ) async throws(ImageError) -> [ContentDescriptor] {
         let placed = PlacedLayers()
-        let failure = await withTaskGroup(of: ImageError?.self) { group -> ImageError? in
-            var started: Set<Digest> = []
-            // The top layer first: it is the one most likely to be new.
-            for (blob, layer) in layers.reversed() where started.insert(blob.digest).inserted {
-                group.addTask {
-                    await self.uploadSlots.run { () async -> ImageError? in
-                        if Task.isCancelled { return .cancelled }
-                        do throws(ImageError) {
-                            placed.set(
-                                blob.digest, to: try await self.place(blob, layer, session, reference, progress))
-                            return nil
-                        } catch {
-                            return error
-                        }
-                    }
+        var started: Set<Digest> = []
+        // The top layer first: it is the one most likely to be new.
+        let different = layers.reversed().filter { started.insert($0.0.digest).inserted }
+        try await allAtOnce(different) { (blob, layer) async throws(ImageError) in
+            let form = await self.uploadSlots.run { () async -> Result<ContentDescriptor, ImageError> in
+                if Task.isCancelled { return .failure(.cancelled) }
+                do throws(ImageError) {
+                    return .success(try await self.place(blob, layer, session, reference, progress))
+                } catch {
+                    return .failure(error)
                 }
             }
-            var first: ImageError?
-            for await failure in group where failure != nil {
-                // The first failure is the reason, the others follow from it.
-                if first == nil { first = failure }
-                group.cancelAll()
-            }
-            return first
+            placed.set(blob.digest, to: try form.get())
         }
-        if let failure { throw failure }
         return layers.compactMap { placed[$0.0.digest] }
     }
 

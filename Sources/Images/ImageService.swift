@@ -35,6 +35,7 @@ package final class ImageService: Sendable {
     let uploadSlots: Slots
     let table: SharedTable
     let index: Coalesced
+    private let firstIndex: Task<Void, Never>
     let unsynced: Unsynced
     let onEvent: @Sendable (ImageEvent) -> Void
 
@@ -81,17 +82,22 @@ package final class ImageService: Sendable {
         registry = RegistryClient(options.registry)
         downloadSlots = Slots(options.maxConcurrentDownloads)
         uploadSlots = Slots(options.maxConcurrentUploads)
-        let here = blobs.digests()
-        let table = SharedTable(try await Self.load(database, blobs, layers, blobs: Set(here)))
+        let here = (blobs: Set(blobs.digests()), layers: Set(layers.layers()))
+        let table = SharedTable(try await Self.load(database, blobs, layers, here))
         self.table = table
         index = Coalesced { [blobs] in Self.writeIndex(table.withLock { $0 }, blobs) }
         unsynced = Unsynced(layers)
-        sweep(here, layers.layers())
-        publishIndex()
+        // It is as the daemon before this one left it, unless that one was killed: there are more urgent things at a start.
+        firstIndex = Task { [index] in
+            if (try? await Task.sleep(for: .seconds(1))) != nil { index.request() }
+        }
+        sweep(here.blobs, here.layers)
     }
 
     /// Closes connections to registries, and finishes what is done in the background.
     package func shutdown() async {
+        firstIndex.cancel()
+        await firstIndex.value
         await index.settle()
         await unsynced.settle()
         await registry.shutdown()

@@ -48,6 +48,13 @@ struct EntryPath {
 
     var path: [CChar] { Self.joined(components) }
 
+    /// By their bytes, whatever the locale.
+    static func sorted(_ names: some Sequence<[CChar]>) -> [[CChar]] {
+        names.sorted { one, two in
+            one.lexicographicallyPrecedes(two) { UInt8(bitPattern: $0) < UInt8(bitPattern: $1) }
+        }
+    }
+
     static func text(_ path: [CChar]) -> String {
         String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

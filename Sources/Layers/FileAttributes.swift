@@ -57,3 +57,8 @@ enum FileAttributes {
         return count
     }
 }
+
+extension stat {
+    /// How overlay says that something below is gone: a character device 0:0.
+    var isWhiteout: Bool { st_mode & S_IFMT == S_IFCHR && st_rdev == 0 }
+}

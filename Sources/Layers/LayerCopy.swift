@@ -47,7 +47,7 @@ struct LayerCopy {
             return
         }
         if isThere { try DirectoryTree.remove(name, at: target.raw) }
-        if kind == S_IFCHR, status.st_rdev == 0 { return }
+        if status.isWhiteout { return }
         let identity = [UInt64(status.st_dev), UInt64(status.st_ino)]
         if status.st_nlink > 1, let first = links[identity] {
             try retrying("link", text) { linkat(first.directory.raw, first.name, target.raw, name, 0) }

@@ -123,7 +123,10 @@ package final class Snapshots: Sendable {
         let directory = "\(root)/\(id)"
         let gone = "\(root)/.removing-\(id)-\(counter.add(1, ordering: .relaxed).newValue)"
         do throws(SystemError) {
-            if mkdir(gone, 0o700) != 0, errno != EEXIST { throw SystemError("mkdir", gone, code: errno) }
+            if mkdir(gone, 0o700) != 0, errno != EEXIST {
+                guard errno == ENOSPC || errno == EDQUOT else { throw SystemError("mkdir", gone, code: errno) }
+                return try removeInPlace(directory)
+            }
             for part in driver.parts + ["layers"] {
                 if rename("\(directory)/\(part)", "\(gone)/\(part)") != 0, errno != ENOENT {
                     throw SystemError("rename", "\(directory)/\(part)", code: errno)
@@ -134,6 +137,18 @@ package final class Snapshots: Sendable {
         } catch {
             throw .system(error)
         }
+    }
+
+    /// On a full disk, where there is no room for another directory.
+    private func removeInPlace(_ directory: String) throws(SystemError) {
+        // Without this file it is no snapshot, and a new daemon removes the rest.
+        if unlink(directory + "/layers") != 0, errno != ENOENT {
+            throw SystemError("unlink", directory + "/layers", code: errno)
+        }
+        for part in driver.parts where access("\(directory)/\(part)", F_OK) == 0 {
+            try driver.discard("\(directory)/\(part)")
+        }
+        rmdir(directory)
     }
 
     /// What `info` tells about the driver.

@@ -60,9 +60,7 @@ package final class TreeArchive: ByteSource {
 
     private static func level(_ directory: SharedDescriptor, _ path: [UInt8]) throws(LayerError) -> Level {
         do throws(SystemError) {
-            let names = try Directory.names(in: directory.raw).sorted { one, two in
-                one.lexicographicallyPrecedes(two) { UInt8(bitPattern: $0) < UInt8(bitPattern: $1) }
-            }
+            let names = EntryPath.sorted(try Directory.names(in: directory.raw))
             return Level(directory: directory, path: path, names: names[...])
         } catch {
             throw .system(error)
@@ -84,7 +82,7 @@ package final class TreeArchive: ByteSource {
         }
         let bytes = name.dropLast().map { UInt8(bitPattern: $0) }
         let path = level.path + bytes
-        if form == .overlay, status.st_mode & S_IFMT == S_IFCHR, status.st_rdev == 0 {
+        if form == .overlay, status.isWhiteout {
             whiteout(level.path, bytes)
             return
         }

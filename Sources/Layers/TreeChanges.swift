@@ -86,10 +86,7 @@ final class TreeChanges {
     ) throws(SystemError) {
         var names = Set(try Directory.names(in: directory.raw))
         if isWhole { names.formUnion(try Self.names(in: below)) }
-        let sorted = names.sorted { one, two in
-            one.lexicographicallyPrecedes(two) { UInt8(bitPattern: $0) < UInt8(bitPattern: $1) }
-        }
-        for name in sorted { try compare(name, in: directory, path, below, isWhole: isWhole) }
+        for name in EntryPath.sorted(names) { try compare(name, in: directory, path, below, isWhole: isWhole) }
     }
 
     private func compare(
@@ -104,7 +101,7 @@ final class TreeChanges {
             }
             throw SystemError("stat", EntryPath.text(name), code: errno)
         }
-        if upper == .difference, status.st_mode & S_IFMT == S_IFCHR, status.st_rdev == 0 {
+        if upper == .difference, status.isWhiteout {
             record(.deleted, path, parent)
             return
         }
@@ -161,7 +158,7 @@ final class TreeChanges {
         for layer in below {
             var status = stat()
             guard fstatat(layer.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-            let isWhiteout = status.st_mode & S_IFMT == S_IFCHR && status.st_rdev == 0
+            let isWhiteout = status.isWhiteout
             if isWhiteout { break }
             if found == nil { found = status }
             guard status.st_mode & S_IFMT == S_IFDIR else { break }
@@ -183,7 +180,7 @@ final class TreeChanges {
             for name in try Directory.names(in: layer.raw) where !hidden.contains(name) && !names.contains(name) {
                 var status = stat()
                 guard fstatat(layer.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-                if status.st_mode & S_IFMT == S_IFCHR, status.st_rdev == 0 {
+                if status.isWhiteout {
                     hidden.insert(name)
                 } else {
                     names.insert(name)

@@ -43,6 +43,12 @@ extension Descriptor {
         }
     }
 
+    /// Takes blocks of the disk for the first `size` bytes; what is in the file, and its size, stay.
+    package borrowing func reserve(_ size: Int) throws(SystemError) {
+        let number = raw
+        try checking("fallocate") { linux_fs_reserve(number, size) }
+    }
+
     /// Sends one message with descriptors (SCM_RIGHTS) over a local socket; `flags` as for sendmsg(2).
     package borrowing func send(
         _ bytes: UnsafeRawBufferPointer, descriptors: [Int32] = [], flags: Int32 = 0

@@ -16,14 +16,19 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
     package let hex: String
 
     package init(_ text: String) throws(OCIError) {
-        for algorithm in Algorithm.allCases where text.utf8.starts(with: (algorithm.rawValue + ":").utf8) {
-            let hex = text.dropFirst(algorithm.rawValue.utf8.count + 1)
-            guard Self.isHex(hex.utf8), hex.utf8.count == algorithm.length else { break }
-            self.algorithm = algorithm
-            self.hex = String(hex)
-            return
-        }
-        throw .invalidDigest(text)
+        guard let algorithm: Algorithm = text.hasPrefix("sha256:") ? .sha256 : text.hasPrefix("sha512:") ? .sha512 : nil
+        else { throw .invalidDigest(text) }
+        // Both names have six letters.
+        try self.init(algorithm, hex: String(text.utf8.dropFirst(7)) ?? "")
+    }
+
+    /// From its digits alone.
+    package init(_ algorithm: Algorithm, hex: String) throws(OCIError) {
+        var hex = hex
+        let isValid = hex.withUTF8 { $0.count == algorithm.length && Self.isHex($0) }
+        guard isValid else { throw .invalidDigest("\(algorithm.rawValue):\(hex)") }
+        self.algorithm = algorithm
+        self.hex = hex
     }
 
     /// From the bytes of a hash: 32 for `sha256`, 64 for `sha512`.
@@ -37,6 +42,12 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
         precondition(digits.count == algorithm.length)
         self.algorithm = algorithm
         hex = String(decoding: digits, as: UTF8.self)
+    }
+
+    /// Cryptographic hashes are spread evenly: their first 64 bits do.
+    package func hash(into hasher: inout Hasher) {
+        var digits = hex
+        digits.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: $0.prefix(16)))) }
     }
 
     package var description: String { "\(algorithm.rawValue):\(hex)" }

@@ -17,7 +17,7 @@ package enum MediaType {
 
 /// One image for one platform: its configuration and its layers, bottom first (OCI image-spec, manifest.md).
 package struct Manifest: Sendable {
-    /// More than the kernel stacks (OVL_MAX_STACK).
+    /// As many as the kernel stacks (OVL_MAX_STACK).
     package static let layersLimit = 500
 
     /// The bytes that the digest is made of.

@@ -6,9 +6,13 @@ extension Reference {
     static func split(_ text: String) -> (domain: String, remainder: String) {
         guard let slash = text.firstIndex(of: "/") else { return (defaultDomain, text) }
         let first = String(text[..<slash])
-        let isDomain =
-            first == "localhost" || first.contains(".") || first.contains(":") || first.contains(where: \.isUppercase)
+        let isDomain = isRegistry(first) || first.contains(where: \.isUppercase)
         return isDomain ? (first, String(text[text.index(after: slash)...])) : (defaultDomain, text)
+    }
+
+    /// Whether a first part is a host: words of repositories have no dot or colon there.
+    package static func isRegistry(_ first: String) -> Bool {
+        first == "localhost" || first.contains(".") || first.contains(":")
     }
 
     /// A host name, IPv4 address or bracketed IPv6 address, with an optional port.

@@ -22,7 +22,7 @@ extension RegistryClient {
         var words = term
         if let slash = term.firstIndex(of: "/") {
             let first = String(term[..<slash])
-            if first == "localhost" || first.contains(".") || first.contains(":") {
+            if Reference.isRegistry(first) {
                 domain = first
                 words = String(term[term.index(after: slash)...])
             }

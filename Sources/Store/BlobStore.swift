@@ -64,7 +64,8 @@ package final class BlobStore: Sendable {
     @discardableResult
     package func put(_ bytes: [UInt8]) throws(StoreError) -> Digest {
         let digest = ContentHash.digest(of: bytes)
-        if contains(digest) { return digest }
+        // A power failure may have left less, or something else.
+        if size(digest) == Int64(bytes.count), (try? read(digest, limit: bytes.count)) != nil { return digest }
         let blob = try ingest()
         try blob.write(bytes)
         return try blob.finish(expected: digest).digest
@@ -123,7 +124,7 @@ package final class BlobStore: Sendable {
     package func digests() -> [Digest] {
         Digest.Algorithm.allCases.flatMap { algorithm in
             Directory.names(in: "\(root)/blobs/\(algorithm.rawValue)").compactMap {
-                try? Digest("\(algorithm.rawValue):\($0)")
+                try? Digest(algorithm, hex: $0)
             }
         }
     }

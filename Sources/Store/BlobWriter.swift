@@ -58,7 +58,7 @@ package final class BlobWriter {
         do throws(SystemError) {
             try file.writeAll(UnsafeRawBufferPointer(rebasing: bytes.dropFirst(Int(repeated))))
         } catch {
-            throw .system(error)
+            throw .system(SystemError("write", "blob", code: error.code))
         }
         hash.update(bytes)
         size += Int64(bytes.count)

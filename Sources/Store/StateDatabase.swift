@@ -1,5 +1,6 @@
 package import GRDB
 internal import Glibc
+internal import Linux
 
 /// Tables of one room: `name` is unique in the whole product and never changes, nor does what it does.
 package struct Migration: Sendable {
@@ -19,6 +20,8 @@ package struct Migration: Sendable {
 /// the asynchronous forms do not.
 package final class StateDatabase: Sendable {
     private let queue: DatabaseQueue
+    /// Kept for the log of changes, so that things can be removed when the disk is full.
+    private static let reserve = 1 << 20
 
     /// Opens or makes the file and brings it up to date.
     package init(path: String, migrations: [Migration]) throws(StoreError) {
@@ -40,6 +43,14 @@ package final class StateDatabase: Sendable {
         } catch {
             throw .database("\(path): \(error)")
         }
+        reserveSpace(path + "-wal")
+    }
+
+    /// Blocks for the first part of the log, which SQLite fills from its start after every checkpoint.
+    private func reserveSpace(_ path: String) {
+        guard let file = try? Descriptor.open(path, O_WRONLY | O_NOFOLLOW) else { return }
+        // Without room there is no reserve.
+        try? file.reserve(Self.reserve)
     }
 
     package func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
@@ -54,7 +65,13 @@ package final class StateDatabase: Sendable {
     @discardableResult
     package func write<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
         do {
-            return try queue.write(body)
+            do {
+                return try queue.write(body)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+                // What has been checkpointed makes room in the log.
+                try queue.writeWithoutTransaction { _ = try $0.checkpoint(.passive) }
+                return try queue.write(body)
+            }
         } catch {
             throw Self.wrapped(error)
         }
@@ -75,6 +92,9 @@ package final class StateDatabase: Sendable {
     private static func wrapped(_ error: any Error) -> StoreError {
         if let error = error as? StoreError { return error }
         if let error = error as? DatabaseError {
+            if error.resultCode == .SQLITE_FULL {
+                return .system(SystemError("write", "state database", code: ENOSPC))
+            }
             return .database(error.message ?? "error \(error.resultCode.rawValue)")
         }
         return .database("\(error)")

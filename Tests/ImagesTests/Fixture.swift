@@ -96,14 +96,19 @@ final class Recorder<Value: Sendable>: Sendable {
 }
 
 /// A plain archive of small files.
-func tar(_ files: [String: String]) -> [UInt8] {
+func tar(_ files: [String: String]) -> [UInt8] { tar(files.mapValues { Array($0.utf8) }) }
+
+/// The same of any bytes; what begins with `->` is a symbolic link.
+func tar(_ files: [String: [UInt8]]) -> [UInt8] {
     var bytes: [UInt8] = []
     for (name, content) in files.sorted(by: { $0.key < $1.key }) {
         var header = [UInt8](repeating: 0, count: 512)
         func put(_ text: String, _ at: Int) {
             header.replaceSubrange(at..<(at + text.utf8.count), with: Array(text.utf8))
         }
-        let size = String(content.utf8.count, radix: 8)
+        let isLink = content.starts(with: "->".utf8)
+        let content = isLink ? [] : content
+        let size = String(content.count, radix: 8)
         put(name, 0)
         put("0000644", 100)
         put("0000000", 108)
@@ -111,12 +116,13 @@ func tar(_ files: [String: String]) -> [UInt8] {
         put(String(repeating: "0", count: 11 - size.count) + size, 124)
         put("00000000001", 136)
         put("        ", 148)
-        put("0", 156)
+        put(isLink ? "2" : "0", 156)
+        if isLink { put(String(decoding: (files[name] ?? []).dropFirst(2), as: UTF8.self), 157) }
         put("ustar\u{0}00", 257)
         let sum = String(header.reduce(0) { $0 + Int($1) }, radix: 8)
         put(String(repeating: "0", count: 6 - sum.count) + sum + "\u{0} ", 148)
-        bytes += header + Array(content.utf8)
-        bytes += [UInt8](repeating: 0, count: (512 - content.utf8.count % 512) % 512)
+        bytes += header + content
+        bytes += [UInt8](repeating: 0, count: (512 - content.count % 512) % 512)
     }
     return bytes + [UInt8](repeating: 0, count: 1024)
 }

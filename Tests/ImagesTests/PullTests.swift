@@ -2,6 +2,7 @@ import Foundation
 import Images
 import OCI
 import Registry
+import Store
 import Testing
 
 @Suite(.enabled(if: isRoot, "unpacking needs root"), .timeLimit(.minutes(2)))
@@ -95,6 +96,7 @@ struct PullTests {
         ("busy", "toomanyrequests: You have reached your pull rate limit; try again in 5 hours"),
         ("broken", "download of"), ("deep", "name each other in a circle"), ("sized", "and its index says"),
         ("artifact", "is no container image"), ("odd", "unsupported media type"), ("many", "500 are the most"),
+        ("crowd", "is larger than"),
         ("loop", "redirects too often"), ("changing", "does not match its digest"), ("garbage", "127.0.0.1"),
     ])
     func refuses(_ repository: String, _ text: String) async throws {
@@ -166,6 +168,26 @@ struct PullTests {
         for (repository, left) in [("good", 6), ("unpacked", 4), ("docker", 0)] {
             _ = try second.images.remove(try registry.name(repository).familiar, inUse: RemovalTests.unused)
             #expect(second.leftovers.count == left, "\(repository): \(second.leftovers)")
+        }
+        await second.close()
+    }
+
+    // A power failure may leave a name without its bytes: what is asked for again is made whole.
+    @Test func mendsWhatIsDamaged() async throws {
+        let registry = try UnrulyRegistry()
+        let name = try registry.name("good")
+        let first = try await Fixture()
+        _ = try await first.images.pull(name) { _ in }
+        await first.images.shutdown()
+        let blobs = first.root + "/images/blobs/sha256"
+        for blob in try FileManager.default.contentsOfDirectory(atPath: blobs) { truncate(blobs + "/" + blob, 0) }
+        let second = try await Fixture(root: first.root)
+        #expect(throws: ImageError.self) { try second.images.resolve(name.familiar) }
+        _ = try await second.images.pull(name) { _ in }
+        #expect(try second.images.resolve(name.familiar).configuration.config.cmd == ["/file0"])
+        for blob in try FileManager.default.contentsOfDirectory(atPath: blobs) {
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: blobs + "/" + blob))
+            #expect(ContentHash.digest(of: [UInt8](bytes)).hex == blob)
         }
         await second.close()
     }

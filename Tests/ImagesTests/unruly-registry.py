@@ -4,7 +4,7 @@ Repositories by name: good, break (transfer breaks twice), noranges (breaks, ign
 origin), token (bearer), basic (user:secret), busy (429), wrong (bytes do not match), long (more bytes than said),
 short, both (manifest and index in one), schema1, huge (endless manifest), index, deadindex, moving (503 twice), nested
 (an index in an index), deep (ten of them), sized (an index with a wrong size), artifact (no image at all), odd (a layer
-of another kind), many (600 layers), loop (redirects in a circle), stall (silent in the middle, twice), garbage (no HTTP),
+of another kind), many (600 layers), crowd (100,000 layers), loop (redirects in a circle), stall (silent in the middle, twice), garbage (no HTTP),
 patient (429 once), changing (another digest each time), foreign (a layer that only another host has), half (silent after
 half of a blob until /go is asked), docker (the image of good by Docker's media types), unpacked (the same with a plain
 layer).
@@ -164,6 +164,8 @@ class Handler(BaseHTTPRequestHandler):
             document["layers"][0]["mediaType"] = "application/vnd.in-toto+json"
         if name == "many":
             document["layers"] *= 600
+        if name == "crowd":
+            document["layers"] *= 100000
         if name == "foreign":
             document["layers"][0]["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
             document["layers"][0]["urls"] = ["http://127.0.0.1:%d/storage/%s" % (other.server_port, sha(layer))]

@@ -11,6 +11,12 @@ static const int linux_fs_path_only = 010000000;
 /// syncfs(2).
 long linux_fs_sync(int file);
 
+/// Sets FS_TOPDIR_FL (chattr +T): ext4 puts each directory in `path` into a part of the disk of its own. Others refuse.
+long linux_fs_spread(const char *path);
+
+/// fallocate(2) with FALLOC_FL_KEEP_SIZE, from the start of the file.
+long linux_fs_reserve(int file, long size);
+
 // Files and overlay mounts by descriptor. Each returns its result, or -errno.
 
 /// openat2(2), Linux 5.6, with O_CLOEXEC; `path` never leaves `root` (RESOLVE_IN_ROOT) and no magic link is followed.

@@ -25,7 +25,7 @@ package enum Units {
     /// printf's %.Ng, which is Go's as well.
     static func significant(_ value: Double, _ digits: Int) -> String {
         var buffer = [CChar](repeating: 0, count: 64)
-        withVaList([Int32(digits), value]) { _ = vsnprintf(&buffer, 64, "%.*g", $0) }
+        gcvt(value, Int32(digits), &buffer)
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
