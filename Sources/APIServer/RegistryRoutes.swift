@@ -81,6 +81,9 @@ struct RegistryRoutes: Sendable {
 
     @Sendable private func search(_ call: Call) async throws {
         guard let term = call.query("term") else { throw APIError.badRequest("invalid search term: it is empty") }
+        if term.contains("://") {
+            throw APIError.badRequest("invalid repository name (ex: \"registry.domain.tld/myrepos\")")
+        }
         let limit = try call.integer("limit") ?? 25
         guard (1...100).contains(limit) else {
             throw APIError.badRequest("limit \(limit) is outside the range of [1, 100]")

@@ -24,7 +24,7 @@ enum Search {
         if let stars = call.flags.int("stars"), stars > 0 { filters.append("stars=\(stars)") }
         if call.flags.bool("automated") { filters.append("is-automated=true") }
         var query: Client.Query = [("term", term)]
-        if let limit = call.flags.int("limit"), limit != 0 { query.append(("limit", String(limit))) }
+        if let limit = call.flags.int("limit"), limit > 0 { query.append(("limit", String(limit))) }
         if let text = Filters.query(filters) { query.append(("filters", text)) }
         let bytes = try call.client.call(
             "GET", "/images/search", query: query, headers: call.session.registryHeaders(for: term))
@@ -34,25 +34,28 @@ enum Search {
         let listing = Listing(
             headings: [
                 ("Name", "NAME"), ("Description", "DESCRIPTION"), ("StarCount", "STARS"), ("IsOfficial", "OFFICIAL"),
-                ("IsAutomated", "AUTOMATED"),
             ],
             standard: "table {{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}", quiet: "{{.Name}}",
-            typeName: "*formatter.searchContext")
-        try Output.write(listing.text(found.map { row($0, isTruncated) }, format: call.flags.string("format")))
+            typeName: "*registry.searchContext")
+        let format = call.flags.string("format")
+        // A mark for people; in JSON a word.
+        let marks = format == "json" || format.contains("json .}}") ? ("true", "false") : ("[OK]", "")
+        try Output.write(listing.text(found.map { row($0, isTruncated, marks) }, format: format))
         return 0
     }
 
-    private static func row(_ found: JSON, _ isTruncated: Bool) -> Template.Data {
+    private static func row(_ found: JSON, _ isTruncated: Bool, _ marks: (String, String)) -> Template.Data {
         var description = found["description"]?.stringValue ?? ""
         description = description.replacing("\n", with: " ").replacing("\r", with: " ")
         if isTruncated { description = Ellipsis.cut(description, to: 45) }
-        func mark(_ key: String) -> JSON { found[key]?.boolValue == true ? "[OK]" : "" }
+        let isOfficial = found["is_official"]?.boolValue == true
         return Template.Data(
             root: .object(
                 JSONObject([
-                    ("Description", .string(description)), ("IsAutomated", mark("is_automated")),
-                    ("IsOfficial", mark("is_official")), ("Name", found["name"] ?? ""),
+                    ("Description", .string(description)),
+                    ("IsOfficial", .string(isOfficial ? marks.0 : marks.1)),
+                    ("Name", found["name"] ?? ""),
                     ("StarCount", .string(String(found["star_count"]?.intValue ?? 0))),
-                ])), typeName: "*formatter.searchContext")
+                ])), typeName: "*registry.searchContext")
     }
 }

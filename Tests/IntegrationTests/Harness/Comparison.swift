@@ -111,14 +111,20 @@ struct Comparison {
 
     let sides: [Side]
 
-    init(_ docker: DockerEngine, _ daemon: Daemon, scratch: String) throws {
+    /// - Parameter variables: what the lines find in their environment beside `TAR` and `SCRATCH`.
+    init(
+        _ docker: DockerEngine, _ daemon: Daemon, scratch: String, variables: [String: String] = [:]
+    ) throws {
         let clients = try Client.all.map {
-            try Side("\($0)", program: $0.program, environment: daemon.environment, scratch: scratch)
+            try Side(
+                "\($0)", program: $0.program, environment: daemon.environment.merging(variables) { $1 },
+                scratch: scratch)
         }
         sides =
             [
                 try Side(
-                    "reference", program: Programs.docker, environment: docker.environment, scratch: scratch)
+                    "reference", program: Programs.docker, environment: docker.environment.merging(variables) { $1 },
+                    scratch: scratch)
             ] + clients
     }
 

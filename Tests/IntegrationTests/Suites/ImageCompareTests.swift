@@ -48,6 +48,21 @@ extension Integration {
             }
         }
 
+        @Test func searchesAnswerAsDockerDoes() throws {
+            let scratch = try Scratch("search")
+            let archive = scratch.path + "/all.tar"
+            try succeed(["python3", Programs.fixtures + "/images.py", "archive", archive])
+            let service = try RegistryService("hub")
+            let docker = try DockerEngine(isAlone: false)
+            try Daemon.with { daemon in
+                let comparison = try Comparison(
+                    docker, daemon, scratch: scratch.path, variables: ["HUB": "127.0.0.1:\(service.port)"])
+                for section in try Comparison.Section.read("search_commands.txt") {
+                    try comparison.run(section, archive: archive)
+                }
+            }
+        }
+
         private var tar: [String: String] { ["TAR": BusyboxImage.tar] }
     }
 }
