@@ -6,10 +6,26 @@ internal import Runtime
 
 /// Sends a terminal's controlling side to whoever listens at `--console-socket`.
 enum ConsoleSocket {
-    static func send(_ terminal: Int32, to path: String) throws(LaunchFailure) {
+    /// Where it is; a process with a terminal needs it when nobody stays in front, and no other has a use for it.
+    static func path(_ options: Options, tty: Bool, detaches: Bool) throws(LaunchFailure) -> String? {
+        let path = options.value("console-socket")
+        guard !tty || !detaches || path != nil else {
+            throw LaunchFailure("cannot allocate tty if gantry-runtime will detach without setting console socket")
+        }
+        guard (tty && detaches) || path == nil else {
+            throw LaunchFailure("cannot use console socket if gantry-runtime will not detach or allocate tty")
+        }
+        return path
+    }
+
+    /// Gives the terminal away, and closes it, where there is one and somebody to have it.
+    static func pass(_ terminal: inout Int32, to path: String?) throws(LaunchFailure) {
+        guard let path, terminal >= 0 else { return }
         // Blocking, as everybody who listens has always got it.
         _ = fcntl(terminal, F_SETFL, O_RDWR)
         try OtherProgram.send(terminal, Array("/dev/ptmx".utf8), to: path, "console socket")
+        close(terminal)
+        terminal = -1
     }
 }
 

@@ -3,6 +3,7 @@ internal import Cgroups
 internal import Glibc
 internal import JSON
 internal import Linux
+internal import Monitor
 internal import Runtime
 
 /// What is kept of a container between commands: `ROOT/ID/state.json`.
@@ -29,6 +30,17 @@ struct ContainerRecord {
     var annotations = JSONObject()
 
     init(id: String) { self.id = id }
+
+    /// One that is being made now.
+    init(id: String, _ configuration: BundleConfiguration, bundle: String) {
+        self.id = id
+        self.bundle = bundle
+        rootfs = configuration.launch.rootfsPath
+        created = Timestamp.now()
+        annotations = configuration.annotations
+        sharesProcesses = configuration.launch.namespaces.pid != .new
+        hookKinds = configuration.hooks.kinds
+    }
 
     func save(in directory: borrowing StateDirectory) throws(LaunchFailure) {
         let document: JSON = [

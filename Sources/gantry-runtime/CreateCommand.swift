@@ -62,17 +62,10 @@ enum CreateCommand {
         let text = try Files.read(file.hasPrefix("/") ? file : bundle + "/" + file)
         var configuration = try BundleConfiguration(text, bundle: bundle)
         configuration.launch.process.env += handover.environment
-        let console = options.value("console-socket")
-        try checkConsole(console, configuration.launch.process.tty, needsConsole)
-        var record = ContainerRecord(id: id)
-        record.bundle = bundle
-        record.rootfs = configuration.launch.rootfsPath
-        record.created = Timestamp.now()
-        record.annotations = configuration.annotations
+        let console = try ConsoleSocket.path(options, tty: configuration.launch.process.tty, detaches: needsConsole)
+        var record = ContainerRecord(id: id, configuration, bundle: bundle)
         var cgroup = try ContainerCgroup.find(configuration.cgroupsPath, id, context)
         record.keep(cgroup)
-        record.sharesProcesses = configuration.launch.namespaces.pid != .new
-        record.hookKinds = configuration.hooks.kinds
         record.inheritsKeyring = options.has("no-new-keyring")
         let notify = NotifySocket(id, context)
         notify?.enter(&configuration.launch)
@@ -94,17 +87,6 @@ enum CreateCommand {
             try directory.remove()
             if record.pid > 0 { LifecycleCommands.runHooks(.poststop, configuration.hooks, record, context) }
             throw error
-        }
-    }
-
-    private static func checkConsole(
-        _ console: String?, _ tty: Bool, _ needsConsole: Bool
-    ) throws(LaunchFailure) {
-        guard !tty || !needsConsole || console != nil else {
-            throw LaunchFailure("cannot allocate tty if gantry-runtime will detach without setting console socket")
-        }
-        guard (tty && needsConsole) || console == nil else {
-            throw LaunchFailure("cannot use console socket if gantry-runtime will not detach or allocate tty")
         }
     }
 
@@ -162,11 +144,7 @@ enum CreateCommand {
             try configuration.hooks.run(.createRuntime, state, in: directory)
             if staysInFront { Foreground.holdSignals() }
         }
-        if let console, created.terminal >= 0 {
-            try ConsoleSocket.send(created.terminal, to: console)
-            close(created.terminal)
-            created.terminal = -1
-        }
+        try ConsoleSocket.pass(&created.terminal, to: console)
         record.isReady = true
         try record.save(in: directory)
         if let path = options.value("pid-file") {

@@ -18,13 +18,7 @@ enum ExecCommand {
             try process.filter(by: profile, SeccompCache(directory: context.root + "/.seccomp"))
         }
         let isDetached = options.has("detach")
-        let console = options.value("console-socket")
-        guard !process.tty || !isDetached || console != nil else {
-            throw LaunchFailure("cannot allocate tty if gantry-runtime will detach without setting console socket")
-        }
-        guard (process.tty && isDetached) || console == nil else {
-            throw LaunchFailure("cannot use console socket if gantry-runtime will not detach or allocate tty")
-        }
+        let console = try ConsoleSocket.path(options, tty: process.tty, detaches: isDetached)
         let cgroups = try Self.cgroups(record, options)
         process.keyring = record.keyring
         process.clampsLimits = configuration.launch.process.clampsLimits
@@ -49,11 +43,7 @@ enum ExecCommand {
         try channel.waitUntilReady(
             waits: false, terminal: &terminal, context.log,
             listener: SeccompListener(configuration.seccomp, record, .running, pid: child.pid))
-        if let console, terminal >= 0 {
-            try ConsoleSocket.send(terminal, to: console)
-            close(terminal)
-            terminal = -1
-        }
+        try ConsoleSocket.pass(&terminal, to: console)
         if let path = options.value("pid-file") {
             try Files.replace(Array(String(child.pid).utf8), path, mode: 0o644)
         }

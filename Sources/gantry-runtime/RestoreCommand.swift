@@ -20,15 +20,9 @@ enum RestoreCommand {
             throw LaunchFailure("a container with a terminal cannot be restored")
         }
         let criu = try Criu(options, context, makesImages: false)
-        var record = ContainerRecord(id: id)
-        record.bundle = bundle
-        record.rootfs = configuration.launch.rootfsPath
-        record.created = Timestamp.now()
-        record.annotations = configuration.annotations
+        var record = ContainerRecord(id: id, configuration, bundle: bundle)
         var cgroup = try ContainerCgroup.find(configuration.cgroupsPath, id, context)
         record.keep(cgroup)
-        record.sharesProcesses = configuration.launch.namespaces.pid != .new
-        record.hookKinds = configuration.hooks.kinds
         let directory = try StateDirectory.create(id, context.root)
         do throws(LaunchFailure) {
             try directory.write(text, "config.json")

@@ -10,8 +10,11 @@ half of a blob until /go is asked), docker (the image of good by Docker's media 
 layer).
 """
 
-import gzip, hashlib, io, json, socket, tarfile, threading, time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import gzip, hashlib, io, json, os, sys, tarfile, threading, time
+from http.server import ThreadingHTTPServer
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../IntegrationTests/Fixtures"))
+from plain_http import PlainHandler  # noqa: E402
 
 log, failures = [], {}
 
@@ -55,43 +58,24 @@ def index(architecture):
     return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *arguments):
-        pass
-
-    def handle(self):
-        # The first byte of a TLS hello: who speaks only HTTP has nothing to say to it.
-        if self.request.recv(1, socket.MSG_PEEK) != b"\x16":
-            super().handle()
-
-    def answer(self, status, body=b"", kind="application/json", **headers):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
-
+class Handler(PlainHandler):
     def refuse(self, status, code, message, **headers):
-        self.answer(status, json.dumps({"errors": [{"code": code, "message": message}]}).encode(), **headers)
+        self.answer_bytes(status, json.dumps({"errors": [{"code": code, "message": message}]}).encode(), **headers)
 
     def do_GET(self):
         authorization = self.headers.get("Authorization") or ""
         log.append([self.server.server_port, self.path, authorization, self.headers.get("Range") or ""])
         if self.path == "/log":
-            return self.answer(200, json.dumps(log).encode())
+            return self.answer_bytes(200, json.dumps(log).encode())
         if self.path == "/go":
             released.set()
-            return self.answer(200, b"{}")
+            return self.answer_bytes(200, b"{}")
         if self.path == "/v2/":
-            return self.answer(200, b"{}")
+            return self.answer_bytes(200, b"{}")
         if self.path.startswith("/token?"):
-            return self.answer(200, b'{"token":"sesame"}')
+            return self.answer_bytes(200, b'{"token":"sesame"}')
         if self.path.startswith("/storage/"):
-            return self.answer(200, layer if sha(layer) in self.path else config)
+            return self.answer_bytes(200, layer if sha(layer) in self.path else config)
         name, kind, reference = self.path[4:].split("/", 2)
         origin = "http://%s:%d" % (self.server.server_address[0], self.server.server_port)
         if name in ("token", "redirect") and authorization != "Bearer sesame":
@@ -116,25 +100,25 @@ class Handler(BaseHTTPRequestHandler):
     def manifest(self, name, reference):
         for document in nest:
             if reference == sha(document):
-                return self.answer(200, document, INDEX)
+                return self.answer_bytes(200, document, INDEX)
         if name in ("nested", "deep") and not reference.startswith("sha256:"):
-            return self.answer(200, nest[2 if name == "nested" else 9], INDEX)
+            return self.answer_bytes(200, nest[2 if name == "nested" else 9], INDEX)
         if name == "sized" and not reference.startswith("sha256:"):
             document = json.loads(index("amd64"))
             document["manifests"][0]["size"] += 1
-            return self.answer(200, json.dumps(document).encode(), INDEX)
+            return self.answer_bytes(200, json.dumps(document).encode(), INDEX)
         if name == "garbage":
             return self.wfile.write(b"220 this is no HTTP at all\r\n" * 20)
         if name == "changing":
             failures[name] = failures.get(name, 0) + 1
             body = json.dumps(dict(manifest(), annotations={"n": str(failures[name])})).encode()
-            return self.answer(200, body, MANIFEST, Docker_Content_Digest=sha(plain_manifest))
+            return self.answer_bytes(200, body, MANIFEST, Docker_Content_Digest=sha(plain_manifest))
         if reference.startswith("sha256:"):
-            return self.answer(200, plain_manifest, MANIFEST)
+            return self.answer_bytes(200, plain_manifest, MANIFEST)
         if name == "index":
-            return self.answer(200, index("amd64"), INDEX)
+            return self.answer_bytes(200, index("amd64"), INDEX)
         if name == "deadindex":
-            return self.answer(200, index("s390x"), INDEX)
+            return self.answer_bytes(200, index("s390x"), INDEX)
         if name == "huge":
             self.send_response(200)
             self.send_header("Content-Type", MANIFEST)
@@ -151,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
             document["mediaType"] = "application/vnd.docker.distribution.manifest.v2+json"
             document["config"]["mediaType"] = "application/vnd.docker.container.image.v1+json"
             document["layers"][0]["mediaType"] = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-            return self.answer(200, json.dumps(document).encode(), document["mediaType"])
+            return self.answer_bytes(200, json.dumps(document).encode(), document["mediaType"])
         if name == "unpacked":
             document["layers"] = [describe(plain, "application/vnd.oci.image.layer.v1.tar")]
         if name == "both":
@@ -172,19 +156,19 @@ class Handler(BaseHTTPRequestHandler):
         if name == "short":
             document["layers"][0]["size"] += 10
         if name == "liar":
-            return self.answer(200, plain_manifest, MANIFEST, Docker_Content_Digest="sha256:" + "0" * 64)
-        self.answer(200, json.dumps(document).encode(), MANIFEST)
+            return self.answer_bytes(200, plain_manifest, MANIFEST, Docker_Content_Digest="sha256:" + "0" * 64)
+        self.answer_bytes(200, json.dumps(document).encode(), MANIFEST)
 
     def blob(self, name, digest):
         data = {sha(layer): layer, sha(plain): plain}.get(digest, config)
         if data is config:
-            return self.answer(200, data)
+            return self.answer_bytes(200, data)
         if name == "redirect":
-            return self.answer(307, Location="http://127.0.0.1:%d/storage/%s" % (other.server_port, digest))
+            return self.answer_bytes(307, Location="http://127.0.0.1:%d/storage/%s" % (other.server_port, digest))
         if name == "foreign":
             return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
         if name == "loop":
-            return self.answer(307, Location=self.path)
+            return self.answer_bytes(307, Location=self.path)
         if name == "wrong":
             data = data[:1000] + bytes([data[1000] ^ 1]) + data[1001:]
         if name == "long":

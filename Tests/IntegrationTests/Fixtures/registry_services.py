@@ -15,7 +15,9 @@ import socket
 import sys
 import threading
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
+
+from plain_http import PlainHandler
 
 kind = sys.argv[1]
 upstream = int(sys.argv[2]) if len(sys.argv) > 2 else 0
@@ -29,27 +31,9 @@ ROWS = [
 ]
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *arguments):
-        pass
-
-    def handle(self):
-        # The first byte of a TLS hello: who speaks only HTTP has nothing to say to it.
-        if self.request.recv(1, socket.MSG_PEEK) != b"\x16":
-            super().handle()
-
+class Handler(PlainHandler):
     def answer(self, status, document, **headers):
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.answer_bytes(status, json.dumps(document).encode(), **headers)
 
     def go(self):
         path, _, query = self.path.partition("?")

@@ -50,22 +50,6 @@ extension Integration {
             return result.status == 0
         }
 
-        /// An image of 20 MB in two layers beside the daemon's busybox, saved and removed.
-        private func archive(_ daemon: Daemon, in directory: String) throws -> String {
-            for number in 1...2 {
-                let name = try daemon.ok(
-                    .gantry, "run", "-d", "--network", "none", number == 1 ? "busybox" : "grown:1", "sh", "-c",
-                    "mkdir /d\(number); for i in $(seq 200); do head -c 50000 /dev/urandom >/d\(number)/$i; done")
-                try daemon.ok(.gantry, "wait", name)
-                try daemon.ok(.gantry, "commit", name, "grown:\(number)")
-                try daemon.ok(.gantry, "rm", name)
-            }
-            let file = directory + "/grown.tar"
-            try daemon.ok(.gantry, "save", "-o", file, "grown:2")
-            try daemon.ok(.gantry, "rmi", "grown:2", "grown:1")
-            return file
-        }
-
         private func read(_ daemon: Daemon, _ script: String) throws -> String {
             try daemon.ok(.gantry, "run", "--rm", "--network", "none", "grown:2", "sh", "-c", script)
         }
@@ -76,7 +60,7 @@ extension Integration {
             let scratch = try Scratch("load")
             try Daemon.with { daemon in
                 let before = try settled(daemon)
-                let load = ["load", "-q", "-i", try archive(daemon, in: scratch.path)]
+                let load = ["load", "-q", "-i", try daemon.grownArchive(in: scratch.path)]
                 try expect(before, in: daemon, "at first")
                 let time = try duration(daemon, load)
                 let whole = try settled(daemon)
@@ -132,7 +116,7 @@ extension Integration {
             let scratch = try Scratch("rmi")
             try Daemon.with { daemon in
                 let before = try settled(daemon)
-                let load = ["load", "-q", "-i", try archive(daemon, in: scratch.path)]
+                let load = ["load", "-q", "-i", try daemon.grownArchive(in: scratch.path)]
                 try daemon.ok(.gantry, load)
                 let whole = try settled(daemon)
                 let time = try duration(daemon, ["rmi", "grown:2"])

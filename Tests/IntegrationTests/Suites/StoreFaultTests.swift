@@ -5,22 +5,6 @@ import Testing
 extension Integration {
     /// A disk that fills in the middle of changing the store.
     @Suite struct StoreFaults {
-        /// An image of about 20 MB in three layers, as an archive.
-        private func archive(_ daemon: Daemon, in directory: String) throws -> String {
-            for number in 1...2 {
-                let name = try daemon.ok(
-                    .gantry, "run", "-d", "--network", "none", number == 1 ? "busybox" : "grown:1", "sh", "-c",
-                    "mkdir /d\(number); for i in $(seq 200); do head -c 50000 /dev/urandom >/d\(number)/$i; done")
-                try daemon.ok(.gantry, "wait", name)
-                try daemon.ok(.gantry, "commit", name, "grown:\(number)")
-                try daemon.ok(.gantry, "rm", name)
-            }
-            let file = directory + "/grown.tar"
-            try daemon.ok(.gantry, "save", "-o", file, "grown:2")
-            try daemon.ok(.gantry, "rmi", "grown:2", "grown:1")
-            return file
-        }
-
         /// What is in the store; blobs and layers that nobody needs would show.
         private func contents(_ daemon: Daemon) throws -> Set<String> {
             let data = daemon.data
@@ -51,7 +35,7 @@ extension Integration {
         @Test func aFullDiskIsAnErrorAndNothingMore() throws {
             try withDisk(40) { disk, scratch in
                 try Daemon.with { big in
-                    let file = try archive(big, in: scratch.path)
+                    let file = try big.grownArchive(in: scratch.path)
                     let registry = try Registry.get()
                     let image = registry.name("full/grown:1")
                     try big.ok(.gantry, "load", "-q", "-i", file)
