@@ -10,6 +10,9 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// Each function in a section of its own, which ``hotCodeTogether`` can put in another place.
+let sections: [SwiftSetting] = [.unsafeFlags(["-Xfrontend", "-function-sections"])]
+
 /// A static executable starts in under a millisecond; the dynamic standard library alone costs three.
 let staticProgram: [LinkerSetting] = [
     .unsafeFlags([
@@ -45,13 +48,13 @@ func room(
     _ name: String, _ dependencies: [Target.Dependency] = [], linkerSettings: [LinkerSetting] = []
 ) -> Target {
     .target(
-        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: strict,
+        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: strict + sections,
         linkerSettings: linkerSettings)
 }
 
 func program(_ name: String, _ dependencies: [Target.Dependency], _ linkerSettings: [LinkerSetting] = []) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linkerSettings)
+        name: name, dependencies: dependencies, swiftSettings: strict + sections, linkerSettings: linkerSettings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {

@@ -15,10 +15,26 @@ extension Cgroup {
 
     /// Whether they are stopped.
     package var isFrozen: Bool {
-        if let path = path(of: "freezer") {
-            return ControlFile.word(path + "/freezer.state").map { $0 != "THAWED" } ?? false
+        if let path = path(of: "freezer") { return Self.isFrozen(freezer: path) }
+        return unifiedPath.map { Self.isFrozen(unified: $0) } ?? false
+    }
+
+    /// The same without a look at the machine's mounts: folders of version 1 are usually called by their controllers.
+    /// Nil when these are not.
+    package static func isFrozen(places: [(controller: String, path: String)]) -> Bool? {
+        for (folder, path) in places where folder.split(separator: ",").contains("freezer") {
+            return isFrozen(freezer: path)
         }
-        return unifiedPath.map { ControlFile.field("frozen", $0 + "/cgroup.events") == 1 } ?? false
+        guard let (folder, path) = places.first else { return false }
+        return folder.isEmpty ? isFrozen(unified: path) : nil
+    }
+
+    private static func isFrozen(freezer path: String) -> Bool {
+        ControlFile.word(path + "/freezer.state").map { $0 != "THAWED" } ?? false
+    }
+
+    private static func isFrozen(unified path: String) -> Bool {
+        ControlFile.field("frozen", path + "/cgroup.events") == 1
     }
 
     /// Version 1 has no event for it, and FREEZING can stick while processes appear: writing again helps, and now and

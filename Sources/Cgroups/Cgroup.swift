@@ -42,13 +42,14 @@ package struct Cgroup: Sendable {
     /// The cgroup of that name, made or not.
     package init(_ name: String, in hierarchy: CgroupHierarchy) {
         self.hierarchy = hierarchy
-        let clean = name.split(separator: "/").joined(separator: "/")
-        self.name = "/" + clean
+        let parts = name.split(separator: "/").reduce(into: "") { $0 += "/" + $1 }
+        let clean = parts.isEmpty ? "/" : parts
+        self.name = clean
         var places = hierarchy.mounts.map {
-            Place(controller: $0.name, path: $0.path + "/" + clean, controllers: $0.controllers)
+            Place(controller: $0.name, path: $0.path + clean, controllers: $0.controllers)
         }
         if let unified = hierarchy.unified {
-            places.append(Place(controller: "", path: unified + "/" + clean, controllers: []))
+            places.append(Place(controller: "", path: unified + clean, controllers: []))
         }
         self.places = places
     }

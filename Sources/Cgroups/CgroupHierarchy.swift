@@ -47,20 +47,22 @@ package struct CgroupHierarchy: Equatable, Sendable {
         var mounts: [Mount] = []
         var unified: (path: String, root: String)?
         for line in mountinfo.split(separator: UInt8(ascii: "\n")) where isCgroup(line) {
-            let words = line.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
-            guard let dash = words.firstIndex(of: "-"), dash + 3 < words.count, dash > 5 else { continue }
-            let path = unescape(words[4])
-            let root = unescape(words[3])
+            let words = line.split(separator: UInt8(ascii: " "))
+            guard let dash = words.firstIndex(where: { $0.elementsEqual("-".utf8) }), dash + 3 < words.count, dash > 5
+            else { continue }
+            let path = unescape(String(decoding: words[4], as: UTF8.self))
+            let root = unescape(String(decoding: words[3], as: UTF8.self))
             // A bind of a part of a hierarchy is not ours to use, except where a container sees its own like that.
             guard root == "/" || path.hasPrefix("/sys/fs/cgroup"), !root.hasPrefix("/..") else { continue }
-            switch words[dash + 1] {
+            switch String(decoding: words[dash + 1], as: UTF8.self) {
             case "cgroup2":
                 guard let known = unified, known.root == "/" || root != "/" else {
                     unified = (path, root)
                     continue
                 }
             case "cgroup":
-                let options = words[dash + 3].split(separator: ",").map { String($0) }
+                let options = words[dash + 3].split(separator: UInt8(ascii: ","))
+                    .map { String(decoding: $0, as: UTF8.self) }
                 let controllers = options.filter { known.contains($0) }
                 guard let label = options.first(where: { $0.hasPrefix("name=") }) ?? label(controllers) else {
                     continue
@@ -98,7 +100,7 @@ package struct CgroupHierarchy: Equatable, Sendable {
         controllers.first.map { controllers.dropFirst().reduce($0) { $0 + "," + $1 } }
     }
 
-    private static let known: Set<String> = [
+    private static let known = [
         "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "net_cls", "blkio", "perf_event", "net_prio",
         "hugetlb", "pids", "rdma", "misc",
     ]

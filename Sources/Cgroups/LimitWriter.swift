@@ -95,9 +95,15 @@ extension CgroupLimits {
                 try refuse("swap limit", "memory+swap limit should be >= memory limit")
             }
         }
-        let weights = [blkioWeight, blkioLeafWeight] + blkioWeightDevices.flatMap { [$0.weight, $0.leafWeight] }
-        for case let weight? in weights where weight > 0 && !(10...1000).contains(weight) {
+        func check(weight: UInt16?) throws(CgroupError) {
+            guard let weight, weight > 0, weight < 10 || weight > 1000 else { return }
             try refuse("block weight", "invalid block weight \(weight) (valid range is 10-1000)")
+        }
+        try check(weight: blkioWeight)
+        try check(weight: blkioLeafWeight)
+        for device in blkioWeightDevices {
+            try check(weight: device.weight)
+            try check(weight: device.leafWeight)
         }
         for page in hugepages where page.name.contains("/") || page.name.isEmpty {
             try refuse("hugepage limit", "invalid page size \(page.name)")

@@ -120,11 +120,6 @@ extension MountPoint {
     var spec: MountSpec {
         MountSpec(
             .bind, source: Source, Destination, flags: RW ? [] : .readOnly,
-            propagation: Self.propagations[Propagation] ?? .rprivate)
+            propagation: MountPropagation(rawValue: Propagation) ?? .rprivate)
     }
-
-    private static let propagations: [String: MountPropagation] = [
-        "rprivate": .rprivate, "private": .private, "rshared": .rshared, "shared": .shared, "rslave": .rslave,
-        "slave": .slave,
-    ]
 }

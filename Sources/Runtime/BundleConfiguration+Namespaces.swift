@@ -5,20 +5,21 @@ extension BundleConfiguration {
     /// A path makes a namespace joined, none makes it new, and what the document does not name is the caller's.
     mutating func readNamespaces(_ linux: JSON) throws(LaunchFailure) {
         launch.namespaces = .host
-        var seen: Set<String> = []
+        var seen: [NamespaceChoices.Kind] = []
         for item in linux["namespaces"]?.arrayValue ?? [] {
             let type = item["type"]?.stringValue ?? ""
-            guard let member = NamespaceChoices.members.first(where: { $0.name == type })?.1 else {
+            guard let kind = NamespaceChoices.Kind(rawValue: type) else {
                 throw LaunchFailure("config.json: unknown namespace \(type)")
             }
-            guard seen.insert(type).inserted else {
+            guard !seen.contains(kind) else {
                 throw LaunchFailure("config.json: the \(type) namespace is there twice")
             }
+            seen.append(kind)
             let path = item["path"]?.stringValue ?? ""
             guard path.isEmpty || path.hasPrefix("/") else {
                 throw LaunchFailure("config.json: namespace path \(path) is not absolute")
             }
-            launch.namespaces[keyPath: member] = path.isEmpty ? .new : .path(path)
+            launch.namespaces[kind] = path.isEmpty ? .new : .path(path)
         }
         launch.userMappings = try Self.mappings(linux["uidMappings"], "uidMappings")
         launch.groupMappings = try Self.mappings(linux["gidMappings"], "gidMappings")

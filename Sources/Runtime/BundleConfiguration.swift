@@ -71,7 +71,7 @@ package struct BundleConfiguration: Sendable {
 
     /// runc's default is `rslave`.
     private mutating func readRootPropagation(_ name: String) throws(LaunchFailure) {
-        guard let propagation = name.isEmpty ? .rslave : MountOptions.propagations[name] else {
+        guard let propagation = name.isEmpty ? .rslave : MountPropagation(rawValue: name) else {
             throw LaunchFailure("config.json: rootfsPropagation \(name) is not one of the kernel's")
         }
         launch.rootfsPropagation = propagation

@@ -71,7 +71,7 @@ package struct LaunchSpec: Equatable, Sendable {
 }
 
 extension LaunchSpec {
-    private static let version: UInt32 = 2
+    private static let version: UInt32 = 3
 
     /// The flat form, for a memfd.
     package func encoded() -> [UInt8] {
@@ -123,7 +123,7 @@ extension LaunchSpec {
         mounts = try reader.list { part throws(LaunchFailure) in try MountSpec(from: &part) }
         rootfsPath = try reader.string()
         readonlyRootfs = try reader.bool()
-        guard let propagation = MountPropagation(rawValue: try reader.integer()) else {
+        guard let propagation = MountPropagation(rawValue: try reader.string()) else {
             throw LaunchFailure("the message has an unknown mount propagation")
         }
         rootfsPropagation = propagation

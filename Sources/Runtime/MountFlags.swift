@@ -76,8 +76,8 @@ package struct MountAttributes: Hashable, Sendable {
     var isEmpty: Bool { self.set == 0 && cleared == 0 }
 }
 
-/// Who sees later mounts beneath a mount (mount_namespaces(7)); the `r` forms cover everything beneath.
-package enum MountPropagation: UInt8, Sendable {
+/// Who sees later mounts beneath a mount (mount_namespaces(7)), by OCI's names; the `r` forms cover everything beneath.
+package enum MountPropagation: String, CaseIterable, Sendable {
     case rprivate, `private`, rslave, slave, rshared, shared, runbindable, unbindable
 
     /// Whether mounts made in the container can be seen by whoever shares it.

@@ -4,39 +4,55 @@ internal import JSON
 /// has none). Options that are not here are the file system's.
 package enum MountOptions {
     /// An option of one mount: the flag and whether it is switched on. With `r` in front, of everything beneath too.
-    static let attributes: [String: (flag: MountFlags, isOn: Bool)] = [
-        "ro": (.readOnly, true), "rw": (.readOnly, false), "nosuid": (.noSuid, true), "suid": (.noSuid, false),
-        "nodev": (.noDev, true), "dev": (.noDev, false), "noexec": (.noExec, true), "exec": (.noExec, false),
-        "noatime": (.noATime, true), "atime": (.noATime, false), "nodiratime": (.noDirectoryATime, true),
-        "diratime": (.noDirectoryATime, false), "relatime": (.relativeATime, true),
-        "norelatime": (.relativeATime, false), "strictatime": (.strictATime, true),
-        "nostrictatime": (.strictATime, false), "nosymfollow": (.noSymbolicLinks, true),
-        "symfollow": (.noSymbolicLinks, false),
-    ]
-    static let propagations: [String: MountPropagation] = [
-        "private": .private, "rprivate": .rprivate, "slave": .slave, "rslave": .rslave, "shared": .shared,
-        "rshared": .rshared, "unbindable": .unbindable, "runbindable": .runbindable,
-    ]
+    enum Attribute: String, CaseIterable {
+        case ro, rw, nosuid, suid, nodev, dev, noexec, exec, noatime, atime, nodiratime, diratime, relatime, norelatime,
+            strictatime, nostrictatime, nosymfollow, symfollow
+
+        var change: (flag: MountFlags, isOn: Bool) {
+            switch self {
+            case .ro: return (.readOnly, true)
+            case .rw: return (.readOnly, false)
+            case .nosuid: return (.noSuid, true)
+            case .suid: return (.noSuid, false)
+            case .nodev: return (.noDev, true)
+            case .dev: return (.noDev, false)
+            case .noexec: return (.noExec, true)
+            case .exec: return (.noExec, false)
+            case .noatime: return (.noATime, true)
+            case .atime: return (.noATime, false)
+            case .nodiratime: return (.noDirectoryATime, true)
+            case .diratime: return (.noDirectoryATime, false)
+            case .relatime: return (.relativeATime, true)
+            case .norelatime: return (.relativeATime, false)
+            case .strictatime: return (.strictATime, true)
+            case .nostrictatime: return (.strictATime, false)
+            case .nosymfollow: return (.noSymbolicLinks, true)
+            case .symfollow: return (.noSymbolicLinks, false)
+            }
+        }
+    }
+
     /// Of the whole file system; the kernel knows them by these names.
-    static let superblock: Set<String> = [
-        "sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand",
-    ]
+    static let superblock = ["sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand"]
     /// Passed on, and nothing is said when the file system has no such option, as mount(2) does with their flags.
-    static let optional: Set<String> = ["acl", "noacl", "iversion", "noiversion"]
-    static let withoutEffect: Set<String> = ["defaults", "silent", "loud", "bind"]
+    static let optional = ["acl", "noacl", "iversion", "noiversion"]
+    static let withoutEffect = ["defaults", "silent", "loud", "bind"]
 
     /// Every option by name, for `features`.
     package static var names: [String] {
-        (Array(attributes.keys) + attributes.keys.map { "r" + $0 } + propagations.keys + superblock + optional
-            + withoutEffect + ["rbind", "remount", "tmpcopyup", "idmap", "ridmap"]).sorted()
+        let attributes = Attribute.allCases.map(\.rawValue)
+        let propagations = MountPropagation.allCases.map(\.rawValue)
+        return
+            (attributes + attributes.map { "r" + $0 } + propagations + superblock + optional + withoutEffect
+            + ["rbind", "remount", "tmpcopyup", "idmap", "ridmap"]).sorted()
     }
 
     static func apply(_ option: String, to mount: inout MountSpec) {
-        if let change = attributes[option] {
+        if let change = Attribute(rawValue: option)?.change {
             mount.attributes.turn(change.flag, on: change.isOn)
-        } else if option.hasPrefix("r"), let change = attributes[String(option.dropFirst())] {
+        } else if option.hasPrefix("r"), let change = Attribute(rawValue: String(option.dropFirst()))?.change {
             mount.recursive.turn(change.flag, on: change.isOn)
-        } else if let propagation = propagations[option] {
+        } else if let propagation = MountPropagation(rawValue: option) {
             mount.propagation = propagation
         } else if option == "rbind" {
             mount.flags.remove(.nonRecursive)

@@ -112,7 +112,7 @@ extension MountSpec {
         let destination = try reader.string()
         var sets: [MountFlags] = []
         for _ in 0..<4 { sets.append(MountFlags(rawValue: try reader.integer())) }
-        guard let propagation = MountPropagation(rawValue: try reader.integer()) else {
+        guard let propagation = MountPropagation(rawValue: try reader.string()) else {
             throw LaunchFailure("the message has an unknown mount propagation")
         }
         self.init(

@@ -24,17 +24,58 @@ package struct NamespaceChoices: Equatable, Sendable {
     /// None of its own, as in a bundle that names no namespace.
     package static var host: NamespaceChoices {
         var choices = NamespaceChoices()
-        for (_, member) in members { choices[keyPath: member] = .host }
+        for kind in Kind.allCases { choices[kind] = .host }
         return choices
     }
 
-    /// OCI's names.
-    package static var members: [(name: String, WritableKeyPath<NamespaceChoices, NamespaceChoice>)] {
-        [
-            ("mount", \.mount), ("pid", \.pid), ("network", \.network), ("ipc", \.ipc), ("uts", \.uts),
-            ("cgroup", \.cgroup), ("user", \.user), ("time", \.time),
-        ]
+    /// By OCI's names.
+    package enum Kind: String, CaseIterable {
+        case mount, pid, network, ipc, uts, cgroup, user, time
+
+        /// The kernel's.
+        var flag: UInt64 {
+            switch self {
+            case .mount: return linux_CLONE_NEWNS
+            case .pid: return linux_CLONE_NEWPID
+            case .network: return linux_CLONE_NEWNET
+            case .ipc: return linux_CLONE_NEWIPC
+            case .uts: return linux_CLONE_NEWUTS
+            case .cgroup: return linux_CLONE_NEWCGROUP
+            case .user: return linux_CLONE_NEWUSER
+            case .time: return linux_CLONE_NEWTIME
+            }
+        }
     }
+
+    package subscript(kind: Kind) -> NamespaceChoice {
+        get {
+            switch kind {
+            case .mount: return mount
+            case .pid: return pid
+            case .network: return network
+            case .ipc: return ipc
+            case .uts: return uts
+            case .cgroup: return cgroup
+            case .user: return user
+            case .time: return time
+            }
+        }
+        set {
+            switch kind {
+            case .mount: mount = newValue
+            case .pid: pid = newValue
+            case .network: network = newValue
+            case .ipc: ipc = newValue
+            case .uts: uts = newValue
+            case .cgroup: cgroup = newValue
+            case .user: user = newValue
+            case .time: time = newValue
+            }
+        }
+    }
+
+    /// Those that are not the caller's, as CLONE_NEW* flags.
+    package var flags: UInt64 { Kind.allCases.reduce(0) { self[$1] == .host ? $0 : $0 | $1.flag } }
 
     /// What has to be entered by a process between the caller and the container's: whose user, process or time
     /// namespace is only for what it clones afterwards, or may not be the caller's.
@@ -46,22 +87,15 @@ package struct NamespaceChoices: Equatable, Sendable {
     /// Those that are joined, with the kernel's flag of each; not the mount namespace, which comes last.
     var joined: [(flag: UInt64, path: String)] {
         var result: [(flag: UInt64, path: String)] = []
-        func add(_ flag: UInt64, _ choice: NamespaceChoice) {
-            if case .path(let path) = choice { result.append((flag, path)) }
+        for kind in [Kind.user, .pid, .network, .ipc, .uts, .cgroup, .time] {
+            if case .path(let path) = self[kind] { result.append((kind.flag, path)) }
         }
-        add(linux_CLONE_NEWUSER, user)
-        add(linux_CLONE_NEWPID, pid)
-        add(linux_CLONE_NEWNET, network)
-        add(linux_CLONE_NEWIPC, ipc)
-        add(linux_CLONE_NEWUTS, uts)
-        add(linux_CLONE_NEWCGROUP, cgroup)
-        add(linux_CLONE_NEWTIME, time)
         return result
     }
 
     func encode(to writer: inout BinaryWriter) {
-        for (_, member) in Self.members {
-            switch self[keyPath: member] {
+        for kind in Kind.allCases {
+            switch self[kind] {
             case .host: writer.put(UInt8(0))
             case .new: writer.put(UInt8(1))
             case .path(let path):
@@ -72,11 +106,11 @@ package struct NamespaceChoices: Equatable, Sendable {
     }
 
     init(from reader: inout BinaryReader) throws(LaunchFailure) {
-        for (_, member) in Self.members {
+        for kind in Kind.allCases {
             switch try reader.integer(UInt8.self) {
-            case 0: self[keyPath: member] = .host
-            case 1: self[keyPath: member] = .new
-            case 2: self[keyPath: member] = .path(try reader.string())
+            case 0: self[kind] = .host
+            case 1: self[kind] = .new
+            case 2: self[kind] = .path(try reader.string())
             default: throw LaunchFailure("the message has an unknown kind of namespace")
             }
         }

@@ -102,8 +102,13 @@ struct ContainerRecord {
     func status(_ root: String) -> Status {
         guard isReady else { return StateDirectory.isBeingCreated(id, root) ? .creating : .stopped }
         guard process() != nil else { return .stopped }
-        if let cgroup = openCgroup(), cgroup.isFrozen { return .paused }
+        if isFrozen { return .paused }
         return StateDirectory.hasGate(id, root) ? .created : .running
+    }
+
+    private var isFrozen: Bool {
+        if let isFrozen = Cgroup.isFrozen(places: cgroups) { return isFrozen }
+        return openCgroup()?.isFrozen ?? false
     }
 
     func openCgroup() -> Cgroup? {

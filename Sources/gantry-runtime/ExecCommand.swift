@@ -23,7 +23,11 @@ enum ExecCommand {
         process.keyring = record.keyring
         process.clampsLimits = configuration.launch.process.clampsLimits
         if process.personality == nil { process.personality = configuration.launch.process.personality }
-        let kinds = ContainerJoin.kinds(of: record.pid)
+        let namespaces = configuration.launch.namespaces
+        // What it has by a path may be the caller's own: its users could not be joined again.
+        let kinds =
+            namespaces.user == .host && namespaces.mount == .new
+            ? namespaces.flags : ContainerJoin.kinds(of: record.pid)
         let root = kinds & ContainerJoin.mountKind == 0 ? try Self.root(record, target) : -1
         defer { if root >= 0 { close(root) } }
         if kinds & ContainerJoin.userKind == 0 { try ContainerJoin.enterProcesses(of: target.raw) }
@@ -149,8 +153,7 @@ enum ExecCommand {
     private static func cgroups(
         _ record: ContainerRecord, _ options: Options
     ) throws(LaunchFailure) -> [CgroupJoin] {
-        guard let cgroup = record.openCgroup() else { return [] }
-        var joins = CgroupJoin.all(cgroup)
+        var joins = record.cgroups.map { CgroupJoin(controller: $0.controller, path: $0.path) }
         for text in options.all("cgroup") {
             let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             let path = parts[parts.count - 1].split(separator: "/").map { String($0) }
@@ -162,7 +165,7 @@ enum ExecCommand {
                 for index in joins.indices {
                     let names = joins[index].controller.split(separator: ",")
                     guard parts.count == 1 || names.contains(controller) else { continue }
-                    joins[index].path = ([cgroup.places[index].path] + path).joined(separator: "/")
+                    joins[index].path = ([record.cgroups[index].path] + path).joined(separator: "/")
                     isKnown = true
                     guard access(joins[index].path, F_OK) == 0 else {
                         throw Files.failure("cgroup \(joins[index].path)")

@@ -119,10 +119,13 @@ enum LifecycleCommands {
         if let cgroup {
             // The end of a process namespace's first process is the end of all in it.
             let isShared = record.sharesProcesses || !cgroup.kept.isEmpty
-            if isShared || !cgroup.removeIfEmpty() { cgroup.kill() }
-            guard cgroup.remove() else {
-                throw LaunchFailure(
-                    "cgroup \(cgroup.name) cannot be removed: \(cgroup.processes().count) processes are still in it")
+            if isShared || !cgroup.removeIfEmpty() {
+                cgroup.kill()
+                guard cgroup.remove() else {
+                    throw LaunchFailure(
+                        "cgroup \(cgroup.name) cannot be removed: \(cgroup.processes().count) processes are still in it"
+                    )
+                }
             }
         }
         guard let directory = try? StateDirectory.open(record.id, context.root) else { return }

@@ -1,14 +1,14 @@
 internal import Dispatch
 
 /// A queue on which an actor may block: system calls that take a while never hold up the cooperative pool.
-package final class SerialQueue: SerialExecutor {
+final class SerialQueue: SerialExecutor {
     private let queue: DispatchQueue
 
-    package init(label: String) {
+    init(label: String) {
         queue = DispatchQueue(label: label)
     }
 
-    package func enqueue(_ job: consuming ExecutorJob) {
+    func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let executor = asUnownedSerialExecutor()
         queue.async { job.runSynchronously(on: executor) }
