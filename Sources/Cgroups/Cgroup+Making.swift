@@ -45,9 +45,15 @@ extension Cgroup {
         var made: [Place] = []
         do throws(CgroupError) {
             var allowed: [Place] = []
+            var found: Set<String> = []
             for place in places {
                 do throws(CgroupError) {
-                    if !isAhead || !place.controller.isEmpty, try makeDirectory(place, limits) { made.append(place) }
+                    let isThere = isAhead && place.controller.isEmpty
+                    if !isThere, try makeDirectory(place, limits) {
+                        made.append(place)
+                    } else if !isThere {
+                        found.insert(place.controller)
+                    }
                     allowed.append(place)
                 } catch {
                     let isDenied = error.code == EACCES || error.code == EPERM || error.code == EROFS
@@ -55,8 +61,7 @@ extension Cgroup {
                 }
             }
             places = allowed
-            kept = Set(places.map(\.controller)).subtracting(made.map(\.controller))
-            if isAhead { kept.remove("") }
+            kept = found
             try checkState(isExclusive: demand != .lenient && !kept.isEmpty)
             leftOut = try apply(limits, demand)
             if let rules = limits.devices { try set(devices: rules, isNew: kept.isEmpty) }

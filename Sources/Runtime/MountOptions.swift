@@ -8,6 +8,12 @@ package enum MountOptions {
         case ro, rw, nosuid, suid, nodev, dev, noexec, exec, noatime, atime, nodiratime, diratime, relatime, norelatime,
             strictatime, nostrictatime, nosymfollow, symfollow
 
+        /// By name. The compiler's own way makes a table of hashes first.
+        init?(_ name: String) {
+            guard let found = Self.allCases.first(where: { $0.rawValue == name }) else { return nil }
+            self = found
+        }
+
         var change: (flag: MountFlags, isOn: Bool) {
             switch self {
             case .ro: return (.readOnly, true)
@@ -48,9 +54,9 @@ package enum MountOptions {
     }
 
     static func apply(_ option: String, to mount: inout MountSpec) {
-        if let change = Attribute(rawValue: option)?.change {
+        if let change = Attribute(option)?.change {
             mount.attributes.turn(change.flag, on: change.isOn)
-        } else if option.hasPrefix("r"), let change = Attribute(rawValue: String(option.dropFirst()))?.change {
+        } else if option.hasPrefix("r"), let change = Attribute(String(option.dropFirst()))?.change {
             mount.recursive.turn(change.flag, on: change.isOn)
         } else if let propagation = MountPropagation(rawValue: option) {
             mount.propagation = propagation
