@@ -55,7 +55,7 @@ extension Cgroup {
                 }
             }
             places = allowed
-            kept = Set(places.map(\.controller)).subtracting(made.map(\.controller))
+            kept = isUnit ? [] : Set(places.map(\.controller)).subtracting(made.map(\.controller))
             if isAhead { kept.remove("") }
             try checkState(isExclusive: demand != .lenient && !kept.isEmpty)
             leftOut = try apply(limits, demand)

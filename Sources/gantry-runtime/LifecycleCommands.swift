@@ -118,8 +118,11 @@ enum LifecycleCommands {
         }
         if let cgroup {
             // The end of a process namespace's first process is the end of all in it.
-            let isShared = record.sharesProcesses || !cgroup.kept.isEmpty
+            let isShared = record.sharesProcesses || !cgroup.kept.isEmpty || record.scope != nil
             if isShared || !cgroup.removeIfEmpty() { cgroup.kill() }
+        }
+        record.scope?.stop(context.log)
+        if let cgroup {
             guard cgroup.remove() else {
                 throw LaunchFailure(
                     "cgroup \(cgroup.name) cannot be removed: \(cgroup.processes().count) processes are still in it")
