@@ -61,7 +61,7 @@ extension Cgroup {
                 }
             }
             places = allowed
-            kept = found
+            kept = isUnit ? [] : found
             try checkState(isExclusive: demand != .lenient && !kept.isEmpty)
             leftOut = try apply(limits, demand)
             if let rules = limits.devices { try set(devices: rules, isNew: kept.isEmpty) }

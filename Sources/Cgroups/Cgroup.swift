@@ -32,6 +32,8 @@ package struct Cgroup: Sendable {
     package internal(set) var places: [Place]
     /// The hierarchies' folders where it was there before ``make(_:_:)``: there it is not ours to remove.
     package internal(set) var kept: Set<String> = []
+    /// systemd has made it as the unit's of this container: it is nobody else's, and processes may be in it already.
+    package var isUnit = false
     /// Whether ``makeAhead(_:)`` has made its cgroup2 directory.
     var isAhead = false
     /// Whether ``make(_:_:)`` has succeeded.

@@ -33,6 +33,14 @@ extension CgroupHierarchy {
         return unified + Self.inside(path, unifiedRoot)
     }
 
+    /// The cgroup in every hierarchy of the name that a process's has in the one where systemd keeps its units: version 1's
+    /// `name=systemd`, or else cgroup2. Nil when the process has ended or is elsewhere.
+    package func unitCgroup(of pid: Int32) -> Cgroup? {
+        let mount = mounts.first { $0.label == "name=systemd" }
+        guard let path = Membership(of: pid)?[mount?.label ?? ""] else { return nil }
+        return Cgroup(Self.inside(path, mount?.root ?? unifiedRoot), in: self)
+    }
+
     /// Lets go a process that somebody has moved to a frozen cgroup of version 1: there SIGKILL does not end it.
     package func thaw(processOf pid: Int32) {
         guard let mount = mount(of: "freezer"), let path = Membership(of: pid)?[mount.label], path != "/" else {
@@ -86,40 +94,5 @@ private struct Membership {
             if parts.count == 3, parts[1].elementsEqual(label.utf8) { return String(decoding: parts[2], as: UTF8.self) }
         }
         return nil
-    }
-}
-
-/// systemd's way to name a cgroup: `slice:prefix:name` is the scope `prefix-name.scope` in that slice.
-package struct SystemdName: Equatable, Sendable {
-    /// Below each hierarchy's mount: `/system.slice/docker-1234.scope`.
-    package let path: String
-
-    package init(_ text: String) throws(CgroupError) {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { String($0) }
-        guard parts.count == 3, !parts[2].isEmpty, !text.contains("/") else {
-            throw CgroupError(
-                "create", text, "expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups")
-        }
-        let slice = parts[0].isEmpty ? "system.slice" : parts[0]
-        let prefix = parts[0].isEmpty && parts[1].isEmpty ? "gantry-runtime" : parts[1]
-        let unit =
-            parts[2].hasSuffix(".slice") ? parts[2] : (prefix.isEmpty ? "" : prefix + "-") + parts[2] + ".scope"
-        path = try Self.expand(slice) + "/" + unit
-    }
-
-    /// A slice lives in those its name tells: `a-b.slice` is `/a.slice/a-b.slice`, `-.slice` the root.
-    private static func expand(_ slice: String) throws(CgroupError) -> String {
-        if slice == "-.slice" { return "" }
-        guard slice.hasSuffix(".slice") else {
-            throw CgroupError("create", slice, "invalid slice name: it has to end in .slice")
-        }
-        var path = ""
-        var name = ""
-        for part in slice.dropLast(".slice".count).split(separator: "-", omittingEmptySubsequences: false) {
-            guard !part.isEmpty else { throw CgroupError("create", slice, "invalid slice name") }
-            name += (name.isEmpty ? "" : "-") + part
-            path += "/" + name + ".slice"
-        }
-        return path
     }
 }

@@ -30,7 +30,8 @@ enum ContainerCgroup {
     ) throws(LaunchFailure) {
         guard var made = cgroup else { return }
         do throws(CgroupError) {
-            try made.make(limits, context.isRootless ? .strictWhereAllowed : .strict)
+            try made.make(
+                made.isUnit ? limits.forOneTaskMore : limits, context.isRootless ? .strictWhereAllowed : .strict)
         } catch {
             throw LaunchFailure(error.description)
         }
@@ -47,7 +48,9 @@ enum ContainerCgroup {
         _ cgroup: inout Cgroup?, _ configuration: BundleConfiguration, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) -> Bool {
         // An ordinary user finds out what may be made; a stage joins for the process.
-        guard var made = cgroup, !context.isRootless, !configuration.launch.namespaces.needStage else { return false }
+        guard var made = cgroup, !made.isUnit, !context.isRootless, !configuration.launch.namespaces.needStage else {
+            return false
+        }
         do throws(CgroupError) {
             guard try made.makeAhead(configuration.limits) else { return false }
         } catch {
@@ -71,11 +74,36 @@ enum ContainerCgroup {
         }
     }
 
+    /// Has systemd make it where it is a scope's. The one in it that keeps it there waits for ``release(_:_:_:)``.
+    static func start(
+        _ scope: SystemdScope?, _ cgroup: inout Cgroup?, _ configuration: BundleConfiguration,
+        _ record: inout ContainerRecord, in directory: borrowing StateDirectory, _ log: Log
+    ) throws(LaunchFailure) -> ScopeKeeper? {
+        guard let (keeper, made) = try scope?.start(configuration, record.id, log) else { return nil }
+        cgroup = made
+        // Not before: a unit of that name that was there is another's, and not to be stopped.
+        record.scope = scope
+        record.keep(made)
+        try record.save(in: directory)
+        return keeper
+    }
+
+    /// Once the container is in its cgroup by itself: the limit of tasks is the container's alone.
+    static func release(_ keeper: ScopeKeeper?, _ cgroup: Cgroup?, _ limits: CgroupLimits) throws(LaunchFailure) {
+        guard let keeper, let cgroup else { return }
+        keeper.end()
+        do throws(CgroupError) {
+            if let limits = limits.onlyTasks { try cgroup.apply(limits, .strict) }
+        } catch {
+            throw LaunchFailure(error.description)
+        }
+    }
+
     /// After a start that failed. Until it is made it may be another's.
-    static func discard(_ cgroup: Cgroup?) {
+    static func discard(_ cgroup: Cgroup?, _ scope: SystemdScope?, _ log: Log) {
+        if let cgroup, cgroup.isMade || cgroup.isUnit { cgroup.kill() }
+        scope?.stop(log)
         guard let cgroup else { return }
-        guard cgroup.isMade else { return cgroup.removeAhead() }
-        cgroup.kill()
-        cgroup.remove()
+        if cgroup.isMade { cgroup.remove() } else { cgroup.removeAhead() }
     }
 }

@@ -21,6 +21,8 @@ struct ContainerRecord {
     var cgroups: [(controller: String, path: String)] = []
     /// The folders where it was there before, and stays.
     var keptCgroups: Set<String> = []
+    /// Where systemd arranges its cgroup.
+    var scope: SystemdScope?
     /// Ending the first process does not end the others: there is no process namespace that goes with it.
     var sharesProcesses = false
     /// It has no session keyring of its own (`--no-new-keyring`).
@@ -48,6 +50,7 @@ struct ContainerRecord {
             "bundle": .string(bundle), "rootfs": .string(rootfs), "created": .string(created),
             "cgroup_paths": .object(JSONObject(cgroups.map { ($0.controller, .string($0.path)) })),
             "kept_cgroups": .array(keptCgroups.sorted().map { .string($0) }), "sharesProcesses": .bool(sharesProcesses),
+            "unit": .string(scope?.unit ?? ""), "unitOfUser": .bool(scope?.isOfUser ?? false),
             "inheritsKeyring": .bool(inheritsKeyring),
             "hooks": .array(hookKinds.map(\.rawValue).sorted().map { .string($0) }),
             "annotations": .object(annotations),
@@ -75,6 +78,9 @@ struct ContainerRecord {
             record.cgroups.append((controller, path.stringValue ?? ""))
         }
         record.keptCgroups = Set(document["kept_cgroups"]?.arrayValue?.compactMap(\.stringValue) ?? [])
+        if let unit = document["unit"]?.stringValue, !unit.isEmpty {
+            record.scope = SystemdScope(unit: unit, isOfUser: document["unitOfUser"]?.boolValue ?? false)
+        }
         record.sharesProcesses = document["sharesProcesses"]?.boolValue ?? false
         record.inheritsKeyring = document["inheritsKeyring"]?.boolValue ?? false
         record.hookKinds = Set(

@@ -64,7 +64,8 @@ enum CreateCommand {
         configuration.launch.process.env += handover.environment
         let console = try ConsoleSocket.path(options, tty: configuration.launch.process.tty, detaches: needsConsole)
         var record = ContainerRecord(id: id, configuration, bundle: bundle)
-        var cgroup = try ContainerCgroup.find(configuration.cgroupsPath, id, context)
+        let scope = try SystemdScope(configuration, id, context)
+        var cgroup = scope == nil ? try ContainerCgroup.find(configuration.cgroupsPath, id, context) : nil
         record.keep(cgroup)
         record.inheritsKeyring = options.has("no-new-keyring")
         let notify = NotifySocket(id, context)
@@ -77,13 +78,13 @@ enum CreateCommand {
             try notify?.makeDirectory()
             let socket = waits ? nil : try notify?.open()
             var created = try start(
-                configuration, &record, in: directory, &cgroup, console: console, handover, context, options,
+                configuration, &record, in: directory, &cgroup, scope, console: console, handover, context, options,
                 waits: waits)
             if let notify, let socket { created.notify = (notify, socket) }
             return created
         } catch {
             if record.pid > 0 { Glibc.kill(record.pid, SIGKILL) }
-            ContainerCgroup.discard(cgroup)
+            ContainerCgroup.discard(cgroup, record.scope, context.log)
             try directory.remove()
             if record.pid > 0 { LifecycleCommands.runHooks(.poststop, configuration.hooks, record, context) }
             throw error
@@ -92,14 +93,16 @@ enum CreateCommand {
 
     private static func start(
         _ configuration: BundleConfiguration, _ record: inout ContainerRecord,
-        in directory: borrowing StateDirectory, _ cgroup: inout Cgroup?, console: String?, _ handover: Handover,
-        _ context: RuntimeProgram.Context, _ options: Options, waits: Bool
+        in directory: borrowing StateDirectory, _ cgroup: inout Cgroup?, _ scope: SystemdScope?, console: String?,
+        _ handover: Handover, _ context: RuntimeProgram.Context, _ options: Options, waits: Bool
     ) throws(LaunchFailure) -> Created {
         var spec = configuration.launch
         spec.process.keyring = record.keyring
         if let profile = configuration.seccomp {
             try spec.process.filter(by: profile, SeccompCache(directory: context.root + "/.seccomp"))
         }
+        let keeper = try ContainerCgroup.start(
+            scope, &cgroup, configuration, &record, in: directory, context.log)
         spec.cgroupsCome = try ContainerCgroup.makeAhead(&cgroup, configuration, context)
         if !spec.cgroupsCome { try ContainerCgroup.make(&cgroup, configuration.limits, context) }
         spec.cgroups = cgroup.map { CgroupJoin.all($0) } ?? []
@@ -144,6 +147,7 @@ enum CreateCommand {
             try configuration.hooks.run(.createRuntime, state, in: directory)
             if staysInFront { Foreground.holdSignals() }
         }
+        try ContainerCgroup.release(keeper, cgroup, configuration.limits)
         try ConsoleSocket.pass(&created.terminal, to: console)
         record.isReady = true
         try record.save(in: directory)

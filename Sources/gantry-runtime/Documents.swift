@@ -14,7 +14,7 @@ enum Documents {
         "linux": [
             "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],
             "capabilities": .array(Capability.names.map { .string("CAP_" + $0) }),
-            "cgroup": ["v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true],
+            "cgroup": ["v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true],
             "seccomp": [
                 "enabled": true,
                 "actions": [

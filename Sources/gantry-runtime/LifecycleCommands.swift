@@ -116,17 +116,17 @@ enum LifecycleCommands {
             var wait = pollfd(fd: process.raw, events: Int16(POLLIN), revents: 0)
             _ = poll(&wait, 1, 10000)
         }
+        var isGone = cgroup == nil
         if let cgroup {
             // The end of a process namespace's first process is the end of all in it.
-            let isShared = record.sharesProcesses || !cgroup.kept.isEmpty
-            if isShared || !cgroup.removeIfEmpty() {
-                cgroup.kill()
-                guard cgroup.remove() else {
-                    throw LaunchFailure(
-                        "cgroup \(cgroup.name) cannot be removed: \(cgroup.processes().count) processes are still in it"
-                    )
-                }
-            }
+            let isShared = record.sharesProcesses || !cgroup.kept.isEmpty || record.scope != nil
+            isGone = !isShared && cgroup.removeIfEmpty()
+            if !isGone { cgroup.kill() }
+        }
+        record.scope?.stop(context.log)
+        if let cgroup, !isGone, !cgroup.remove() {
+            throw LaunchFailure(
+                "cgroup \(cgroup.name) cannot be removed: \(cgroup.processes().count) processes are still in it")
         }
         guard let directory = try? StateDirectory.open(record.id, context.root) else { return }
         try directory.remove()

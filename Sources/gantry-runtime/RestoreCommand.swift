@@ -21,17 +21,21 @@ enum RestoreCommand {
         }
         let criu = try Criu(options, context, makesImages: false)
         var record = ContainerRecord(id: id, configuration, bundle: bundle)
-        var cgroup = try ContainerCgroup.find(configuration.cgroupsPath, id, context)
+        let scope = try SystemdScope(configuration, id, context)
+        var cgroup = scope == nil ? try ContainerCgroup.find(configuration.cgroupsPath, id, context) : nil
         record.keep(cgroup)
         let directory = try StateDirectory.create(id, context.root)
         do throws(LaunchFailure) {
             try directory.write(text, "config.json")
             try record.save(in: directory)
+            let keeper = try ContainerCgroup.start(
+                scope, &cgroup, configuration, &record, in: directory, context.log)
             try ContainerCgroup.make(&cgroup, configuration.limits, context)
             guard let cgroup else { throw LaunchFailure("restore needs a cgroup") }
             record.keep(cgroup)
             if !options.has("detach") && !options.has("no-subreaper") { _ = linux_child_subreaper() }
             record.pid = try perform(criu, configuration, record, cgroup, options, directory.path)
+            try ContainerCgroup.release(keeper, cgroup, configuration.limits)
             record.startTime = ProcessTable.status(record.pid)?.startTime ?? 0
             record.isReady = true
             try record.save(in: directory)
@@ -40,7 +44,7 @@ enum RestoreCommand {
             }
         } catch {
             if record.pid > 0 { kill(record.pid, SIGKILL) }
-            ContainerCgroup.discard(cgroup)
+            ContainerCgroup.discard(cgroup, record.scope, context.log)
             try directory.remove()
             throw error
         }

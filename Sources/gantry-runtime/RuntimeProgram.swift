@@ -30,7 +30,7 @@ enum RuntimeProgram {
             .valued("log-level", help: "error, warning, info or debug (default: info)"),
             .valued("root", help: "directory of the containers' state (default: \(defaultRoot))"),
             .valued("criu", help: "the criu program for checkpoint and restore (default: criu)"),
-            .toggle("systemd-cgroup", help: "refused where systemd runs: cgroups are made directly"),
+            .toggle("systemd-cgroup", help: "cgroupsPath is slice:prefix:name, a scope of systemd's where that runs"),
             .valued("cgroup-manager", help: "crun's word for it: cgroupfs, or systemd as above"),
             .valued(
                 "rootless", help: "true, false or auto: go on without the cgroups that may not be made (default: auto)"),
@@ -61,7 +61,6 @@ enum RuntimeProgram {
                 print(grammar.help)
                 return 0
             }
-            try context.checkSystemd()
             return try command.perform(options, context)
         } catch {
             context.log.fail(error.message)
@@ -79,10 +78,13 @@ enum RuntimeProgram {
     }
 
     private static var defaultRoot: String {
-        // As runc: who became root of a user namespace keeps the directory, unless he says that he is root there.
-        let isRoot = geteuid() == 0 && (!isRootless || getenv("USER").map { String(cString: $0) } == "root")
         guard !isRoot, let directory = getenv("XDG_RUNTIME_DIR") else { return "/run/gantry-runtime" }
         return String(cString: directory) + "/gantry-runtime"
+    }
+
+    /// As runc: who became root of a user namespace is still who he was, unless he says that he is root there.
+    static var isRoot: Bool {
+        geteuid() == 0 && (!isRootless || getenv("USER").map { String(cString: $0) } == "root")
     }
 
     /// An ordinary user, also one who is root of a user namespace (rootless Podman).
@@ -121,14 +123,6 @@ extension RuntimeProgram.Context {
         case "false": isRootless = false
         case let other: throw LaunchFailure("invalid rootless \(other): true, false or auto")
         }
-    }
-
-    /// A scope that systemd does not know of is one that it moves processes out of, or removes.
-    fileprivate func checkSystemd() throws(LaunchFailure) {
-        guard namesSlices, access("/run/systemd/system", F_OK) == 0 else { return }
-        throw LaunchFailure(
-            "--systemd-cgroup is not supported while systemd manages this machine: let the caller use the cgroupfs "
-                + "driver (podman --cgroup-manager cgroupfs, dockerd --exec-opt native.cgroupdriver=cgroupfs)")
     }
 }
 

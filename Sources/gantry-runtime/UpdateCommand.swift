@@ -25,6 +25,7 @@ enum UpdateCommand {
         }
         let limits = try CgroupLimits(oci: resources)
         let cgroup = try record.limited()
+        try record.scope?.change(limits, cgroup)
         do throws(CgroupError) {
             try cgroup.apply(limits, .strict)
         } catch {

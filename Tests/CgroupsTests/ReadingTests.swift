@@ -54,7 +54,9 @@ struct ReadingTests {
         #expect(try SystemdName("user-1000.slice::app").path == "/user.slice/user-1000.slice/app.scope")
         #expect(try SystemdName(":cri:pod.slice").path == "/system.slice/pod.slice")
         #expect(try SystemdName("-.slice:a:b").path == "/a-b.scope")
-        for text in ["/a/b", "a:b", "a.slice:b:", "a--b.slice:c:d", "../x.slice:c:d", "x:c:d"] {
+        let own = try SystemdName("::app", defaultSlice: "user.slice")
+        #expect(own.slice == "user.slice" && own.unit == "gantry-runtime-app.scope")
+        for text in ["/a/b", "a:b", "a.slice:b:", "a--b.slice:c:d", "../x.slice:c:d", "x:c:d", "a.slice:b:c*"] {
             #expect(throws: CgroupError.self) { try SystemdName(text) }
         }
     }

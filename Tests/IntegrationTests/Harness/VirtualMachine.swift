@@ -7,9 +7,11 @@ struct VirtualMachine {
     static let kernel =
         ProcessInfo.processInfo.environment["GANTRY_TEST_KERNEL"] ?? Programs.root + "/.tools/vmlinuz"
 
-    /// Boots with `tree` as the initial file system, whose `init` is the first process. Returns
-    /// what that wrote to /dev/ttyS1, and what the kernel's console said.
-    static func boot(_ tree: String, disk: Int = 64 << 20) throws -> (output: String, console: String) {
+    /// Boots with `tree` as the initial file system, whose `init` is the first process, and `options` for the kernel. Returns
+    /// what the machine wrote to /dev/ttyS1, and what the kernel's console said.
+    static func boot(_ tree: String, options: String = "", disk: Int = 64 << 20) throws -> (
+        output: String, console: String
+    ) {
         try #require(Programs.exists(kernel), "no kernel \(kernel); scripts/need test fetches one")
         let scratch = try Scratch("vm")
         let archive = scratch.path + "/initrd"
@@ -24,7 +26,7 @@ struct VirtualMachine {
             "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "768", "-nodefaults",
             "-no-reboot", "-nographic", "-serial", "stdio", "-serial", "file:" + scratch.path + "/output", "-kernel",
             kernel, "-initrd", archive, "-append",
-            "console=ttyS0 quiet panic=-1", "-drive", "file=\(image),if=none,format=raw,id=disk",
+            "console=ttyS0 quiet panic=-1 " + options, "-drive", "file=\(image),if=none,format=raw,id=disk",
             "-device", "nvme,drive=disk,serial=1",
         ])
         let console = try machine.wait(seconds: 180)

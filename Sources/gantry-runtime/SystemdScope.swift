@@ -1,0 +1,168 @@
+internal import Cgroups
+internal import Glibc
+internal import JSON
+internal import Linux
+internal import Runtime
+
+/// The transient scope (systemd.scope(5)) that is a container's cgroup where systemd arranges them.
+///
+/// systemd's own programs speak to it, for root to the system's manager and for others to their own. Its library could not:
+/// a static executable can load one only beside the very glibc that it was linked with.
+struct SystemdScope: Equatable {
+    let unit: String
+    /// Of the user's manager, not of the system's.
+    let isOfUser: Bool
+
+    /// Whether systemd is the init system here (sd_booted(3)).
+    static var isThere: Bool { access("/run/systemd/system", F_OK) == 0 }
+
+    /// What starts it: the limits, the bundle's annotations, and its place.
+    struct Request {
+        let name: SystemdName
+        let properties: [String]
+
+        init(_ configuration: BundleConfiguration, _ id: String, _ scope: SystemdScope) throws(LaunchFailure) {
+            name = try SystemdScope.name(configuration, id, isOfUser: scope.isOfUser)
+            do throws(CgroupError) {
+                let hierarchy = try HostCgroups.hierarchy.get()
+                // As runc: counting everything, a unit like any other, and nothing that stops it before the machine goes.
+                var all = ["Delegate=yes", "DefaultDependencies=no", "MemoryAccounting=yes", "CPUAccounting=yes"]
+                all += [hierarchy.mode == .v2 ? "IOAccounting=yes" : "BlockIOAccounting=yes", "TasksAccounting=yes"]
+                all += try configuration.limits.unitProperties(in: hierarchy)
+                all += configuration.limits.unitDeviceProperties(in: hierarchy)
+                let prefix = "org.systemd.property."
+                for (key, value) in configuration.annotations where key.hasPrefix(prefix) {
+                    all.append(
+                        try UnitProperty.assignment(String(key.dropFirst(prefix.count)), value.stringValue ?? ""))
+                }
+                properties = all
+            } catch {
+                throw LaunchFailure(error.description)
+            }
+        }
+    }
+
+    init(unit: String, isOfUser: Bool) { (self.unit, self.isOfUser) = (unit, isOfUser) }
+
+    /// The one of a new container; nil where systemd has no say.
+    init?(_ configuration: BundleConfiguration, _ id: String, _ context: RuntimeProgram.Context) throws(LaunchFailure) {
+        guard context.namesSlices, Self.isThere else { return nil }
+        isOfUser = !RuntimeProgram.isRoot
+        unit = try Self.name(configuration, id, isOfUser: isOfUser).unit
+        guard unit.hasSuffix(".scope") else {
+            throw LaunchFailure("\(unit): a slice has no processes of its own; name a scope within it")
+        }
+    }
+
+    private static func name(
+        _ configuration: BundleConfiguration, _ id: String, isOfUser: Bool
+    ) throws(LaunchFailure) -> SystemdName {
+        do throws(CgroupError) {
+            return try SystemdName(
+                configuration.cgroupsPath ?? ":gantry-runtime:\(id)",
+                defaultSlice: isOfUser ? "user.slice" : "system.slice")
+        } catch {
+            throw LaunchFailure(error.description)
+        }
+    }
+
+    /// Makes it, with a process in it that keeps it there, and finds its cgroup.
+    func start(
+        _ configuration: BundleConfiguration, _ id: String, _ log: Log
+    ) throws(LaunchFailure) -> (keeper: ScopeKeeper, cgroup: Cgroup) {
+        let request = try Request(configuration, id, self)
+        var words = ["--scope", "--quiet", "--no-ask-password", "--unit=" + unit, "--slice=" + request.name.slice]
+        words += ["--description=container " + id] + request.properties.map { "--property=" + $0 } + ["--", "cat"]
+        let keeper: ScopeKeeper
+        do throws(LaunchFailure) {
+            keeper = try ScopeKeeper(manager + words, log)
+        } catch {
+            // One of that name that has failed is in the way, as runc knows too.
+            guard let failure = try? control("reset-failed", "--", unit), failure.isEmpty else { throw error }
+            keeper = try ScopeKeeper(manager + words, log)
+        }
+        guard var cgroup = try? HostCgroups.hierarchy.get().unitCgroup(of: keeper.pid),
+            cgroup.name.hasSuffix("/" + unit)
+        else { throw LaunchFailure("systemd has started \(unit), but its cgroup is not to be found") }
+        cgroup.isUnit = true
+        return (keeper, cgroup)
+    }
+
+    /// Tells systemd of changed limits before they are written, so that it does not undo them.
+    func change(_ limits: CgroupLimits, _ cgroup: Cgroup) throws(LaunchFailure) {
+        let properties: [String]
+        do throws(CgroupError) {
+            properties = try limits.unitProperties(in: cgroup.hierarchy, changing: cgroup)
+        } catch {
+            throw LaunchFailure(error.description)
+        }
+        guard !properties.isEmpty else { return }
+        let failure = try control(["set-property", "--runtime", "--", unit] + properties)
+        if !failure.isEmpty { throw LaunchFailure("set properties of \(unit): \(failure)") }
+    }
+
+    /// Ends it, and with it what systemd has made of its cgroup. One that is gone is ended.
+    func stop(_ log: Log) {
+        do throws(LaunchFailure) {
+            let failure = try control("stop", "--", unit)
+            if !failure.isEmpty { log.write(.debug, "stop \(unit): \(failure)") }
+            // What had failed would stay in systemd's list.
+            _ = try control("reset-failed", "--", unit)
+        } catch {
+            log.write(.warning, "stop \(unit): \(error.message)")
+        }
+    }
+
+    private var manager: [String] { isOfUser ? ["--user"] : [] }
+
+    private func control(_ words: String...) throws(LaunchFailure) -> String { try control(words) }
+
+    /// Why systemctl(1) failed; empty when it did not.
+    private func control(_ words: [String]) throws(LaunchFailure) -> String {
+        let (output, code) = try HostProgram.capture("systemctl", manager + ["--no-ask-password"] + words, errors: true)
+        return code == 0 ? "" : HostProgram.reason(output, code)
+    }
+}
+
+/// A process that is in a new scope until the container's is: systemd takes away what is empty. It copies what it reads, so
+/// that a byte which comes back tells that the scope is there.
+final class ScopeKeeper {
+    let pid: pid_t
+    private let channel: Descriptor
+    private var isThere = true
+
+    init(_ words: [String], _ log: Log) throws(LaunchFailure) {
+        var child: pid_t = 0
+        channel = try HostProgram.channel("systemd-run", SOCK_STREAM).keepFirst { (end) throws(LaunchFailure) in
+            child = try HostProgram.spawn("systemd-run", words, input: end.raw, output: end.raw, error: end.raw)
+        }
+        pid = child
+        var said: [UInt8] = []
+        var byte: UInt8 = 0
+        send(channel.raw, &byte, 1, Int32(MSG_NOSIGNAL))
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while said.last != 0 {
+            let count = read(channel.raw, &buffer, buffer.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { break }
+            said += buffer[..<count]
+        }
+        guard said.popLast() == 0 else {
+            let text = String(decoding: said, as: UTF8.self)
+            throw LaunchFailure("systemd-run: \(HostProgram.reason(text, end()))")
+        }
+        if !said.isEmpty { log.write(.debug, "systemd-run: \(String(decoding: said, as: UTF8.self))") }
+    }
+
+    /// Lets it go, and waits until it is gone; its exit code.
+    @discardableResult
+    func end() -> Int32 {
+        guard isThere else { return 0 }
+        isThere = false
+        // Other processes may have this end too.
+        shutdown(channel.raw, Int32(SHUT_WR))
+        return HostProgram.wait(pid)
+    }
+
+    deinit { end() }
+}
