@@ -4,6 +4,7 @@ import Foundation
     import FoundationNetworking
 #endif
 import Images
+import Layers
 import OCI
 import Registry
 import Store
