@@ -95,11 +95,19 @@ extension CgroupLimits {
         }
     }
 
+    private static func kind(_ name: String) -> DeviceRule.Kind? {
+        switch name {
+        case "a", "": return .all
+        case "b": return .block
+        case "c": return .character
+        default: return nil
+        }
+    }
+
     private mutating func readDevices(_ items: [JSON]) throws(LaunchFailure) {
         var rules: [DeviceRule] = []
         for item in items {
-            let kinds: [String: DeviceRule.Kind] = ["a": .all, "": .all, "b": .block, "c": .character]
-            guard let kind = kinds[item["type"]?.stringValue ?? ""],
+            guard let kind = Self.kind(item["type"]?.stringValue ?? ""),
                 let access = DeviceRule.Access(item["access"]?.stringValue ?? "rwm")
             else { throw LaunchFailure("config.json: a device rule has an unknown type or access") }
             func number(_ key: String) -> UInt32? {

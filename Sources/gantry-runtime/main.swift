@@ -2,7 +2,8 @@ internal import Glibc
 internal import Monitor
 
 // One executable, two faces: what stands beside a container, and an OCI runtime for everybody else.
-let arguments = CommandLine.arguments
+// Not `CommandLine.arguments`, which takes a tenth of a millisecond.
+let arguments = (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0].map { String(cString: $0) } }
 let face = arguments.first ?? ""
 if face == "gantry-monitor" || face.hasSuffix("/gantry-monitor") {
     exit(MonitorProgram.run(Array(arguments.dropFirst())))
