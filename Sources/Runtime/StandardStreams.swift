@@ -17,11 +17,19 @@ package struct ChildStreams: Sendable {
         self.error = error
     }
 
-    /// Puts them on 0, 1 and 2; `null` stands in for the missing ones.
+    /// Puts them on 0, 1 and 2; `null` stands in for the missing ones, and for the host's, whose mount is none of the
+    /// container's: criu would not know it (runc's reOpenDevNull).
     func install(null: Int32) throws(LaunchFailure) {
         for (number, handle) in [(Int32(0), input), (1, output), (2, error)] {
-            try libraryStep("set standard stream \(number)", dup2(handle >= 0 ? handle : null, number))
+            try libraryStep("set standard stream \(number)", dup2(isNull(handle) ? null : handle, number))
         }
+    }
+
+    private func isNull(_ handle: Int32) -> Bool {
+        var status = stat()
+        return handle < 0
+            || fstat(handle, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
+                && status.st_rdev == DeviceNodes.number(1, 3)
     }
 }
 

@@ -12,36 +12,34 @@ enum CheckpointCommand {
             throw LaunchFailure("container cannot be checkpointed in the \(status) state: \(record.id)")
         }
         let configuration = try record.configuration(context.root)
-        guard !configuration.launch.process.tty else {
-            throw LaunchFailure("container \(record.id) has a terminal: its other side cannot be written to files")
-        }
         let criu = try Criu(options, context, makesImages: true)
-        var words = try criu.arguments(options, configuration)
-        words += ["--tree", String(record.pid), "--root", record.rootfs]
-        if let path = record.openCgroup()?.freezerPath { words += ["--freeze-cgroup", path] }
+        let log = "dump.log"
+        var request = try criu.request(options, log: log)
+        request.add(2, Int(record.pid))
+        request.add(13, record.rootfs)
+        if let path = record.openCgroup()?.freezerPath { request.add(44, path) }
         for mount in configuration.externalMounts {
-            words += ["--external", "mnt[\(mount.destination)]:\(mount.destination)"]
+            request.add(37, "mnt[\(mount.destination)]:\(mount.destination)")
         }
         for path in configuration.maskedFiles(root: "/proc/\(record.pid)/root") {
-            words += ["--external", "mnt[\(path)]:\(path)"]
+            request.add(37, "mnt[\(path)]:\(path)")
         }
         if case .path(let path) = configuration.launch.namespaces.network {
             var status = stat()
             guard stat(path, &status) == 0 else { throw Files.failure("namespace \(path)") }
-            words += ["--external", "net[\(status.st_ino)]:\(RestoreCommand.networkKey)"]
+            request.add(37, "net[\(status.st_ino)]:\(RestoreCommand.networkKey)")
         }
-        if let path = options.value("parent-path") { words += ["--prev-images-dir", try parent(path, criu.images)] }
-        if let server = options.value("page-server") { words += try pageServer(server) }
-        if let descriptor = try options.number("status-fd"), descriptor >= 0 {
-            words += ["--status-fd", String(descriptor)]
-        }
+        if let path = options.value("parent-path") { request.add(14, try parent(path, criu.images)) }
+        if let server = options.value("page-server") { request.add(11, try pageServer(server)) }
+        if let descriptor = try options.number("status-fd"), descriptor >= 0 { request.add(49, descriptor) }
         if options.has("pre-dump") {
-            try criu.run("pre-dump", words + ["--track-mem"], log: "dump.log")
+            request.add(15, true)
+            _ = try criu.perform(.preDump, request, log: log)
             return 0
         }
         try saveStreams(record, criu.images)
-        if options.has("leave-running") { words.append("--leave-running") }
-        try criu.run("dump", words, log: "dump.log")
+        if options.has("leave-running") { request.add(3, true) }
+        _ = try criu.perform(.dump, request, log: log)
         if !options.has("leave-running") {
             try LifecycleCommands.remove(record, try record.hooks(.poststop, context.root), context)
         }
@@ -57,12 +55,15 @@ enum CheckpointCommand {
         return path
     }
 
-    private static func pageServer(_ text: String) throws(LaunchFailure) -> [String] {
+    private static func pageServer(_ text: String) throws(LaunchFailure) -> ProtocolBuffer {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 2, UInt16(parts[1]) != nil else {
+        guard parts.count == 2, let port = UInt16(parts[1]) else {
             throw LaunchFailure("--page-server \(text): not ADDRESS:PORT")
         }
-        return ["--page-server", "--address", String(parts[0]), "--port", String(parts[1])]
+        var server = ProtocolBuffer()
+        server.add(1, String(parts[0]))
+        server.add(2, Int(port))
+        return server
     }
 
     /// What the standard streams were, so that `restore` can put its own in their places; runc's file.

@@ -25,42 +25,121 @@ struct Criu {
         }
     }
 
-    /// What both directions take. criu's own list of a namespace's external mounts is the bundle's bind mounts.
-    func arguments(_ options: Options, _ configuration: BundleConfiguration) throws(LaunchFailure) -> [String] {
-        var words = ["--images-dir", images, "--work-dir", work, "-v4"]
-        for flag in ["tcp-established", "ext-unix-sk", "shell-job", "file-locks", "auto-dedup", "lazy-pages"]
-        where options.has(flag) {
-            words.append("--" + flag)
+    /// `criu_req_type` of criu's images/rpc.proto.
+    enum Action: Int { case dump = 1, restore, preDump = 4, notify = 6 }
+
+    /// `criu_opts` that both directions take; the numbers of its members are those of rpc.proto.
+    func request(_ options: Options, log: String) throws(LaunchFailure) -> ProtocolBuffer {
+        var request = ProtocolBuffer()
+        for (flag, field) in [
+            ("tcp-established", 5), ("ext-unix-sk", 4), ("shell-job", 7), ("file-locks", 8), ("auto-dedup", 16),
+            ("lazy-pages", 48),
+        ] where options.has(flag) {
+            request.add(field, true)
         }
         let mode = options.value("manage-cgroups-mode") ?? "soft"
-        guard ["soft", "full", "strict", "ignore"].contains(mode) else {
+        guard let number = ["ignore": 0, "soft": 3, "full": 4, "strict": 5][mode] else {
             throw LaunchFailure("invalid manage-cgroups-mode \(mode): soft, full, strict or ignore")
         }
-        words.append("--manage-cgroups=" + mode)
+        request.add(24, true)
+        request.add(34, number)
         for name in options.all("empty-ns") {
             guard name == "network" else {
                 throw LaunchFailure("invalid empty-ns \(name): only network can be left empty")
             }
-            words += ["--empty-ns", "net"]
+            request.add(38, Int(linux_CLONE_NEWNET))
         }
-        return words
+        request.add(9, 4)
+        request.add(10, log)
+        // The controlling side of a terminal is with whoever got it: left out of the images, and made anew.
+        request.add(50, true)
+        return request
     }
 
-    /// Runs it to its end. Its words are in the log, and the last of them that tells of an error is the reason.
-    func run(_ action: String, _ arguments: [String], log: String) throws(LaunchFailure) {
-        let words = [action] + arguments + ["--log-file", log]
-        let code: Int32
-        do throws(LaunchFailure) {
-            code = try HostProgram.run(program, words)
-        } catch {
-            throw LaunchFailure(
-                "\(error.message); checkpoint and restore need criu: apt-get install criu, or name it with --criu")
+    /// Has it done by `criu swrk`, which has the caller's descriptors; the caller is the parent of what it restores. Returns
+    /// the first process, and the controlling side of its terminal, where there are any.
+    func perform(
+        _ action: Action, _ request: ProtocolBuffer, log: String
+    ) throws(LaunchFailure) -> (pid: Int32, terminal: Int32) {
+        let (folder, logs) = (Files.directory(images), Files.directory(work))
+        defer { for handle in [folder, logs] where handle >= 0 { close(handle) } }
+        guard folder >= 0, logs >= 0 else { throw Files.failure("open \(folder < 0 ? images : work)") }
+        var request = request
+        request.add(1, Int(folder))
+        request.add(17, Int(logs))
+        var criu: pid_t = 0
+        let channel = try HostProgram.channel(program, SOCK_SEQPACKET).keepFirst { (end) throws(LaunchFailure) in
+            do throws(LaunchFailure) {
+                criu = try HostProgram.spawn(program, ["swrk", String(end.raw)], inherited: end.raw)
+            } catch {
+                throw LaunchFailure(
+                    "\(error.message); checkpoint and restore need criu: apt-get install criu, or name it with --criu")
+            }
         }
-        guard code != 0 else { return }
+        var message = ProtocolBuffer()
+        message.add(1, action.rawValue)
+        message.add(2, request)
+        var result: (pid: Int32, terminal: Int32) = (0, -1)
+        var reason: String?
+        do throws(SystemError) {
+            try Self.send(message, channel)
+            reason = try Self.answer(channel, &result)
+        } catch {
+            reason = error.reason
+        }
+        shutdown(channel.raw, Int32(SHUT_RDWR))
+        let code = HostProgram.wait(criu)
+        guard let reason else { return result }
+        if result.terminal >= 0 { close(result.terminal) }
         let path = work + "/" + log
         let lines = String(decoding: (try? Files.read(path)) ?? [], as: UTF8.self).split(separator: "\n")
-        let reason = lines.first { $0.contains("Error (") }.map { ": " + $0 } ?? ""
-        throw LaunchFailure("criu \(action) ended with \(code)\(reason); its log is \(path)")
+        // Programs that it tries end as they may.
+        let told =
+            lines.first { $0.contains("Error (") && !$0.contains("exited, status=") }.map { String($0) } ?? reason
+        throw LaunchFailure("criu \(action) failed (\(code)): \(told); its log is \(path)")
+    }
+
+    private static func send(_ message: ProtocolBuffer, _ channel: borrowing Descriptor) throws(SystemError) {
+        var failure: SystemError?
+        message.bytes.withUnsafeBytes { bytes in
+            do throws(SystemError) { _ = try channel.send(bytes, flags: Int32(MSG_NOSIGNAL)) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Reads `criu_resp` until the request is done, and lets criu go on where it only notifies. Returns why it failed.
+    private static func answer(
+        _ channel: borrowing Descriptor, _ result: inout (pid: Int32, terminal: Int32)
+    ) throws(SystemError) -> String? {
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            var handles: [Int32] = [-1]
+            var count = 1
+            let received = linux_receive_message(channel.raw, &buffer, buffer.count, &handles, &count, 0)
+            if received == -Int(EINTR) { continue }
+            if received < 0 { throw SystemError("recvmsg", code: Int32(-received)) }
+            guard received > 0, let (numbers, contents) = ProtocolBuffer.fields(buffer[..<received]) else {
+                return "it ended without an answer"
+            }
+            guard numbers[2] == 1 else {
+                return contents[9].map { String(decoding: $0, as: UTF8.self) } ?? "errno \(numbers[7] ?? 0)"
+            }
+            guard numbers[1] == Action.notify.rawValue else {
+                result.pid =
+                    contents[4].flatMap { ProtocolBuffer.fields($0)?.numbers[1] }.map { Int32(clamping: $0) } ?? 0
+                return nil
+            }
+            let script = contents[5].flatMap { ProtocolBuffer.fields($0)?.contents[1] }
+            if count == 1, let script, script.elementsEqual("orphan-pts-master".utf8), result.terminal < 0 {
+                result.terminal = handles[0]
+            } else if count == 1 {
+                close(handles[0])
+            }
+            var message = ProtocolBuffer()
+            message.add(1, Action.notify.rawValue)
+            message.add(3, true)
+            try send(message, channel)
+        }
     }
 }
 

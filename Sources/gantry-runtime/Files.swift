@@ -40,6 +40,9 @@ enum Files {
         guard renameat(directory, path + ".new", directory, path) == 0 else { throw failure("write \(path)") }
     }
 
+    /// A handle on it, -1 with errno.
+    static func directory(_ path: String) -> Int32 { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+
     static func makeDirectory(_ path: String, mode: mode_t) throws(LaunchFailure) {
         guard mkdir(path, mode) < 0, errno == ENOENT else { return try check(path) }
         var current = path.hasPrefix("/") ? "" : "."

@@ -16,14 +16,14 @@ enum RestoreCommand {
         let bundle = try Files.absolute(options.value("bundle") ?? ".", "bundle")
         let text = try Files.read(bundle + "/config.json")
         let configuration = try BundleConfiguration(text, bundle: bundle)
-        guard !configuration.launch.process.tty, options.value("console-socket") == nil else {
-            throw LaunchFailure("a container with a terminal cannot be restored")
-        }
+        let console = try ConsoleSocket.path(
+            options, tty: configuration.launch.process.tty, detaches: options.has("detach"))
         let criu = try Criu(options, context, makesImages: false)
         var record = ContainerRecord(id: id, configuration, bundle: bundle)
         let scope = try SystemdScope(configuration, id, context)
         var cgroup = scope == nil ? try ContainerCgroup.find(configuration.cgroupsPath, id, context) : nil
         record.keep(cgroup)
+        var terminal: Int32 = -1
         let directory = try StateDirectory.create(id, context.root)
         do throws(LaunchFailure) {
             try directory.write(text, "config.json")
@@ -34,9 +34,10 @@ enum RestoreCommand {
             guard let cgroup else { throw LaunchFailure("restore needs a cgroup") }
             record.keep(cgroup)
             if !options.has("detach") && !options.has("no-subreaper") { _ = linux_child_subreaper() }
-            record.pid = try perform(criu, configuration, record, cgroup, options, directory.path)
+            (record.pid, terminal) = try perform(criu, configuration, record, cgroup, options, directory.path)
             try ContainerCgroup.release(keeper, cgroup, configuration.limits)
             record.startTime = ProcessTable.status(record.pid)?.startTime ?? 0
+            try ConsoleSocket.pass(&terminal, to: console)
             record.isReady = true
             try record.save(in: directory)
             if let path = options.value("pid-file") {
@@ -51,50 +52,57 @@ enum RestoreCommand {
         LifecycleCommands.runHooks(.poststart, configuration.hooks, record, context)
         guard let process = record.process() else { throw LaunchFailure("container \(id) ended while it was restored") }
         let restored = CreateCommand.Created(
-            record: record, pidfd: process.release(), terminal: -1, hooks: configuration.hooks)
+            record: record, pidfd: process.release(), terminal: terminal, hooks: configuration.hooks)
         return try CreateCommand.finish(restored, options, context)
     }
 
-    /// Lets criu make the processes, as this program's children; the number of the first.
+    /// Lets criu make the processes, as this program's children; the number of the first, and its terminal.
     private static func perform(
         _ criu: Criu, _ configuration: BundleConfiguration, _ record: ContainerRecord, _ cgroup: Cgroup,
         _ options: Options, _ directory: String
-    ) throws(LaunchFailure) -> Int32 {
+    ) throws(LaunchFailure) -> (pid: Int32, terminal: Int32) {
         let root = directory + "/root"
-        try mountRoot(record.rootfs, on: root)
+        try mountRoot(configuration.launch, on: root)
         defer {
             _ = linux_umount(root, Int32(MNT_DETACH))
             rmdir(root)
         }
-        let pidFile = directory + "/criu.pid"
-        var words = try criu.arguments(options, configuration)
-        words += ["--root", root, "--restore-detached", "--restore-sibling", "--pidfile", pidFile]
-        words += ["--cgroup-root", cgroup.name]
-        for mount in configuration.externalMounts {
-            words += ["--external", "mnt[\(mount.destination)]:\(mount.source)"]
-        }
-        for path in configuration.launch.maskedPaths { words += ["--external", "mnt[\(path)]:/dev/null"] }
-        words += try streams(criu.images)
+        let log = "restore.log"
+        var request = try criu.request(options, log: log)
+        request.add(13, root)
+        // As siblings of criu; and with notices, of which the terminal's controlling side is one.
+        for field in [6, 12, 26] { request.add(field, true) }
+        var place = ProtocolBuffer()
+        place.add(2, cgroup.name)
+        request.add(25, place)
+        for mount in configuration.externalMounts { request.add(37, "mnt[\(mount.destination)]:\(mount.source)") }
+        for path in configuration.launch.maskedPaths { request.add(37, "mnt[\(path)]:/dev/null") }
+        for (number, name) in streams(criu.images) { request.add(27, inherited(number, name)) }
         if case .path(let path) = configuration.launch.namespaces.network {
             // Stays open across exec: criu finds it by its number.
             let handle = open(path, O_RDONLY)
             guard handle >= 0 else { throw Files.failure("namespace \(path)") }
-            words += ["--inherit-fd", "fd[\(handle)]:\(networkKey)"]
+            request.add(27, inherited(handle, networkKey))
         }
-        if let profile = options.value("lsm-profile") { words += ["--lsm-profile", profile] }
-        if let label = options.value("lsm-mount-context") { words += ["--lsm-mount-context", label] }
-        try criu.run("restore", words, log: "restore.log")
-        let number = String(decoding: try Files.read(pidFile), as: UTF8.self).filter { $0.isNumber }
-        guard let pid = Int32(number), pid > 0 else {
-            throw LaunchFailure("criu restore left no process id in \(pidFile)")
-        }
-        return pid
+        if let profile = options.value("lsm-profile") { request.add(53, profile) }
+        if let label = options.value("lsm-mount-context") { request.add(63, label) }
+        let result = try criu.perform(.restore, request, log: log)
+        guard result.pid > 0 else { throw LaunchFailure("criu restore told no process id") }
+        return result
     }
 
-    /// criu wants a mount for the root. It is in a mount namespace of this program's own and goes with it.
-    private static func mountRoot(_ source: String, on root: String) throws(LaunchFailure) {
+    private static func inherited(_ descriptor: Int32, _ name: String) -> ProtocolBuffer {
+        var message = ProtocolBuffer()
+        message.add(1, name)
+        message.add(2, Int(descriptor))
+        return message
+    }
+
+    /// criu wants a mount for the root, which follows the host's as the one that was written to files did. It is in a mount
+    /// namespace of this program's own and goes with it.
+    private static func mountRoot(_ launch: LaunchSpec, on root: String) throws(LaunchFailure) {
         guard mkdir(root, 0o700) == 0 else { throw Files.failure("create \(root)") }
-        let mount = Descriptor(owning: try RootMount.open(source))
+        let mount = Descriptor(owning: try RootMount.open(launch.rootfsPath, launch.rootfsPropagation))
         let steps = [
             linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWNS)),
             linux_mount_setattr(AT_FDCWD, "/", linux_AT_RECURSIVE, 0, 0, linux_MS_SLAVE),
@@ -105,12 +113,12 @@ enum RestoreCommand {
         }
     }
 
-    /// This program's standard streams in the places of those the container had.
-    private static func streams(_ images: String) throws(LaunchFailure) -> [String] {
+    /// This program's standard streams that go in the places of those the container had.
+    private static func streams(_ images: String) -> [(Int32, String)] {
         guard let names = (try? JSON.parse(try Files.read(images + "/descriptors.json")))?.arrayValue else { return [] }
-        return names.prefix(3).enumerated().flatMap { number, name -> [String] in
-            guard let name = name.stringValue, name.hasPrefix("pipe:") else { return [] }
-            return ["--inherit-fd", "fd[\(number)]:\(name)"]
+        return names.prefix(3).enumerated().compactMap { number, name in
+            guard let name = name.stringValue, name.hasPrefix("pipe:") else { return nil }
+            return (Int32(number), name)
         }
     }
 }

@@ -16,32 +16,6 @@ struct SystemdScope: Equatable {
     /// Whether systemd is the init system here (sd_booted(3)).
     static var isThere: Bool { access("/run/systemd/system", F_OK) == 0 }
 
-    /// What starts it: the limits, the bundle's annotations, and its place.
-    struct Request {
-        let name: SystemdName
-        let properties: [String]
-
-        init(_ configuration: BundleConfiguration, _ id: String, _ scope: SystemdScope) throws(LaunchFailure) {
-            name = try SystemdScope.name(configuration, id, isOfUser: scope.isOfUser)
-            do throws(CgroupError) {
-                let hierarchy = try HostCgroups.hierarchy.get()
-                // As runc: counting everything, a unit like any other, and nothing that stops it before the machine goes.
-                var all = ["Delegate=yes", "DefaultDependencies=no", "MemoryAccounting=yes", "CPUAccounting=yes"]
-                all += [hierarchy.mode == .v2 ? "IOAccounting=yes" : "BlockIOAccounting=yes", "TasksAccounting=yes"]
-                all += try configuration.limits.unitProperties(in: hierarchy)
-                all += configuration.limits.unitDeviceProperties(in: hierarchy)
-                let prefix = "org.systemd.property."
-                for (key, value) in configuration.annotations where key.hasPrefix(prefix) {
-                    all.append(
-                        try UnitProperty.assignment(String(key.dropFirst(prefix.count)), value.stringValue ?? ""))
-                }
-                properties = all
-            } catch {
-                throw LaunchFailure(error.description)
-            }
-        }
-    }
-
     init(unit: String, isOfUser: Bool) { (self.unit, self.isOfUser) = (unit, isOfUser) }
 
     /// The one of a new container; nil where systemd has no say.
@@ -66,13 +40,34 @@ struct SystemdScope: Equatable {
         }
     }
 
+    /// As runc: everything is counted, and nothing but its end or the machine's stops it; then the limits, and what the
+    /// bundle's annotations say.
+    private static func properties(_ configuration: BundleConfiguration) throws(LaunchFailure) -> [String] {
+        do throws(CgroupError) {
+            let hierarchy = try HostCgroups.hierarchy.get()
+            var result = ["Delegate=yes", "DefaultDependencies=no", "MemoryAccounting=yes", "CPUAccounting=yes"]
+            result += [hierarchy.mode == .v2 ? "IOAccounting=yes" : "BlockIOAccounting=yes", "TasksAccounting=yes"]
+            result += try configuration.limits.unitProperties(in: hierarchy)
+            result += configuration.limits.unitDeviceProperties(in: hierarchy)
+            let prefix = "org.systemd.property."
+            for (key, value) in configuration.annotations where key.hasPrefix(prefix) {
+                let name = String(key.dropFirst(prefix.count))
+                result.append(try UnitProperty.assignment(name, value.stringValue ?? ""))
+            }
+            return result
+        } catch {
+            throw LaunchFailure(error.description)
+        }
+    }
+
     /// Makes it, with a process in it that keeps it there, and finds its cgroup.
     func start(
         _ configuration: BundleConfiguration, _ id: String, _ log: Log
     ) throws(LaunchFailure) -> (keeper: ScopeKeeper, cgroup: Cgroup) {
-        let request = try Request(configuration, id, self)
-        var words = ["--scope", "--quiet", "--no-ask-password", "--unit=" + unit, "--slice=" + request.name.slice]
-        words += ["--description=container " + id] + request.properties.map { "--property=" + $0 } + ["--", "cat"]
+        let slice = try Self.name(configuration, id, isOfUser: isOfUser).slice
+        var words = ["--scope", "--quiet", "--no-ask-password", "--unit=" + unit, "--slice=" + slice]
+        words += try Self.properties(configuration).map { "--property=" + $0 }
+        words += ["--description=container " + id, "--", "cat"]
         let keeper: ScopeKeeper
         do throws(LaunchFailure) {
             keeper = try ScopeKeeper(manager + words, log)

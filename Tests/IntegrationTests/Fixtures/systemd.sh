@@ -3,26 +3,13 @@
 # cgroups and reads one line per check: `check NAME ok`, or `check NAME failed: …`.
 export PATH=/usr/bin:/usr/sbin
 exec </dev/null >/dev/ttyS1 2>&1
+. /usr/bin/checks
 G=/sys/fs/cgroup
 if [ -e $G/cgroup.controllers ]; then version=2; else version=1; fi
 
 runtime() { gantry-runtime --root /run/state --systemd-cgroup "$@"; }
 # Not through the console: a container would hold it.
 start() { runtime run --detach --bundle /bundles/"$1" "$1" </dev/null >/tmp/"$1".out 2>&1; }
-check() {
-    if [ "$2" = "$3" ]; then echo "check $1 ok"; else echo "check $1 failed: '$2' is not '$3'"; fi
-}
-contains() {
-    case $2 in *"$3"*) echo "check $1 ok" ;; *) echo "check $1 failed: '$2' has no '$3'" ;; esac
-}
-until_true() {
-    n=0
-    until "$@"; do
-        n=$((n + 1))
-        [ $n -lt 600 ] || return 1
-        sleep 0.1
-    done
-}
 value() { systemctl show --property "$2" --value "$1"; }
 is() { [ "$(value "$1" "$2")" = "$3" ]; }
 # The properties of a unit but for its names, times, counters and what runs in it.

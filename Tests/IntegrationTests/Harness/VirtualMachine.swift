@@ -6,6 +6,8 @@ struct VirtualMachine {
     /// `scripts/need test` takes it out of Debian's package; `GANTRY_TEST_KERNEL` names another one.
     static let kernel =
         ProcessInfo.processInfo.environment["GANTRY_TEST_KERNEL"] ?? Programs.root + "/.tools/vmlinuz"
+    /// Those of its modules that criu looks at, from the same package.
+    static let modules = Programs.root + "/.tools/modules"
 
     /// Boots with `tree` as the initial file system, whose `init` is the first process, and `options` for the kernel. Returns
     /// what the machine wrote to /dev/ttyS1, and what the kernel's console said.
@@ -32,5 +34,55 @@ struct VirtualMachine {
         let console = try machine.wait(seconds: 180)
         let output = try Programs.text(scratch.path + "/output")
         return (output.replacingOccurrences(of: "\r", with: ""), "\(console)")
+    }
+
+    /// Fills `tree` with `programs` of this machine and what they load, with busybox for all others, with `script` of the
+    /// fixtures as the program `tests`, and with an `init` that goes over to `first`.
+    static func furnish(_ tree: String, programs: [String], script: String, first: String) throws {
+        try succeed(["sh", "-c", furnishing, "sh", tree] + programs + ["/usr/bin/busybox"])
+        try succeed(["cp", "-L", Programs.binaries + "/gantry-runtime", tree + "/usr/bin/gantry-runtime"])
+        for (file, name) in [(script, "tests"), ("checks.sh", "checks")] {
+            try succeed(["install", "-m", "0755", Programs.fixtures + "/" + file, tree + "/usr/bin/" + name])
+        }
+        // pivot_root(2) refuses the initial file system.
+        let text = """
+            #!/bin/busybox sh
+            /bin/busybox mount -t tmpfs none /new
+            /bin/busybox cp -a /bin /sbin /lib /lib64 /etc /usr /bundles /root /new/
+            /bin/busybox mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run /new/var
+            exec /bin/busybox switch_root /new \(first)
+
+            """
+        try text.write(toFile: tree + "/init", atomically: false, encoding: .utf8)
+        chmod(tree + "/init", 0o755)
+    }
+
+    private static let furnishing = """
+        set -e
+        tree=$1
+        shift
+        mkdir -p $tree/usr/bin $tree/usr/sbin $tree/usr/lib $tree/usr/lib64 $tree/new $tree/bundles $tree/root $tree/etc
+        for name in bin sbin lib lib64; do ln -s usr/$name $tree/$name; done
+        for program; do
+            [ -e $program ] || continue
+            cp -L --parents $program $tree
+            ldd $program 2>/dev/null | grep -o '/[^ ]*' | xargs -r -I{} cp -Ln --parents {} $tree
+        done
+        for name in $(busybox --list); do
+            [ -e $tree/usr/bin/$name ] || [ -e $tree/usr/sbin/$name ] || ln -s busybox $tree/usr/bin/$name
+        done
+        """
+
+    /// What `output` says of the checks of `script`: one that failed, or was never reached, is an issue.
+    static func judge(_ output: String, _ console: String, by script: String) throws {
+        func name(_ line: Substring) -> Substring? {
+            let words = line.split(separator: " ")
+            return words.count > 1 && (words[0] == "check" || words[0] == "contains") ? words[1] : nil
+        }
+        let checks = output.split(separator: "\n").filter { $0.hasPrefix("check ") }
+        for line in checks where !line.hasSuffix(" ok") { Issue.record("\(line)") }
+        #expect(output.hasSuffix("checks done\n"), "\(output)\n\(console)")
+        let expected = try Programs.text(Programs.fixtures + "/" + script).split(separator: "\n").compactMap(name)
+        #expect(Set(checks.compactMap(name)) == Set(expected), "\(output)")
     }
 }

@@ -8,13 +8,12 @@ extension Integration {
         func scopesOfSystemd(hierarchy: String) throws {
             let scratch = try Scratch("systemd")
             let tree = scratch.path
-            try succeed(["sh", "-c", Self.programs, "sh", tree])
-            try succeed(["cp", "-L", Programs.binaries + "/gantry-runtime", tree + "/usr/bin/gantry-runtime"])
-            try succeed(["install", "-m", "0755", Programs.fixtures + "/systemd.sh", tree + "/usr/bin/tests"])
+            try VirtualMachine.furnish(
+                tree, programs: Self.programs, script: "systemd.sh", first: "/lib/systemd/systemd")
+            for folder in ["system", "user"] { try succeed(["mkdir", "-p", tree + "/etc/systemd/" + folder]) }
             let base = try Bundle()
             try succeed(["cp", "-a", base.root, tree + "/bundles/rootfs"])
             for (name, text) in Self.files { _ = try scratch.write(text, to: name) }
-            chmod(tree + "/init", 0o755)
             for (name, script, edit) in Self.bundles {
                 let bundle = try Bundle(script)
                 bundle.config["root"] = ["path": "../rootfs"] as Bundle.Document
@@ -24,46 +23,15 @@ extension Integration {
                 try succeed(["cp", bundle.directory + "/config.json", tree + "/bundles/\(name)/config.json"])
             }
             let (output, console) = try VirtualMachine.boot(tree, options: "systemd.unit=tests.service " + hierarchy)
-            let checks = output.split(separator: "\n").filter { $0.hasPrefix("check ") }
-            for line in checks where !line.hasSuffix(" ok") { Issue.record("\(line)") }
-            #expect(output.hasSuffix("checks done\n"), "\(output)\n\(console)")
-            // Every name of the script: a check that was never reached must not pass.
-            func name(_ line: Substring) -> Substring? {
-                let words = line.split(separator: " ")
-                return words.count > 1 && (words[0] == "check" || words[0] == "contains") ? words[1] : nil
-            }
-            let script = try Programs.text(Programs.fixtures + "/systemd.sh")
-            #expect(Set(checks.compactMap(name)) == Set(script.split(separator: "\n").compactMap(name)), "\(output)")
+            try VirtualMachine.judge(output, console, by: "systemd.sh")
         }
 
-        /// systemd's programs with what they load, and busybox for the rest.
-        private static let programs = """
-            set -e
-            tree=$1
-            mkdir -p $tree/usr/bin $tree/usr/sbin $tree/usr/lib $tree/usr/lib64 $tree/new $tree/bundles $tree/root
-            mkdir -p $tree/etc/systemd/system $tree/etc/systemd/user
-            for name in bin sbin lib lib64; do ln -s usr/$name $tree/$name; done
-            for program in /lib/systemd/systemd /lib/systemd/systemd-executor /lib/systemd/systemd-cgroups-agent \
-                /usr/bin/systemctl /usr/bin/systemd-run /usr/bin/cat /usr/sbin/runc /usr/bin/busybox; do
-                [ -e $program ] || continue
-                cp -L --parents $program $tree
-                ldd $program 2>/dev/null | grep -o '/[^ ]*' | xargs -r -I{} cp -Ln --parents {} $tree
-            done
-            for name in $(busybox --list); do
-                [ -e $tree/usr/bin/$name ] || [ -e $tree/usr/sbin/$name ] || ln -s busybox $tree/usr/bin/$name
-            done
-            """
+        private static let programs = [
+            "/lib/systemd/systemd", "/lib/systemd/systemd-executor", "/lib/systemd/systemd-cgroups-agent",
+            "/usr/bin/systemctl", "/usr/bin/systemd-run", "/usr/bin/cat", "/usr/sbin/runc",
+        ]
 
         private static let files = [
-            // pivot_root(2) refuses the initial file system.
-            "init": """
-            #!/bin/busybox sh
-            /bin/busybox mount -t tmpfs none /new
-            /bin/busybox cp -a /bin /sbin /lib /lib64 /etc /usr /bundles /root /new/
-            /bin/busybox mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run
-            exec /bin/busybox switch_root /new /lib/systemd/systemd
-
-            """,
             "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n", "etc/group": "root:x:0:\n", "etc/machine-id": "",
             "etc/os-release": "ID=tests\n",
             "etc/systemd/system/tests.service":

@@ -1,0 +1,114 @@
+#!/bin/busybox sh
+# The first process of a virtual machine with a kernel that criu works on. RuntimeCheckpointTests boots it and reads one
+# line per check: `check NAME ok`, or `check NAME failed: …`.
+export PATH=/usr/bin:/usr/sbin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mkdir /dev/pts
+mount -t devpts pts /dev/pts
+mount -t cgroup2 none /sys/fs/cgroup
+exec </dev/null >/dev/ttyS1 2>&1
+. /usr/bin/checks
+# As systemd has it.
+mount --make-rshared /
+contains shared "$(grep ' / / ' /proc/self/mountinfo)" shared:
+# In no order: what needs another one comes in a later round.
+for round in 1 2 3; do
+    for module in /usr/lib/modules/*.ko; do insmod "$module" 2>/dev/null; done
+done
+ip link set lo up
+N=/bundles/rootfs/tmp/n
+
+# `counted N`: the container has counted further than that.
+counted() { [ "$(cat $N)" -gt "$1" ]; }
+heard() { grep -sq "heard $1 secret" "$2"; }
+status() { runtime state "$1" 2>/dev/null | sed -n 's/.*"status": "\(.*\)".*/\1/p'; }
+
+# The same is true of runc.
+for runtime in gantry-runtime runc; do
+    echo "with $runtime"
+    runtime() { $runtime --root /run/$runtime "$@"; }
+    images=/tmp/$runtime
+    mkdir $images
+    echo 0 >$N
+    # Its output goes through a pipe, and after the restore through another one.
+    (runtime run --detach --bundle /bundles/counting counting 2>/dev/null | cat >$images/first) &
+    until_true counted 3
+    runtime checkpoint --image-path $images/one --leave-running counting
+    check left-running "$? $(status counting)" '0 running'
+    last=$(cat $N)
+    until_true counted "$last"
+    check goes-on "$(counted "$last" && echo yes)" yes
+    runtime checkpoint --image-path $images/two counting
+    check checkpoint "$? $(status counting)" '0 '
+    last=$(cat $N)
+    (runtime restore --detach --image-path $images/two --bundle /bundles/counting counting 2>/dev/null | cat >$images/second) &
+    until_true counted "$last"
+    until_true [ -s $images/second ]
+    # It was stopped before or after it told its last number.
+    check restored "$(status counting) $(($(head -n 1 $images/second) - last | 1))" 'running 1'
+    check cgroup "$(cat /proc/"$(cat /sys/fs/cgroup/counting/cgroup.procs | head -n 1)"/cgroup)" 0::/counting
+    check exec "$(runtime exec counting ls /mnt/counting)" config.json
+    runtime delete --force counting
+    check deleted "$(ls /run/$runtime; ls -d /sys/fs/cgroup/counting 2>/dev/null)" ''
+
+    # A terminal comes back as another one, with what is on its inner side unchanged.
+    (cd $images && exec python3 /usr/bin/console.py $images/socket1 output1 typed1) &
+    until_true [ -p $images/typed1 ]
+    runtime create --console-socket $images/socket1 --bundle /bundles/answering answering
+    runtime start answering
+    echo one >$images/typed1
+    until_true heard one $images/output1
+    check terminal "$(heard one $images/output1 && echo yes)" yes
+    runtime checkpoint --image-path $images/three answering
+    check terminal-checkpoint "$? $(status answering)" '0 '
+    until_true grep -q '<end>' $images/output1
+    runtime restore --detach --image-path $images/three --bundle /bundles/answering answering >$images/refused 2>&1
+    check needs-socket "$? $(grep -c 'without setting console socket' $images/refused)" '1 1'
+    (cd $images && exec python3 /usr/bin/console.py $images/socket2 output2 typed2) &
+    until_true [ -p $images/typed2 ]
+    runtime restore --detach --console-socket $images/socket2 --image-path $images/three --bundle /bundles/answering answering
+    check terminal-restore "$? $(status answering)" '0 running'
+    echo two >$images/typed2
+    until_true heard two $images/output2
+    check terminal-restored "$(heard two $images/output2 && echo yes)" yes
+    check terminal-name "$(runtime exec answering readlink /proc/1/fd/0)" /dev/pts/0
+    runtime delete --force answering
+    check terminal-deleted "$(ls /run/$runtime; ls -d /sys/fs/cgroup/answering 2>/dev/null)" ''
+done
+
+# In front, the caller's terminal is in its place.
+runtime=gantry-runtime
+runtime() { $runtime --root /run/$runtime "$@"; }
+mkfifo /tmp/keys
+script -q -f -c "gantry-runtime --root /run/gantry-runtime restore --image-path /tmp/gantry-runtime/three --bundle /bundles/answering \
+    answering; echo ended \$?" /tmp/typescript </tmp/keys >/dev/null &
+exec 7>/tmp/keys
+echo three >&7
+until_true heard three /tmp/typescript
+check front "$(heard three /tmp/typescript && echo yes)" yes
+printf '\004' >&7
+until_true grep -sq '^ended [0-9]' /tmp/typescript
+contains front-ended "$(cat /tmp/typescript)" 'ended 0'
+check front-deleted "$(ls /run/gantry-runtime)" ''
+
+# A memory image before the last one, and one that is damaged.
+echo 0 >$N
+runtime run --detach --bundle /bundles/counting counting >/dev/null 2>&1
+until_true counted 3
+runtime checkpoint --pre-dump --image-path /tmp/before counting
+check before "$? $(status counting)" '0 running'
+runtime checkpoint --parent-path ../before --image-path /tmp/after counting
+last=$(cat $N)
+runtime restore --detach --image-path /tmp/after --bundle /bundles/counting counting >/dev/null 2>&1
+until_true counted "$last"
+check after "$(status counting)" running
+runtime delete --force counting
+rm /tmp/after/core-1.img
+runtime restore --detach --image-path /tmp/after --bundle /bundles/counting counting >/tmp/damaged 2>&1
+contains damaged "$? $(cat /tmp/damaged)" 'its log is /tmp/after/restore.log'
+check damaged-left "$(ls /run/gantry-runtime; ls -d /sys/fs/cgroup/counting 2>/dev/null; grep gantry-runtime /proc/mounts)" ''
+echo 'checks done'
+sync
+poweroff -f
