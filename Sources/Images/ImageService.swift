@@ -100,6 +100,7 @@ package final class ImageService: Sendable {
         await firstIndex.value
         await index.settle()
         await unsynced.settle()
+        await layers.settle()
         await registry.shutdown()
     }
 

@@ -1,21 +1,14 @@
 internal import CArchive
-internal import Store
 
-/// Feeds libarchive, and hashes what it feeds.
+/// Feeds libarchive.
 final class ArchiveInput {
     private let inflater: any Inflater
-    private var hash = ContentHash()
-    /// Of plain bytes.
-    private(set) var size: Int64 = 0
     /// What stopped the bytes, if something did.
     private(set) var failure: LayerError?
 
     init(_ inflater: any Inflater) {
         self.inflater = inflater
     }
-
-    /// The digest of the plain bytes so far.
-    var digest: ContentHash { hash }
 
     /// Lets `archive` read from here, for as long as both live.
     func open(_ archive: OpaquePointer) -> Int32 {
@@ -32,7 +25,7 @@ final class ArchiveInput {
             }, nil)
     }
 
-    /// What libarchive left unread belongs to the digest as well.
+    /// Reads what libarchive left unread: it belongs to the archive as well.
     func drain() throws(LayerError) {
         while let bytes = next(), !bytes.isEmpty {}
         if let failure { throw failure }
@@ -41,10 +34,7 @@ final class ArchiveInput {
     private func next() -> UnsafeRawBufferPointer? {
         if failure != nil { return nil }
         do throws(LayerError) {
-            let bytes = try inflater.next()
-            hash.update(bytes)
-            size += Int64(bytes.count)
-            return bytes
+            return try inflater.next()
         } catch {
             failure = error
             return nil

@@ -103,4 +103,6 @@ package final class PrefixedSource: ByteSource {
         if let chunk { onRead(chunk.count) }
         return chunk
     }
+
+    package func stop() { rest.stop() }
 }

@@ -61,6 +61,7 @@ package final class BytePipe: @unchecked Sendable {
     package func abandon() {
         let sender = withLock {
             isReaderGone = true
+            pthread_cond_signal(arrived)
             chunks = []
             waiting = 0
             next = 0
@@ -74,7 +75,7 @@ package final class BytePipe: @unchecked Sendable {
     /// Blocks until there is a chunk; nil at the end.
     func receive() throws(LayerError) -> [UInt8]? {
         pthread_mutex_lock(mutex)
-        while next == chunks.count, end == nil { pthread_cond_wait(arrived, mutex) }
+        while next == chunks.count, end == nil, !isReaderGone { pthread_cond_wait(arrived, mutex) }
         guard next < chunks.count else {
             let isComplete = end == .complete
             pthread_mutex_unlock(mutex)

@@ -4,6 +4,12 @@ package import Linux
 package protocol ByteSource: AnyObject {
     /// The next bytes, never empty; nil at the end.
     func next() throws(LayerError) -> [UInt8]?
+    /// Ends a wait in ``next()`` on another thread: nobody wants more.
+    func stop()
+}
+
+extension ByteSource {
+    package func stop() {}
 }
 
 /// The bytes of a ``BytePipe``.
@@ -17,6 +23,8 @@ package final class PipeSource: ByteSource {
     deinit { pipe.abandon() }
 
     package func next() throws(LayerError) -> [UInt8]? { try pipe.receive() }
+
+    package func stop() { pipe.abandon() }
 }
 
 /// The bytes of an open file, from where it stands.

@@ -10,6 +10,20 @@ package enum DirectoryTree {
     }
 
     static func remove(_ name: [CChar], at directory: Int32) throws(SystemError) {
+        var left = Int.max
+        try remove(name, at: directory, &left)
+    }
+
+    /// The same of at most `count` entries; false when there are more.
+    static func remove(_ path: String, atMost count: Int) throws(SystemError) -> Bool {
+        var left = count
+        try remove(Array(path.utf8CString), at: AT_FDCWD, &left)
+        return left > 0
+    }
+
+    /// Stops when `left` entries are gone.
+    private static func remove(_ name: [CChar], at directory: Int32, _ left: inout Int) throws(SystemError) {
+        left -= 1
         if unlinkat(directory, name, 0) == 0 || errno == ENOENT { return }
         guard errno == EISDIR || errno == EPERM else {
             throw SystemError("unlink", EntryPath.text(name), code: errno)
@@ -18,19 +32,20 @@ package enum DirectoryTree {
         guard errno == ENOTEMPTY || errno == EEXIST else {
             throw SystemError("rmdir", EntryPath.text(name), code: errno)
         }
-        try empty(name, at: directory)
+        try empty(name, at: directory, &left)
+        if left <= 0 { return }
         if unlinkat(directory, name, AT_REMOVEDIR) != 0, errno != ENOENT {
             throw SystemError("rmdir", EntryPath.text(name), code: errno)
         }
     }
 
     /// Depth first with one open directory per level.
-    private static func empty(_ name: [CChar], at directory: Int32) throws(SystemError) {
+    private static func empty(_ name: [CChar], at directory: Int32, _ left: inout Int) throws(SystemError) {
         let opened = Descriptor(
             owning: try retrying("open", EntryPath.text(name)) {
                 openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             })
-        for child in try Directory.names(in: opened.raw) { try remove(child, at: opened.raw) }
+        for child in try Directory.names(in: opened.raw) where left > 0 { try remove(child, at: opened.raw, &left) }
     }
 
     /// Bytes that the tree occupies as `du --apparent-size` would count files; a file with several names counts once.

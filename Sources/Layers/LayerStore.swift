@@ -1,5 +1,6 @@
 internal import CArchive
 internal import CLinux
+@preconcurrency internal import Dispatch
 internal import Glibc
 internal import Linux
 package import OCI
@@ -13,7 +14,9 @@ package typealias LayerID = Digest
 package final class LayerStore: Sendable {
     /// The directory `layers` of the data root.
     package let root: String
-    private let counter = Atomic<UInt64>(0)
+    /// No name is used twice, even by a daemon that has the process id of the one before it.
+    private let counter = Atomic<UInt64>(.random(in: 0..<1 << 48))
+    private let removal = DispatchQueue(label: "gantry.layers.removal")
 
     /// What became of an archive.
     package struct Unpacked: Sendable {
@@ -47,7 +50,7 @@ package final class LayerStore: Sendable {
                 if isLayer, (try? Self.info("\(root)/\(name)"))?.boot == boot {
                     unsynced.append(name)
                 } else {
-                    try DirectoryTree.remove("\(root)/\(name)")
+                    hide(name)?.delete()
                 }
             }
             if !unsynced.isEmpty { try Self.sync(root, unsynced) }
@@ -98,7 +101,11 @@ package final class LayerStore: Sendable {
         _ source: any ByteSource, _ expected: LayerID?, _ blob: BlobWriter?, _ temporary: String
     ) throws(LayerError) -> Unpacked {
         let (compression, inflater) = try inflater(for: source, keepingIn: blob)
-        let input = ArchiveInput(inflater)
+        // Plain bytes are hashed once.
+        let hasher = compression == .none && blob?.digest.algorithm == .sha256 ? blob : nil
+        let ahead = try ReadAhead(inflater, of: source, hashedBy: hasher)
+        defer { ahead.stop() }
+        let input = ArchiveInput(ahead)
         let placement: Placement
         do throws(SystemError) {
             try retrying("mkdir", temporary) { mkdir(temporary, 0o700) }
@@ -111,11 +118,11 @@ package final class LayerStore: Sendable {
         try Self.read(input, into: placement)
         try input.drain()
         try placement.finish()
-        let layer = input.digest.digest
+        let layer = ahead.digest
         if let expected, expected != layer { throw .mismatch(expected: expected, actual: layer) }
         try publish(temporary, as: layer, size: placement.size)
         return Unpacked(
-            layer: layer, blob: blob?.digest ?? layer, blobSize: blob?.size ?? input.size, compression: compression,
+            layer: layer, blob: blob?.digest ?? layer, blobSize: blob?.size ?? ahead.size, compression: compression,
             size: placement.size)
     }
 
@@ -164,7 +171,7 @@ package final class LayerStore: Sendable {
                 guard errno == EEXIST || errno == ENOTEMPTY, contains(layer) else {
                     throw SystemError("rename", "\(root)/\(layer.hex)", code: errno)
                 }
-                try DirectoryTree.remove(temporary)
+                removal.async { try? DirectoryTree.remove(temporary) }
             }
         } catch {
             throw .system(error)
@@ -183,11 +190,17 @@ package final class LayerStore: Sendable {
     /// Takes a layer out of sight at once; its files go with ``RetiredLayer/delete()``. Nil when it was not there.
     /// The caller knows that nothing uses it.
     package func retire(_ layer: LayerID) -> RetiredLayer? {
-        let size = size(layer) ?? 0
-        let gone = "\(root)/old-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue)"
-        guard rename("\(root)/\(layer.hex)", gone) == 0 else { return nil }
-        return RetiredLayer(size: size, path: gone)
+        hide(layer.hex, size: size(layer) ?? 0)
     }
+
+    private func hide(_ name: String, size: Int64 = 0) -> RetiredLayer? {
+        let gone = "\(root)/old-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue)"
+        guard rename("\(root)/\(name)", gone) == 0 else { return nil }
+        return RetiredLayer(size: size, path: gone, removal: removal)
+    }
+
+    /// Returns when everything that was taken out of sight is gone.
+    package func settle() async { await withCheckedContinuation { done in removal.async { done.resume() } } }
 
     private static func sync(_ root: String, _ names: [String]) throws(SystemError) {
         let directory = try Descriptor.open(root, O_RDONLY | O_DIRECTORY)
@@ -218,7 +231,15 @@ package struct RetiredLayer: Sendable {
     /// Sum of file sizes, in bytes.
     package let size: Int64
     let path: String
+    let removal: DispatchQueue
 
-    /// What stays behind is removed at the next start.
-    package func delete() { try? DirectoryTree.remove(path) }
+    /// So many entries take some 50 ms.
+    private static let patience = 2000
+
+    /// Deletes its files: the first of them at once, the others behind the caller's back. What stays behind is removed at
+    /// the next start.
+    package func delete() {
+        if (try? DirectoryTree.remove(path, atMost: Self.patience)) == true { return }
+        removal.async { [path] in try? DirectoryTree.remove(path) }
+    }
 }

@@ -140,8 +140,9 @@ final class Placement {
     private func file(
         _ entry: OpaquePointer, _ leaf: [CChar], in parent: SharedDescriptor, _ archive: OpaquePointer
     ) throws(LayerError) {
+        let mode = Self.mode(entry) & 0o777
         let opened = try create("open", leaf, in: parent) {
-            Self.answer(openat(parent.raw, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600))
+            Self.answer(openat(parent.raw, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode))
         }
         let file = Descriptor(owning: Int32(opened))
         var (end, length): (Int64, Int64) = (0, 0)
@@ -325,12 +326,20 @@ final class Placement {
     private func adopt(
         _ entry: OpaquePointer, _ file: Int32, _ leaf: [CChar], times: Bool = true
     ) throws(LayerError) {
+        // Most are made as they shall be, and asking is cheaper than changing. Not all: a set-group-id directory gives its
+        // group to what is made in it, and the umask takes bits away.
+        var made = stat()
+        try check("stat", leaf) { Self.answer(fstat(file, &made)) }
         let (owner, group) = Self.owner(entry)
-        if owner != 0 || group != 0 {
+        if made.st_uid != owner || made.st_gid != group {
             try check("chown", leaf) { Self.answer(fchown(file, owner, group)) }
         }
-        try attributes(entry, leaf) { name, value, length in linux_fs_set_attribute(file, name, value, length) }
-        try check("chmod", leaf) { Self.answer(fchmod(file, Self.mode(entry))) }
+        let isChanged = try attributes(entry, leaf) { name, value, length in
+            linux_fs_set_attribute(file, name, value, length)
+        }
+        if isChanged || made.st_mode & 0o7777 != Self.mode(entry) {
+            try check("chmod", leaf) { Self.answer(fchmod(file, Self.mode(entry))) }
+        }
         if times {
             let time = Self.time(entry)
             try check("utimensat", leaf) { linux_fs_set_times(file, time.seconds, time.nanoseconds) }
@@ -341,11 +350,13 @@ final class Placement {
     private func adoptUnopened(
         _ entry: OpaquePointer, _ leaf: [CChar], in parent: SharedDescriptor
     ) throws(LayerError) {
+        var made = stat()
+        try check("stat", leaf) { Self.answer(fstatat(parent.raw, leaf, &made, AT_SYMLINK_NOFOLLOW)) }
         let (owner, group) = Self.owner(entry)
-        if owner != 0 || group != 0 {
+        if made.st_uid != owner || made.st_gid != group {
             try check("chown", leaf) { Self.answer(fchownat(parent.raw, leaf, owner, group, AT_SYMLINK_NOFOLLOW)) }
         }
-        try attributes(entry, leaf) { name, value, length in
+        _ = try attributes(entry, leaf) { name, value, length in
             linux_fs_set_attribute_at(parent.raw, leaf, name, value, length)
         }
         let time = Self.time(entry)
@@ -354,23 +365,26 @@ final class Placement {
         }
     }
 
+    /// Whether there were any.
     private func attributes(
         _ entry: OpaquePointer, _ leaf: [CChar],
         _ set: (UnsafePointer<CChar>, UnsafeRawPointer?, Int) -> Int
-    ) throws(LayerError) {
+    ) throws(LayerError) -> Bool {
+        var isChanged = false
         for (name, value) in AccessControlList.attributes(entry) {
+            isChanged = true
             let result = set(name, value, value.count)
             // As with other attributes: a file system without them is no reason to refuse a layer.
             if result == -Int(ENOSPC) {
                 throw .system(SystemError("setxattr", EntryPath.text(leaf), code: ENOSPC))
             }
         }
-        guard archive_entry_xattr_reset(entry) > 0 else { return }
+        guard archive_entry_xattr_reset(entry) > 0 else { return isChanged }
         while true {
             var name: UnsafePointer<CChar>?
             var value: UnsafeRawPointer?
             var length = 0
-            guard archive_entry_xattr_next(entry, &name, &value, &length) == ARCHIVE_OK, let name else { return }
+            guard archive_entry_xattr_next(entry, &name, &value, &length) == ARCHIVE_OK, let name else { return true }
             guard FileAttributes.belongsInImage(String(cString: name)) else { continue }
             let result = set(name, value, length)
             let isCapability = strcmp(name, "security.capability") == 0

@@ -4,6 +4,7 @@ import Foundation
     import FoundationNetworking
 #endif
 import Images
+import Layers
 import OCI
 import Registry
 import Store
@@ -52,10 +53,13 @@ final class Fixture: Sendable {
 
     /// What a failed pull or import may not leave: blobs, layers, temporary files.
     var leftovers: [String] {
-        let files = FileManager.default
-        return ["/images/blobs/sha256", "/images/ingest", "/layers"].flatMap { part in
-            ((try? files.contentsOfDirectory(atPath: root + part)) ?? []).filter {
-                $0 != "base" && !$0.hasPrefix("index.json")
+        get async {
+            await images.layers.settle()
+            let files = FileManager.default
+            return ["/images/blobs/sha256", "/images/ingest", "/layers"].flatMap { part in
+                ((try? files.contentsOfDirectory(atPath: root + part)) ?? []).filter {
+                    $0 != "base" && !$0.hasPrefix("index.json")
+                }
             }
         }
     }

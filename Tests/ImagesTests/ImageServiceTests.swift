@@ -43,7 +43,7 @@ struct ImageServiceTests {
     func refusesOtherChanges(_ change: String) async throws {
         try await Fixture.with { fixture in
             await #expect(throws: ImageError.self) { try await fixture.import(["a": "b"], "x", changes: [change]) }
-            #expect(fixture.leftovers.isEmpty)
+            #expect(await fixture.leftovers.isEmpty)
         }
     }
 
@@ -64,7 +64,7 @@ struct ImageServiceTests {
                         Array("this is no archive, but quite a long text".utf8) + [UInt8](repeating: 65, count: 9000)),
                     reference: nil, message: "", changes: [])
             }
-            #expect(fixture.leftovers.isEmpty)
+            #expect(await fixture.leftovers.isEmpty)
         }
     }
 
@@ -85,7 +85,7 @@ struct ImageServiceTests {
         #expect(try second.images.resolve("one").repoTags == ["one:latest", "two:v2"])
         #expect(try second.images.list().count == 2)
         #expect(FileManager.default.fileExists(atPath: second.images.layers.path(layer) + "/a"))
-        #expect(!second.leftovers.contains { $0.contains("1-1") })
+        #expect(await !second.leftovers.contains { $0.contains("1-1") })
         await second.images.shutdown()
         // As after damage: the configuration is gone, and so is the image, but nothing else.
         try FileManager.default.removeItem(atPath: first.root + "/images/blobs/sha256/\(id.hex)")
@@ -178,7 +178,7 @@ struct RemovalTests {
                 try fixture.images.remove("two", inUse: Self.unused) == [
                     .untagged("two:latest"), .deleted(id.description), .deleted(layer.description),
                 ])
-            #expect(fixture.leftovers.isEmpty)
+            #expect(await fixture.leftovers.isEmpty)
             #expect(fixture.events.all.map(\.action) == [.import, .tag, .untag, .untag, .delete])
             #expect(throws: ImageError.notFound("No such image: two:latest")) {
                 try fixture.images.remove("two", inUse: Self.unused)
@@ -218,7 +218,7 @@ struct RemovalTests {
             #expect(try images.remove(id.short, force: true, inUse: stopped).first == .deleted(id.description))
             #expect(images.layers.contains(layer))
             try images.removeSnapshot(id: container)
-            #expect(fixture.leftovers.isEmpty)
+            #expect(await fixture.leftovers.isEmpty)
         }
     }
 
@@ -233,7 +233,7 @@ struct RemovalTests {
             ) { try fixture.images.remove(id.short, inUse: Self.unused) }
             let records = try fixture.images.remove(id.short, force: true, inUse: Self.unused)
             #expect(records.prefix(2) == [.untagged("one:latest"), .untagged("two:latest")])
-            #expect(fixture.leftovers.isEmpty)
+            #expect(await fixture.leftovers.isEmpty)
         }
     }
 

@@ -136,7 +136,7 @@ struct LoadTests {
             } catch {
                 #expect("\(error)".contains(text), "\(error)")
             }
-            #expect(fixture.leftovers.isEmpty)
+            #expect(await fixture.leftovers.isEmpty)
             #expect(try fixture.images.list().isEmpty)
             #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.root).sorted() == before)
         }
@@ -157,7 +157,7 @@ struct LoadTests {
                 await #expect(throws: ImageError.self, "\(length)") {
                     try await fixture.images.load(bytes: Pieces(Array(bytes[..<length]))) { _ in }
                 }
-                #expect(fixture.leftovers.isEmpty)
+                #expect(await fixture.leftovers.isEmpty)
             }
         }
     }
@@ -173,7 +173,7 @@ struct LoadTests {
                 #expect("\(error)".contains("index.json is larger than"), "\(error)")
             }
             #expect(source.sent.all.count < 100)
-            #expect(fixture.leftovers.isEmpty)
+            #expect(await fixture.leftovers.isEmpty)
         }
     }
 }

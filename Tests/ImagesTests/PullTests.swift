@@ -109,7 +109,7 @@ struct PullTests {
             } catch {
                 #expect("\(error)".contains(text.replacingOccurrences(of: "NAME", with: name.familiarName)), "\(error)")
             }
-            #expect(fixture.leftovers.isEmpty)
+            #expect(await fixture.leftovers.isEmpty)
             #expect(try fixture.images.list().isEmpty)
         }
     }
@@ -154,7 +154,7 @@ struct PullTests {
         #expect(Set(manifests.values).count == 3)
         #expect(try first.images.list().count == 1)
         // Three manifests, a configuration, two packed layers, and the layer.
-        #expect(first.leftovers.count == 7)
+        #expect(await first.leftovers.count == 7)
         await first.images.shutdown()
         let second = try await Fixture(root: first.root)
         for repository in repositories {
@@ -167,7 +167,8 @@ struct PullTests {
         // A form goes with its last name, whichever of them was first.
         for (repository, left) in [("good", 6), ("unpacked", 4), ("docker", 0)] {
             _ = try second.images.remove(try registry.name(repository).familiar, inUse: RemovalTests.unused)
-            #expect(second.leftovers.count == left, "\(repository): \(second.leftovers)")
+            let leftovers = await second.leftovers
+            #expect(leftovers.count == left, "\(repository): \(leftovers)")
         }
         await second.close()
     }
@@ -201,7 +202,7 @@ struct PullTests {
             pull.cancel()
             await #expect(throws: ImageError.cancelled) { try await pull.value }
             try await Task.sleep(for: .milliseconds(200))
-            #expect(fixture.leftovers.isEmpty)
+            #expect(await fixture.leftovers.isEmpty)
         }
     }
 }

@@ -31,7 +31,7 @@ struct ResumeTests {
         _ = try? await pull.value
         await first.images.shutdown()
         #expect(first.partials.count == 1)
-        #expect(first.leftovers.isEmpty)
+        #expect(await first.leftovers.isEmpty)
         try await registry.go()
         let second = try await Fixture(root: first.root)
         #expect(second.partials.count == 1)

@@ -273,6 +273,67 @@ struct CompressionTests {
         #expect(try fixture.isClean)
     }
 
+    /// The kernel gives a set-group-id directory's group to what is made in it.
+    @Test(.enabled(if: isRoot, "owners need root")) func ownersAreThoseOfTheArchive() throws {
+        let fixture = try Fixture()
+        var archive = TarArchive()
+        archive.add("d/", "5", mode: 0o2775, gid: 50)
+        archive.add("d/file", mode: 0o644)
+        archive.add("d/link", "2", link: "file")
+        archive.add("d/sub/", "5", mode: 0o755)
+        archive.add("d/wide", mode: 0o666)
+        archive.add("d/set", mode: 0o4711, gid: 7)
+        let path = try fixture.place(archive)
+        let found = try ["", "/file", "/link", "/sub", "/wide", "/set"].map { name in
+            let status = try status("\(path)/d\(name)")
+            return "\(name) \(status.st_gid) \(String(status.st_mode & 0o7777, radix: 8))"
+        }
+        #expect(found == [" 50 2775", "/file 0 644", "/link 0 777", "/sub 0 755", "/wide 0 666", "/set 7 4711"])
+    }
+
+    /// A layer that is there already, and a large one that goes, leave nothing once the store has settled.
+    @Test func whatIsNotNeededGoesBehindTheCallersBack() async throws {
+        let fixture = try Fixture()
+        var archive = TarArchive()
+        for number in 0..<2500 { archive.add("d\(number / 100)/f\(number)") }
+        let layer = try fixture.unpack(archive.finished).layer
+        _ = try fixture.unpack(archive.finished)
+        await fixture.layers.settle()
+        let store = fixture.layers.root
+        #expect(try Set(FileManager.default.contentsOfDirectory(atPath: store)) == ["base", layer.hex])
+        let gone = try #require(fixture.layers.retire(layer))
+        #expect(!fixture.layers.contains(layer))
+        gone.delete()
+        await fixture.layers.settle()
+        #expect(try fixture.isClean)
+        // What a daemon that was killed has left goes with the next one.
+        try shell("mkdir -p \(store)/old-1-1/fs && cd \(store)/old-1-1/fs && seq 2500 | xargs touch")
+        let next = try LayerStore(root: store)
+        await next.settle()
+        #expect(try fixture.isClean)
+    }
+
+    /// Who places the files gives up while the sender is silent: nobody waits for more.
+    @Test func aFailureEndsTheWaitForMoreBytes() async throws {
+        let fixture = try Fixture()
+        let pipe = BytePipe()
+        var archive = TarArchive()
+        archive.add("../../outside", content: [1])
+        let layers = fixture.layers
+        async let result: LayerStore.Unpacked = onThread { () throws(LayerError) in
+            try layers.unpack(PipeSource(pipe), expected: nil)
+        }
+        _ = await pipe.send(archive.finished)
+        do {
+            _ = try await result
+            Issue.record("unpacked")
+        } catch LayerError.escape {
+        } catch {
+            Issue.record("\(error)")
+        }
+        #expect(try fixture.isClean)
+    }
+
     @Test func emptyArchivesAreLayers() throws {
         let fixture = try Fixture()
         #expect(try fixture.unpack([UInt8](repeating: 0, count: 10240)).size == 0)
