@@ -64,7 +64,7 @@ struct ImageTransferRoutes: Sendable {
                 platform: platform)
             return try await begin(call).write(status(id.description))
         }
-        let archive = RemoteArchive(source)
+        let archive = RemoteArchive(source, for: images)
         let stream = try await begin(call)
         try await stream.write(status("Downloading from \(archive.address)"))
         do {

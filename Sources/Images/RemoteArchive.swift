@@ -1,47 +1,37 @@
-internal import AsyncHTTPClient
-internal import NIOCore
-internal import NIOHTTP1
+internal import Registry
 
 /// The body of an address on the web, as it arrives.
 package struct RemoteArchive: AsyncSequence, Sendable {
     package typealias Element = [UInt8]
 
     package let address: String
+    private let registry: RegistryClient
 
     /// `text` without a scheme means http, as Docker has it.
-    package init(_ text: String) {
+    package init(_ text: String, for images: ImageService) {
         address = text.contains("://") ? text : "http://" + text
+        registry = images.registry
     }
 
-    package final class AsyncIterator: AsyncIteratorProtocol {
+    package struct AsyncIterator: AsyncIteratorProtocol {
         private let address: String
-        private var body: HTTPClientResponse.Body.AsyncIterator?
+        private let registry: RegistryClient
+        private var body: ArchivePieces?
 
-        init(_ address: String) {
+        init(_ address: String, _ registry: RegistryClient) {
             self.address = address
+            self.registry = registry
         }
 
-        package func next() async throws -> [UInt8]? {
-            if body == nil {
-                let request = HTTPClientRequest(url: address)
-                let response: HTTPClientResponse
-                do {
-                    response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
-                } catch {
-                    throw ImageError.unreachable("cannot get \(address): \(error)")
-                }
-                guard response.status.code == 200 else {
-                    throw ImageError.unreachable("cannot get \(address): it answers \(response.status)")
-                }
-                body = response.body.makeAsyncIterator()
-            }
-            do {
-                return try await body?.next().map { [UInt8]($0.readableBytesView) }
+        package mutating func next() async throws(ImageError) -> [UInt8]? {
+            do throws(RegistryError) {
+                if body == nil { body = try await registry.archive(at: address) }
+                return try await body?.next()
             } catch {
-                throw ImageError.unreachable("\(address) broke off: \(error)")
+                throw .unreachable(body == nil ? "cannot get \(address): \(error)" : "\(address) broke off: \(error)")
             }
         }
     }
 
-    package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(address) }
+    package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(address, registry) }
 }

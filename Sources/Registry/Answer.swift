@@ -38,21 +38,37 @@ struct Answer: Sendable {
     func forEach(
         _ body: (_ piece: [UInt8]) async throws(RegistryError) -> Bool
     ) async throws(RegistryError) {
-        var iterator = response.body.makeAsyncIterator()
-        while true {
-            let piece: ByteBuffer?
-            do {
-                piece = try await iterator.next()
-            } catch {
-                let failure = Self.failure(error, method, address, silence: nil)
-                // Whatever breaks a body that had begun can be tried again.
-                if case .cancelled = failure { throw failure }
-                throw .broken("\(failure)")
-            }
-            guard let piece else { return }
-            if piece.readableBytes > 0, !(try await body(Array(piece.readableBytesView))) { return }
+        var pieces = pieces
+        while let piece = try await pieces.next() {
+            if !(try await body(piece)) { return }
         }
     }
+
+    /// The body, to be read once.
+    struct Pieces {
+        fileprivate var iterator: HTTPClientResponse.Body.AsyncIterator
+        fileprivate let method: String
+        fileprivate let address: Address
+
+        /// Never empty; nil at the end.
+        mutating func next() async throws(RegistryError) -> [UInt8]? {
+            while true {
+                let piece: ByteBuffer?
+                do {
+                    piece = try await iterator.next()
+                } catch {
+                    let failure = Answer.failure(error, method, address, silence: nil)
+                    // Whatever breaks a body that had begun can be tried again.
+                    if case .cancelled = failure { throw failure }
+                    throw .broken("\(failure)")
+                }
+                guard let piece else { return nil }
+                if piece.readableBytes > 0 { return Array(piece.readableBytesView) }
+            }
+        }
+    }
+
+    var pieces: Pieces { Pieces(iterator: response.body.makeAsyncIterator(), method: method, address: address) }
 
     /// Reads what is left, so that the connection can be used again.
     func discard() async {

@@ -101,9 +101,9 @@ package final class RegistryClient: Sendable {
     func send(
         _ method: String, _ address: Address, _ headers: [(String, String)], _ body: Body = .none, isBlind: Bool = false
     ) async throws(RegistryError) -> Answer {
-        let proxy = options.proxies.proxy(for: address)
-        // A plain request goes to the proxy itself; only for TLS it is asked for a tunnel (RFC 9112, section 3.2.2).
-        let forwarder = address.scheme == "http" ? proxy : nil
+        let proxy = try options.proxies.proxy(for: address)
+        // A plain request goes to an HTTP proxy itself; only for TLS it is asked for a tunnel (RFC 9112, section 3.2.2).
+        let forwarder = address.scheme == "http" && proxy?.kind == .http ? proxy : nil
         var request = HTTPClientRequest(url: forwarder.map { "\($0.address)\(address.target)" } ?? address.description)
         request.method = .init(rawValue: method)
         if let forwarder {
@@ -119,7 +119,7 @@ package final class RegistryClient: Sendable {
         case .bytes(let bytes): request.body = .bytes(ByteBuffer(bytes: bytes))
         case .file(let part): request.body = .stream(part, length: .known(part.count))
         }
-        let client = try client(for: address, proxy, isBlind: isBlind)
+        let client = try client(for: address, proxy, isForwarded: forwarder != nil, isBlind: isBlind)
         do {
             // The time limits for connecting and for silence are the client's.
             let response = try await client.execute(request, deadline: .distantFuture)
@@ -130,12 +130,12 @@ package final class RegistryClient: Sendable {
     }
 
     private func client(
-        for address: Address, _ proxy: ProxyAddress?, isBlind: Bool
+        for address: Address, _ proxy: ProxyAddress?, isForwarded: Bool, isBlind: Bool
     ) throws(RegistryError) -> HTTPClient {
         let trust =
             address.scheme == "https"
             ? try Trust(for: address.authority, in: options.certificateDirectories, isBlind: isBlind) : .system
-        let way = Way(trust: trust, proxy: proxy, isForwarded: proxy != nil && address.scheme == "http")
+        let way = Way(trust: trust, proxy: proxy, isForwarded: isForwarded)
         if let client = connections.withLock({ $0[way] }) { return client }
         var configuration = HTTPClient.Configuration()
         // Followed here, where it is known which headers another host must not see.
@@ -151,7 +151,11 @@ package final class RegistryClient: Sendable {
         if way.isForwarded {
             configuration.http1_1ConnectionDebugInitializer = AbsoluteForm.install
         } else if let proxy = way.proxy {
-            configuration.proxy = .server(host: proxy.host, port: proxy.port, authorization: proxy.login)
+            configuration.proxy =
+                switch proxy.kind {
+                case .http: .server(host: proxy.host, port: proxy.port, authorization: proxy.login)
+                case .socks: .socksServer(host: proxy.host, port: proxy.port)
+                }
         }
         return connections.withLock { connections in
             // Somebody else may have been faster.

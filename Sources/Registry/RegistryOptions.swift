@@ -34,10 +34,10 @@ package struct Proxies: Sendable, Equatable {
     }
 
     /// The proxy for an address; nil to go there directly. As Go's `httpproxy`: never for this machine itself.
-    package func proxy(for address: Address) -> ProxyAddress? {
+    package func proxy(for address: Address) throws(RegistryError) -> ProxyAddress? {
         let text = address.scheme == "https" ? https : http
         guard !text.isEmpty, !isExcluded(address) else { return nil }
-        return ProxyAddress(text)
+        return try ProxyAddress(text)
     }
 
     private func isExcluded(_ address: Address) -> Bool {
@@ -60,25 +60,33 @@ package struct Proxies: Sendable, Equatable {
     }
 }
 
-/// `http://user:password@proxy:3128`, or without a scheme.
+/// `http://user:password@proxy:3128`, or without a scheme, or `socks5://proxy:1080`.
 package struct ProxyAddress: Hashable, Sendable {
+    enum Kind: Hashable {
+        case http
+        case socks
+    }
+
+    let kind: Kind
     let host: String
     let port: Int
     let username: String
     let password: String
 
     /// Without the name and the password.
-    package var address: String { "http://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+    package var address: String {
+        "\(kind == .http ? "http" : "socks5")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+    }
 
     var login: HTTPClient.Authorization? {
         username.isEmpty ? nil : .basic(username: username, password: password)
     }
 
-    init?(_ text: String) {
+    package init(_ text: String) throws(RegistryError) {
         var rest = Substring(text)
+        var scheme = "http"
         if let range = rest.firstRange(of: "://") {
-            // TLS to the proxy itself and SOCKS are other protocols.
-            guard rest[..<range.lowerBound].lowercased() == "http" else { return nil }
+            scheme = rest[..<range.lowerBound].lowercased()
             rest = rest[range.upperBound...]
         }
         rest = rest.prefix { $0 != "/" }
@@ -91,9 +99,20 @@ package struct ProxyAddress: Hashable, Sendable {
             rest = rest[rest.index(after: at)...]
         }
         let (name, number) = Address.split(String(rest))
-        guard !name.isEmpty else { return nil }
+        if name.isEmpty { throw .invalid("a proxy without a host: give it as http://HOST:PORT or socks5://HOST:PORT") }
+        switch scheme {
+        case "http": kind = .http
+        // Names are looked up by the proxy either way, as Go's client has it.
+        case "socks5", "socks5h": kind = .socks
+        default:
+            throw .invalid(
+                "proxy \(scheme)://\(rest) is of a kind that is not supported: only http:// and socks5:// are")
+        }
+        if kind == .socks, !user.isEmpty {
+            throw .invalid("proxy socks5://\(rest) wants a user and a password, which is not supported for SOCKS")
+        }
         host = name
-        port = number ?? 80
+        port = number ?? (kind == .http ? 80 : 1080)
         username = user
         password = secret
     }

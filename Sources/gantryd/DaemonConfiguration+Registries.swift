@@ -22,12 +22,24 @@ extension DaemonConfiguration {
         // Docker's flat keys, its group `proxies`, then the environment, as Go's programs read it.
         let group = try reader.texts("proxies") ?? [:]
         func proxy(_ key: String, _ names: [String]) throws(DaemonError) -> String {
-            if let text = try reader.text(key) ?? group[key] { return text }
+            if let text = try reader.text(key) ?? group[key] {
+                if key != "no-proxy", !text.isEmpty { try Self.check(proxy: text, key) }
+                return text
+            }
+            // What is wrong with the environment's is told when it is used: that was not written for this program.
             return names.lazy.compactMap { getenv($0).map { String(cString: $0) } }.first { !$0.isEmpty } ?? ""
         }
         images.registry.proxies.http = try proxy("http-proxy", ["HTTP_PROXY", "http_proxy"])
         images.registry.proxies.https = try proxy("https-proxy", ["HTTPS_PROXY", "https_proxy"])
         images.registry.proxies.none = try proxy("no-proxy", ["NO_PROXY", "no_proxy"])
+    }
+
+    private static func check(proxy: String, _ key: String) throws(DaemonError) {
+        do throws(RegistryError) {
+            _ = try ProxyAddress(proxy)
+        } catch {
+            throw DaemonError("invalid \(key): \(error)")
+        }
     }
 
     private static func check(mirror: String) throws(DaemonError) {

@@ -18,7 +18,7 @@ import Testing
     func exclusions(_ text: String, _ isProxied: Bool) throws {
         let proxies = Proxies(http: "proxy.test:3128", none: Self.none)
         let address = try #require(Address(text))
-        #expect((proxies.proxy(for: address) != nil) == isProxied)
+        #expect((try proxies.proxy(for: address) != nil) == isProxied)
     }
 
     @Test func eachSchemeHasItsOwn() throws {
@@ -27,5 +27,25 @@ import Testing
         #expect(try proxies.proxy(for: #require(Address("https://x.test/")))?.address == "http://secure.test:8080")
         #expect(try Proxies(http: "p.test").proxy(for: #require(Address("https://x.test/"))) == nil)
         #expect(try Proxies(http: "p.test", none: "*").proxy(for: #require(Address("http://x.test/"))) == nil)
+    }
+
+    @Test func kindsThatAreNotSupportedAreRefused() throws {
+        #expect(try ProxyAddress("SOCKS5://p.test").address == "socks5://p.test:1080")
+        #expect(try ProxyAddress("socks5h://[fd00::1]:9050/").address == "socks5://[fd00::1]:9050")
+        for (text, reason) in [
+            (
+                "https://bob:secret@p.test:3128",
+                "proxy https://p.test:3128 is of a kind that is not supported: only http:// and socks5:// are"
+            ),
+            (
+                "socks5://bob:secret@p.test",
+                "proxy socks5://p.test wants a user and a password, which is not supported for SOCKS"
+            ),
+            ("http://:3128", "a proxy without a host: give it as http://HOST:PORT or socks5://HOST:PORT"),
+        ] {
+            #expect(throws: RegistryError.invalid(reason)) { try ProxyAddress(text) }
+        }
+        let proxies = Proxies(https: "https://p.test")
+        #expect(throws: RegistryError.self) { try proxies.proxy(for: #require(Address("https://x.test/"))) }
     }
 }

@@ -2,8 +2,8 @@
 
 token: a registry (in front of UPSTREAM) that wants bearer tokens, with the service that gives them: user alice, password
 secret, refresh token `again`; tokens are good for the scopes they were asked for. flaky: cuts the first two uploads off in
-the middle. small: takes no body larger than 6 MB (413). connect: an HTTP proxy (CONNECT, and whole addresses) that wants bob:word. hub: the v1
-search API. GET /log: what was asked, as a JSON list.
+the middle. small: takes no body larger than 6 MB (413). connect: an HTTP proxy (CONNECT, and whole addresses) that wants bob:word. socks: a SOCKS5
+proxy. hub: the v1 search API. GET /log: what was asked, as a JSON list.
 """
 
 import base64
@@ -155,6 +155,23 @@ class Handler(PlainHandler):
         other = socket.create_connection((upstream_host, upstream))
         self.send_response(200, "Connection established")
         self.end_headers()
+        self.carry(other)
+
+    def handle(self):
+        if self.connection.recv(1, socket.MSG_PEEK) != b"\x05":
+            return super().handle()
+        # RFC 1928: no authentication, a connection to a name.
+        _, count = self.rfile.read(2)
+        self.rfile.read(count)
+        self.wfile.write(b"\x05\x00")
+        kind, length = self.rfile.read(5)[3:]
+        name = self.rfile.read(length).decode() if kind == 3 else None
+        log.append(["SOCKS", f"{name}:{int.from_bytes(self.rfile.read(2), 'big')}", ""])
+        other = socket.create_connection((upstream_host, upstream))
+        self.wfile.write(b"\x05\x00\x00\x01" + bytes(6))
+        self.carry(other)
+
+    def carry(self, other):
         pair = [self.connection, other]
         while True:
             for ready in select.select(pair, [], [])[0]:

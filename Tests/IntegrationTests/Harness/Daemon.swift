@@ -10,6 +10,8 @@ final class Daemon: Sendable {
     let root: String
     let subnet: String
     let data: String
+    /// What its environment has beside that of the tests.
+    private let variables: [String: String]
     var socket: String { root + "/engine.sock" }
     var host: String { "unix://" + socket }
     var pidfile: String { root + "/engine.pid" }
@@ -24,7 +26,8 @@ final class Daemon: Sendable {
     /// Starts a daemon with the image `busybox:latest` imported.
     ///
     /// - Parameter dataRoot: on a file system of its own; the directory beside everything else when nil.
-    init(settings: [String: String] = [:], dataRoot: String? = nil) throws {
+    init(settings: [String: String] = [:], variables: [String: String] = [:], dataRoot: String? = nil) throws {
+        self.variables = variables
         root = try succeed(["mktemp", "-d", "/tmp/gantry-daemon-XXXXXX"])
         data = dataRoot ?? root + "/data"
         let number = Daemon.counter.add(1, ordering: .relaxed).newValue
@@ -53,7 +56,8 @@ final class Daemon: Sendable {
     /// Starts the program; an earlier one must have ended.
     func start() throws {
         let words = arguments.map { "'\($0)'" }.joined(separator: " ")
-        let started = try succeed(["sh", "-c", "setsid \(words) </dev/null >>\(log) 2>&1 & echo $!"])
+        let started = try succeed(
+            ["sh", "-c", "setsid \(words) </dev/null >>\(log) 2>&1 & echo $!"], environment: variables)
         let deadline = Date(timeIntervalSinceNow: 30)
         while try command(["curl", "-sf", "--unix-socket", socket, "http://d/_ping"]).out != "OK" {
             if Date() > deadline || !Daemon.runs(pid_t(started) ?? 0) {

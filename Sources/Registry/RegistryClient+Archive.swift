@@ -1,0 +1,37 @@
+/// The body of an address on the web, piece by piece; see ``RegistryClient/archive(at:)``.
+package struct ArchivePieces {
+    private var pieces: Answer.Pieces
+
+    fileprivate init(_ answer: Answer) {
+        pieces = answer.pieces
+    }
+
+    /// Nil at the end.
+    package mutating func next() async throws(RegistryError) -> [UInt8]? { try await pieces.next() }
+}
+
+extension RegistryClient {
+    /// As many as Go's client follows.
+    private static let redirectsLimit = 10
+
+    /// Asks for a file that is no registry's, the way that leads to registries: through the same proxies.
+    package func archive(at text: String) async throws(RegistryError) -> sending ArchivePieces {
+        guard var address = Address(text) else { throw .invalid("not an address of http or https without a user") }
+        for _ in 0...Self.redirectsLimit {
+            let answer = try await send("GET", address, [])
+            switch answer.status {
+            case 200: return ArchivePieces(answer)
+            case 301, 302, 303, 307, 308:
+                await answer.discard()
+                guard let next = answer.header("Location").flatMap(address.resolve) else {
+                    throw .invalid("\(address.authority) redirects to nowhere")
+                }
+                address = next
+            default:
+                await answer.discard()
+                throw .invalid("\(address.authority) answers with status \(answer.status)")
+            }
+        }
+        throw .invalid("it redirects more than \(Self.redirectsLimit) times")
+    }
+}
