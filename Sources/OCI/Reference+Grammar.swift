@@ -6,13 +6,18 @@ extension Reference {
     static func split(_ text: String) -> (domain: String, remainder: String) {
         guard let slash = text.firstIndex(of: "/") else { return (defaultDomain, text) }
         let first = String(text[..<slash])
-        let isDomain = isRegistry(first) || first.contains(where: \.isUppercase)
+        let isDomain = isRegistry(first) || hasUppercase(first)
         return isDomain ? (first, String(text[text.index(after: slash)...])) : (defaultDomain, text)
+    }
+
+    /// Properties of characters are slow to find, and a daemon reads thousands of names at its start.
+    static func hasUppercase(_ text: String) -> Bool {
+        text.utf8.contains { (65...90).contains($0) || $0 >= 0x80 } && text.contains(where: \.isUppercase)
     }
 
     /// Whether a first part is a host: words of repositories have no dot or colon there.
     package static func isRegistry(_ first: String) -> Bool {
-        first == "localhost" || first.contains(".") || first.contains(":")
+        first == "localhost" || first.utf8.contains { $0 == 46 || $0 == 58 }
     }
 
     /// A host name, IPv4 address or bracketed IPv6 address, with an optional port.

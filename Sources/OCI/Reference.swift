@@ -45,7 +45,7 @@ package struct Reference: Hashable, Sendable, CustomStringConvertible {
             name = name[..<colon]
         }
         let path = String(name)
-        if path.contains(where: \.isUppercase) {
+        if Self.hasUppercase(path) {
             throw .invalidReference("invalid reference format: repository name (\(path)) must be lowercase")
         }
         guard Self.isDomain(domain), Self.isPath(path), tag.map(Self.isTag) ?? true else {
