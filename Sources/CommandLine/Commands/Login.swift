@@ -45,11 +45,13 @@ enum Login {
             credentials.password = try secretFromInput()
         }
         var store = try call.session.credentialStore()
+        var usual = ""
         if credentials.username.isEmpty, credentials.password.isEmpty {
             let known = try store.credentials(for: key)
             if !known.isEmpty, try useKnown(known, key, call, &store) { return 0 }
+            usual = known.username
         }
-        try ask(&credentials, server: key)
+        try ask(&credentials, server: key, usual: usual)
         try succeed(credentials, key, call, &store)
         return 0
     }
@@ -60,13 +62,16 @@ enum Login {
     ) throws -> Bool {
         Output.complain(
             "Authenticating with existing credentials..."
-                + (known.username.isEmpty ? "" : " [Username: \(known.username)]"))
+                + (known.username.isEmpty ? "" : " [Username: \(known.username)]")
+                + "\n\n Info -> To login with a different account, run 'gantry logout' followed by 'gantry login'\n\n")
         do throws(CommandError) {
             try succeed(known, key, call, &store, warns: false)
             return true
         } catch {
-            guard error.httpStatus == 401 else { throw error }
-            Output.complain("Login did not succeed, error: \(error.message)")
+            guard let status = error.httpStatus else { throw error }
+            Output.complain(
+                status == 401
+                    ? "Stored credentials invalid or expired" : "Login did not succeed, error: \(error.message)")
             return false
         }
     }
@@ -112,7 +117,10 @@ enum Login {
         return text
     }
 
-    private static func ask(_ credentials: inout Credentials, server: String) throws(CommandError) {
+    /// - Parameter usual: the name that an empty line stands for.
+    private static func ask(
+        _ credentials: inout Credentials, server: String, usual: String
+    ) throws(CommandError) {
         if !credentials.username.isEmpty, !credentials.password.isEmpty { return }
         guard isatty(0) == 1 else {
             throw CommandError("Error: Cannot perform an interactive login from a non TTY device")
@@ -121,10 +129,14 @@ enum Login {
             if server == RegistryName.hub {
                 try Output.line(
                     "Log in with your Docker ID or email address to push and pull images from Docker Hub. If you don't "
-                        + "have a Docker ID, head over to https://hub.docker.com/ to create one.\n")
+                        + "have a Docker ID, head over to https://hub.docker.com/ to create one.\nYou can log in with "
+                        + "your password or a Personal Access Token (PAT). Using a limited-scope PAT grants better "
+                        + "security and is required for organizations using SSO. Learn more at "
+                        + "https://docs.docker.com/go/access-tokens/\n")
             }
-            try Output.write("Username: ")
+            try Output.write(usual.isEmpty ? "Username: " : "Username (\(usual)): ")
             credentials.username = try line().trimmed
+            if credentials.username.isEmpty { credentials.username = usual }
             if credentials.username.isEmpty { throw CommandError("Error: Non-null Username Required") }
         }
         if credentials.password.isEmpty {
@@ -150,13 +162,26 @@ enum Login {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// What the terminal was like, for whoever ends this program meanwhile.
+    nonisolated(unsafe) private static var saved = termios()
+
     private static func withoutEcho(_ body: () throws(CommandError) -> String) throws(CommandError) -> String {
-        var saved = termios()
         guard tcgetattr(0, &saved) == 0 else { return try body() }
         var quiet = saved
         quiet.c_lflag &= ~tcflag_t(ECHO)
+        let endings = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
+        for number in endings {
+            signal(number) { number in
+                tcsetattr(0, TCSAFLUSH, &Login.saved)
+                _ = write(1, "\n", 1)
+                Signals.die(by: number)
+            }
+        }
         tcsetattr(0, TCSAFLUSH, &quiet)
-        defer { tcsetattr(0, TCSAFLUSH, &saved) }
+        defer {
+            tcsetattr(0, TCSAFLUSH, &saved)
+            for number in endings { signal(number, SIG_DFL) }
+        }
         return try body()
     }
 }

@@ -5,7 +5,7 @@ struct ProgressDisplay {
     private let output: Int32?
     private let isTerminal: Bool
     /// Layers in the order their lines stand on the screen.
-    private var lines: [String] = []
+    private var lines: [(id: String, progress: TransferProgress)] = []
 
     init(output: Int32?) {
         self.output = output
@@ -36,37 +36,70 @@ struct ProgressDisplay {
         if let stream = message["stream"]?.stringValue { return try Output.write(Array(stream.utf8), to: output) }
         guard let status = message["status"]?.stringValue else { return }
         let id = message["id"]?.stringValue ?? ""
-        let bar = message["progressDetail"].map { ProgressDisplay.bar($0) } ?? ""
+        let label = "\(id.isEmpty ? "" : id + ": ")\(status)"
+        let detail = message["progressDetail"]
+        let (current, total) = (detail?["current"]?.intValue ?? 0, detail?["total"]?.intValue ?? 0)
         if !isTerminal {
-            if bar.isEmpty { try Output.write(Array("\(id.isEmpty ? "" : id + ": ")\(status)\n".utf8), to: output) }
+            if current <= 0, total <= 0 { try Output.write(Array("\(label)\n".utf8), to: output) }
             return
         }
-        guard !id.isEmpty, message["progressDetail"] != nil else {
-            return try Output.write(Array("\(id.isEmpty ? "" : id + ": ")\(status)\n".utf8), to: output)
+        guard !id.isEmpty, detail != nil else {
+            // What comes below this line starts anew: the next image may have the same layers.
+            lines = []
+            return try Output.write(Array("\(label)\n".utf8), to: output)
         }
-        let text = "\(id): \(status)\(bar.isEmpty ? "" : " " + bar)"
-        if let index = lines.firstIndex(of: id) {
-            let up = lines.count - index
-            try Output.write(Array("\u{1b}[\(up)A\u{1b}[2K\r\(text)\r\u{1b}[\(up)B".utf8), to: output)
-        } else {
-            lines.append(id)
-            try Output.write(Array("\u{1b}[2K\r\(text)\n".utf8), to: output)
+        let known = lines.firstIndex { $0.id == id }
+        let index = known ?? lines.count
+        if known == nil {
+            lines.append((id, TransferProgress()))
+            try Output.write([0x0a], to: output)
         }
+        let columns = (WindowSize.current?.columns).map(Int.init) ?? 80
+        let counts = lines[index].progress.text(status, current, total, at: .now, room: columns - label.utf8.count - 2)
+        // A line that is longer than the screen is wide would be two.
+        let text = String("\(label) \(counts)".prefix(max(1, columns - 1)))
+        let up = lines.count - index
+        try Output.write(Array("\u{1b}[\(up)A\u{1b}[2K\r\(text)\r\u{1b}[\(up)B".utf8), to: output)
+    }
+}
+
+/// How far a layer is on its way, how fast it goes and how long it will take.
+package struct TransferProgress {
+    private var status = ""
+    private var start = ContinuousClock.Instant.now
+    /// Bytes that were there at the start: an interrupted transfer goes on.
+    private var first: Int64 = 0
+
+    package init() {}
+
+    /// `[=====>      ]  1.2MB/3.4MB  2MB/s 1s`, as much of it as there is room for; "" when nothing is counted.
+    package mutating func text(
+        _ status: String, _ current: Int64, _ total: Int64, at now: ContinuousClock.Instant, room: Int
+    ) -> String {
+        if status != self.status || current < first { (self.status, start, first) = (status, now, current) }
+        if current <= 0, total <= 0 { return "" }
+        let bytes = Units.size(Double(current))
+        let done = String(repeating: " ", count: max(0, 8 - bytes.count)) + bytes
+        if total <= 0 { return done }
+        let counts = current > total ? done : "\(done)/\(Units.size(Double(total)))"
+        var parts = [counts]
+        let seconds = (now - start) / .seconds(1)
+        // The first moments say little.
+        if seconds >= 1, current > first, current < total {
+            let rate = Double(current - first) / seconds
+            parts.append("\(Units.size(rate))/s \(Self.duration(Int((Double(total - current) / rate).rounded(.up))))")
+        }
+        let text = parts.joined(separator: "  ")
+        let width = min(50, room - text.utf8.count - 4)
+        if width < 10 { return text }
+        let filled = min(width, Int(Double(current) / Double(total) * Double(width)))
+        return "[\(String(repeating: "=", count: filled))>\(String(repeating: " ", count: width - filled))] \(text)"
     }
 
-    /// `[=====>      ]  1.2MB/3.4MB`, or "" when the message counts nothing.
-    static func bar(_ detail: JSON) -> String {
-        guard let current = detail["current"]?.intValue, current > 0 else { return "" }
-        let done = Units.size(Double(current))
-        guard let total = detail["total"]?.intValue, total > 0 else { return done }
-        let columns = (WindowSize.current?.columns).map(Int.init) ?? 80
-        let room = Units.size(Double(total))
-        let numbers = "\(padded("", to: 8 - done.count))\(done)/\(room)"
-        if columns <= 110 && columns < 70 { return numbers }
-        let filled = min(50, Int(Double(current) / Double(total) * 50))
-        let arrow = filled < 50 ? ">" : ""
-        return
-            "[\(String(repeating: "=", count: filled))\(arrow)\(padded("", to: 50 - filled - arrow.count))] \(numbers)"
+    /// As Go writes it: `1m5s`.
+    private static func duration(_ seconds: Int) -> String {
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60)
+        return (hours > 0 ? "\(hours)h" : "") + (seconds >= 60 ? "\(minutes)m" : "") + "\(seconds % 60)s"
     }
 }
 

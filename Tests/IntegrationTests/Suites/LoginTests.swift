@@ -80,6 +80,49 @@ extension Integration {
         }
 
         @Test(arguments: Client.all)
+        func offersTheNameThatIsKnown(client: Client) throws {
+            let registry = try PrivateRegistry(password: true)
+            let scratch = try Scratch("client")
+            let host = "127.0.0.1:\(registry.port)"
+            // alice:no
+            _ = try scratch.write("{\"auths\": {\"\(host)\": {\"auth\": \"YWxpY2U6bm8=\"}}}", to: "config.json")
+            let child = try Child(
+                [client.program, "login", host], environment: try environment(scratch),
+                wiring: .terminal(rows: 24, columns: 80))
+            try child.expect("Stored credentials invalid or expired\r\nUsername (alice): ")
+            try child.send("\n")
+            try child.expect("Password: ")
+            try child.send("secret\n")
+            let ended = try child.wait()
+            #expect(ended.status == 0 && ended.out.hasSuffix("Login Succeeded\r\n"), "\(ended)")
+            #expect(ended.out.contains("Authenticating with existing credentials... [Username: alice]\r\n"), "\(ended)")
+        }
+
+        @Test(arguments: Client.all)
+        func asksOnlyOnATerminal(client: Client) throws {
+            let scratch = try Scratch("client")
+            for arguments in [["login", "127.0.0.1:9"], ["login", "-u", "alice", "127.0.0.1:9"]] {
+                let refused = try run(client, arguments, try environment(scratch), input: "alice\nsecret\n")
+                #expect(refused.status == 1 && refused.out.isEmpty, "\(refused)")
+                #expect(refused.err == "Error: Cannot perform an interactive login from a non TTY device\n")
+            }
+        }
+
+        @Test func anInterruptGivesTheTerminalItsEchoBack() throws {
+            let scratch = try Scratch("client")
+            let script = "trap : INT; \(Client.gantry.program) login 127.0.0.1:9; echo status=$?; stty -a"
+            let child = try Child(
+                ["sh", "-c", script], environment: try environment(scratch),
+                wiring: .terminal(rows: 24, columns: 80))
+            try child.expect("Username: ")
+            try child.send("alice\n")
+            try child.expect("Password: ")
+            try child.send([3])
+            let ended = try child.wait()
+            #expect(ended.out.contains("status=130") && ended.out.contains(" echo "), "\(ended)")
+        }
+
+        @Test(arguments: Client.all)
         func aHelperKeepsSecrets(client: Client) throws {
             let registry = try PrivateRegistry(password: true)
             let scratch = try Scratch("client")
@@ -251,6 +294,60 @@ extension Integration {
                 let refused = try other.run(.docker, "pull", "\(host)/far:1")
                 #expect(refused.status == 1 && refused.err.contains("407"), "\(refused)")
             }
+        }
+
+        @Test func goesThroughASocksProxy() throws {
+            let registry = try PrivateRegistry(at: "127.0.0.1")
+            let proxy = try RegistryService("socks", upstream: registry.port)
+            let host = "registry.test:\(registry.port)"
+            let settings = [
+                "insecure-registries": "[\"\(host)\"]", "http-proxy": "\"socks5://127.0.0.1:\(proxy.port)\"",
+                "https-proxy": "\"socks5h://127.0.0.1:\(proxy.port)\"",
+            ]
+            try Daemon.with(settings: settings) { other in
+                try other.ok(.docker, "tag", "busybox", "\(host)/far:1")
+                let pushed = try other.run(.docker, "push", "\(host)/far:1")
+                #expect(pushed.status == 0, "\(pushed)")
+            }
+            #expect(try proxy.log().contains("\"SOCKS\", \"\(host)\""))
+        }
+
+        /// What `import` fetches goes the way of pulls.
+        @Test func importsThroughAProxy() throws {
+            let scratch = try Scratch("web")
+            try succeed(["cp", BusyboxImage.tar, scratch.path + "/root.tar"])
+            let port = try freePort()
+            let server = try Child(
+                ["python3", "-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", scratch.path])
+            defer { server.signal(SIGKILL) }
+            try eventually("the server answers") {
+                try command(["curl", "-sf", "-o", "/dev/null", "http://127.0.0.1:\(port)/"]).status == 0
+            }
+            let proxy = try RegistryService("connect", upstream: port)
+            let settings = ["http-proxy": "\"http://bob:word@127.0.0.1:\(proxy.port)\""]
+            try Daemon.with(settings: settings) { other in
+                // A name that only the proxy can reach.
+                let imported = try other.run(.gantry, "import", "http://web.test/root.tar", "far:1")
+                #expect(imported.status == 0, "\(imported)")
+            }
+            #expect(try proxy.log().contains("\"GET\", \"http://web.test/root.tar\""))
+        }
+
+        @Test func aProxyOfAnotherKindIsRefused() throws {
+            let scratch = try Scratch("proxy")
+            let file = try scratch.write("{\"https-proxy\": \"https://bob:word@proxy.test:3128\"}", to: "daemon.json")
+            let refused = try command([Programs.binaries + "/gantryd", "--config-file", file])
+            #expect(refused.status == 1, "\(refused)")
+            #expect(
+                refused.err.contains("invalid https-proxy: proxy https://proxy.test:3128 is of a kind")
+                    && !refused.err.contains("word"), "\(refused)")
+            // From the environment it is told to whoever needs it.
+            let other = try Daemon(variables: ["HTTPS_PROXY": "https://bob:word@proxy.test:3128"])
+            defer { try? other.finish() }
+            let pulled = try other.run(.docker, "pull", "registry.test/far:1")
+            #expect(
+                pulled.status == 1 && pulled.err.contains("only http:// and socks5:// are")
+                    && !pulled.err.contains("word"), "\(pulled)")
         }
 
         /// A request with a header, as other clients send it; what came of it.

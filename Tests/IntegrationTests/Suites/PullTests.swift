@@ -51,6 +51,35 @@ extension Integration {
             #expect(foreign.err.contains("no matching manifest for linux/amd64"), "\(foreign)")
         }
 
+        /// What a person sees in the end; on the way there each layer has a line that stays where it is.
+        @Test func aTerminalShowsALinePerLayer() throws {
+            let image = try Registry.get().name("layers") + ":latest"
+            try Daemon.with { daemon in
+                func screen(_ client: Client, _ arguments: String...) throws -> [String] {
+                    let shown = try daemon.start(client, arguments, terminal: true).wait()
+                    #expect(shown.status == 0 && shown.out.contains("\u{1b}["), "\(shown)")
+                    return Screen(shown.out).text
+                }
+                let pulled = try Client.all.map { client in
+                    defer { _ = try? daemon.ok(client, "rmi", image) }
+                    return try screen(client, "pull", image)
+                }
+                #expect(pulled[0].count { $0.hasSuffix(": Pull complete") } > 1, "\(pulled)")
+                #expect(Set(pulled).count == 1, "\(pulled)")
+                try daemon.ok(.docker, "pull", image)
+                let other = try Registry.get().name("screen-\(getpid())") + ":1"
+                try daemon.ok(.docker, "tag", image, other)
+                let pushed = try screen(.first, "push", other)
+                #expect(pushed.count { $0.hasSuffix(": Pushed") || $0.contains(": Mounted from") } > 1, "\(pushed)")
+                let scratch = try Scratch("saved")
+                try daemon.ok(.docker, "save", "-o", scratch.path + "/all.tar", image)
+                try daemon.ok(.docker, "rmi", image, other)
+                let loaded = try screen(.first, "load", "-i", scratch.path + "/all.tar")
+                #expect(loaded.count { $0.contains(": Loading layer") && $0.contains("/") } > 1, "\(loaded)")
+                #expect(loaded.contains("Loaded image: \(image)"), "\(loaded)")
+            }
+        }
+
         private func digestOf(_ manifest: String) throws -> String {
             String(try succeed(["sha256sum"], input: Array(manifest.utf8)).prefix(64))
         }
