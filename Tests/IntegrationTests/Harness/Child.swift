@@ -105,7 +105,8 @@ final class Child {
     }
 
     deinit {
-        if status == nil {
+        // Of a program that could not be started there is no process, and 0 would be this one with all of its group.
+        if status == nil, pid > 0 {
             kill(pid, SIGKILL)
             waitpid(pid, nil, 0)
         }

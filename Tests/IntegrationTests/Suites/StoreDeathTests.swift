@@ -26,8 +26,11 @@ extension Integration {
 
         /// The index for other tools is written a moment after an answer, and a container is taken apart after its own.
         private func expect(_ wanted: Set<String>, in daemon: Daemon, _ round: String) throws {
-            try? eventually("the store is as it should be", seconds: 5) { try store(daemon) == wanted }
-            let found = try store(daemon)
+            var found: Set<String> = []
+            try? eventually("the store is as it should be", seconds: 5) {
+                found = try store(daemon)
+                return found == wanted
+            }
             #expect(found == wanted, "\(round): \(found.symmetricDifference(wanted).sorted().prefix(5))")
         }
 
@@ -101,8 +104,12 @@ extension Integration {
                         try expect(before, in: daemon, place)
                         try daemon.ok(.gantry, commit)
                     }
-                    try? eventually("the index is written") { try store(daemon).count == count }
-                    #expect(try store(daemon).count == count, "\(place)")
+                    var found = 0
+                    try? eventually("the index is written") {
+                        found = try store(daemon).count
+                        return found == count
+                    }
+                    #expect(found == count, "\(place)")
                     #expect(try read(daemon, "cat /d/* | wc -c") == "15000000", "\(place)")
                     try daemon.ok(.gantry, "rmi", "grown:2")
                 }
