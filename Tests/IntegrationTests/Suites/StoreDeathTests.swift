@@ -18,10 +18,12 @@ extension Integration {
 
         /// The same, to compare with: once the index for other tools is written, by way of a file in `ingest`.
         private func settled(_ daemon: Daemon) throws -> Set<String> {
+            var found: Set<String> = []
             try eventually("the index is written", seconds: 10) {
-                try !store(daemon).contains { $0.hasPrefix("images/ingest/") }
+                found = try store(daemon)
+                return !found.contains { $0.hasPrefix("images/ingest/") }
             }
-            return try store(daemon)
+            return found
         }
 
         /// The index for other tools is written a moment after an answer, and a container is taken apart after its own.

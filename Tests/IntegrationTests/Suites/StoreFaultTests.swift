@@ -105,8 +105,12 @@ extension Integration {
                     try daemon.ok(.gantry, "import", tar, "two")
                     try daemon.ok(.gantry, "rmi", "two")
                     try succeed(["rm", "\(disk)/ballast"])
-                    try? eventually("the store is as it was", seconds: 5) { try contents(daemon) == before }
-                    #expect(try contents(daemon) == before)
+                    var found: Set<String> = []
+                    try? eventually("the store is as it was", seconds: 5) {
+                        found = try contents(daemon)
+                        return found == before
+                    }
+                    #expect(found == before)
                 }
             }
         }

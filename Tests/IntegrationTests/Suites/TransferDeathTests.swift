@@ -36,13 +36,20 @@ extension Integration {
 
         /// What is there once the index for other tools is written: a moment after an answer, by way of a file in `ingest`.
         private func settled(_ daemon: Daemon) throws -> Set<String> {
-            try eventually("the index is written") { try !store(daemon).contains { $0.contains("ingest/index.json") } }
-            return try store(daemon)
+            var found: Set<String> = []
+            try eventually("the index is written") {
+                found = try store(daemon)
+                return !found.contains { $0.contains("ingest/index.json") }
+            }
+            return found
         }
 
         private func expect(_ wanted: Set<String>, in daemon: Daemon, _ round: String) throws {
-            try? eventually("the store is as it should be", seconds: 5) { try store(daemon) == wanted }
-            let found = try store(daemon)
+            var found: Set<String> = []
+            try? eventually("the store is as it should be", seconds: 5) {
+                found = try store(daemon)
+                return found == wanted
+            }
             #expect(found == wanted, "\(round): \(found.symmetricDifference(wanted))")
         }
 
