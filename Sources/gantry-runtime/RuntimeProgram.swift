@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import JSON
+internal import Linux
 internal import Runtime
 
 /// The OCI runtime's command line.
@@ -88,11 +89,7 @@ enum RuntimeProgram {
     }
 
     /// An ordinary user, also one who is root of a user namespace (rootless Podman).
-    fileprivate static let isRootless: Bool = {
-        var namespace = stat()
-        // PROC_USER_INIT_INO, the number of the first one.
-        return geteuid() != 0 || stat("/proc/self/ns/user", &namespace) == 0 && namespace.st_ino != 0xefff_fffd
-    }()
+    fileprivate static let isRootless = !Credentials.areOfRoot
 }
 
 extension RuntimeProgram.Context {

@@ -129,7 +129,11 @@ final class ScopeKeeper {
     init(_ words: [String], _ log: Log) throws(LaunchFailure) {
         var child: pid_t = 0
         channel = try HostProgram.channel("systemd-run", SOCK_STREAM).keepFirst { (end) throws(LaunchFailure) in
-            child = try HostProgram.spawn("systemd-run", words, input: end.raw, output: end.raw, error: end.raw)
+            do throws(LaunchFailure) {
+                child = try HostProgram.spawn("systemd-run", words, input: end.raw, output: end.raw, error: end.raw)
+            } catch {
+                throw LaunchFailure("\(error.message); --systemd-cgroup speaks to systemd through it")
+            }
         }
         pid = child
         var said: [UInt8] = []

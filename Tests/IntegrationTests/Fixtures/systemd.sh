@@ -172,6 +172,13 @@ cat /sys/fs/cgroup/system.slice/manager.service/user.slice/box-delegated.scope/p
 runtime delete --force delegated
 echo $? >>/tmp/own/status
 systemctl --user show --property LoadState --value box-delegated.scope >/tmp/own/gone
+# As rootless Podman calls: root of a user namespace.
+sed -i 's/"hostID" *: *4711/"hostID":0/g' /bundles/delegated/config.json
+inner() { unshare -Urm gantry-runtime --root /tmp/own/inner --systemd-cgroup "$@"; }
+inner run --detach --bundle /bundles/delegated inner </dev/null >/tmp/own/told 2>&1
+cat /proc/$(inner state inner | grep '"pid"' | tr -dc 0-9)/cgroup >>/tmp/own/told
+inner delete --force inner
+systemctl --user show --property LoadState --value box-delegated.scope >>/tmp/own/gone
 END
 chmod 755 /usr/bin/user-tests
 su tester -c 'XDG_RUNTIME_DIR=/run/user/4711 systemctl --user start work.service' 2>&1
@@ -184,7 +191,8 @@ else
     contains user-unit "$(cat /tmp/own/unit)" user.slice
     contains user-update "$(cat /tmp/own/out)" 'container could not join or create cgroup'
 fi
-check user-deleted "$(cat /tmp/own/gone)$(left box-delegated)" not-found
+contains user-of-namespace "$(cat /tmp/own/told)" :/system.slice/manager.service/user.slice/box-delegated.scope
+check user-deleted "$(uniq /tmp/own/gone)$(left box-delegated)" not-found
 systemctl stop manager.service
 
 check nothing-left "$(ls /run/state; left 'box-\|gantry-runtime-')" ''
