@@ -16,12 +16,15 @@ extension Integration {
                 ]).split(separator: "\n").map(String.init))
         }
 
-        /// The same, to compare with: once the index for other tools is written, by way of a file in `ingest`.
+        /// The same, to compare with: once the index for other tools is written, by way of a file in `ingest`, and what was
+        /// not needed is deleted.
         private func settled(_ daemon: Daemon) throws -> Set<String> {
             var found: Set<String> = []
-            try eventually("the index is written", seconds: 10) {
+            try eventually("what goes on behind the answers is done", seconds: 10) {
                 found = try store(daemon)
-                return !found.contains { $0.hasPrefix("images/ingest/") }
+                return !found.contains { name in
+                    ["images/ingest/", "layers/new-", "layers/old-"].contains { name.hasPrefix($0) }
+                }
             }
             return found
         }

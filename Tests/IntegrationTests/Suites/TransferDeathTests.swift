@@ -34,12 +34,15 @@ extension Integration {
                 })
         }
 
-        /// What is there once the index for other tools is written: a moment after an answer, by way of a file in `ingest`.
+        /// What is there once the index for other tools is written, by way of a file in `ingest`, and what was not needed is
+        /// deleted.
         private func settled(_ daemon: Daemon) throws -> Set<String> {
             var found: Set<String> = []
-            try eventually("the index is written") {
+            try eventually("what goes on behind the answers is done") {
                 found = try store(daemon)
-                return !found.contains { $0.contains("ingest/index.json") }
+                return !found.contains { name in
+                    ["images/ingest/index.json", "layers/new-", "layers/old-"].contains { name.hasPrefix($0) }
+                }
             }
             return found
         }
