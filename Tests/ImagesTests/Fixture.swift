@@ -210,6 +210,13 @@ struct UnrulyRegistry {
         _ = try await URLSession.shared.data(from: try #require(URL(string: "http://127.0.0.1:\(port)/go")))
     }
 
+    /// The most layers of `crewN` that were asked for at once.
+    func peak() async throws -> Int? {
+        let (data, _) = try await URLSession.shared.data(
+            from: try #require(URL(string: "http://127.0.0.1:\(port)/peak")))
+        return Int(String(decoding: data, as: UTF8.self))
+    }
+
     func log() async throws -> [Request] {
         let (data, _) = try await URLSession.shared.data(
             from: try #require(URL(string: "http://127.0.0.1:\(port)/log")))

@@ -45,6 +45,17 @@ struct PullTests {
         }
     }
 
+    /// As many at once as `max-concurrent-downloads` allows, and no more.
+    @Test(arguments: [1, 2, 5]) func downloadsLayersAtOnce(most: Int) async throws {
+        let registry = try UnrulyRegistry()
+        var options = ImageOptions()
+        options.maxConcurrentDownloads = most
+        try await Fixture.with(options) { fixture in
+            _ = try await fixture.images.pull(try registry.name("crew\(most)")) { _ in }
+        }
+        #expect(try await registry.peak() == most)
+    }
+
     // CVE-2020-15157: a token goes to the registry that asked for it and to nobody else.
     @Test func keepsTokensToItself() async throws {
         let registry = try UnrulyRegistry()

@@ -6,7 +6,8 @@ short, both (manifest and index in one), schema1, huge (endless manifest), index
 (an index in an index), deep (ten of them), sized (an index with a wrong size), artifact (no image at all), odd (a layer
 of another kind), many (600 layers), crowd (100,000 layers), loop (redirects in a circle), stall (silent in the middle, twice), garbage (no HTTP),
 patient (429 once), changing (another digest each time), foreign (a layer that only another host has), half (silent after
-half of a blob until /go is asked), docker (the image of good by Docker's media types), unpacked (the same with a plain
+half of a blob until /go is asked), crewN (six layers, of which each comes when N were asked for; /peak says how many were
+at once), docker (the image of good by Docker's media types), unpacked (the same with a plain
 layer).
 """
 
@@ -67,6 +68,8 @@ class Handler(PlainHandler):
         log.append([self.server.server_port, self.path, authorization, self.headers.get("Range") or ""])
         if self.path == "/log":
             return self.answer_bytes(200, json.dumps(log).encode())
+        if self.path == "/peak":
+            return self.answer_bytes(200, str(crew_peak).encode())
         if self.path == "/go":
             released.set()
             return self.answer_bytes(200, b"{}")
@@ -131,6 +134,9 @@ class Handler(PlainHandler):
                 pass
             return
         document = manifest()
+        if name.startswith("crew"):
+            document["config"] = describe(crew_config, "application/vnd.oci.image.config.v1+json")
+            document["layers"] = [describe(data, "application/vnd.oci.image.layer.v1.tar") for data in crew]
         if name == "docker":
             document["mediaType"] = "application/vnd.docker.distribution.manifest.v2+json"
             document["config"]["mediaType"] = "application/vnd.docker.container.image.v1+json"
@@ -159,7 +165,24 @@ class Handler(PlainHandler):
             return self.answer_bytes(200, plain_manifest, MANIFEST, Docker_Content_Digest="sha256:" + "0" * 64)
         self.answer_bytes(200, json.dumps(document).encode(), MANIFEST)
 
+    def crew_blob(self, digest, wanted):
+        global crew_now, crew_peak
+        data = {sha(data): data for data in crew}.get(digest, crew_config)
+        if data is not crew_config:
+            with crew_change:
+                crew_now += 1
+                crew_peak = max(crew_peak, crew_now)
+                crew_change.notify_all()
+                crew_change.wait_for(lambda: crew_peak >= wanted, 20)
+            # Time for one too many.
+            time.sleep(0.05)
+            with crew_change:
+                crew_now -= 1
+        self.answer_bytes(200, data)
+
     def blob(self, name, digest):
+        if name.startswith("crew"):
+            return self.crew_blob(digest, int(name[4:]))
         data = {sha(layer): layer, sha(plain): plain}.get(digest, config)
         if data is config:
             return self.answer_bytes(200, data)
@@ -222,6 +245,18 @@ for _ in range(9):
     entry = describe(nest[-1], INDEX)
     entry["platform"] = {"os": "linux", "architecture": "amd64"}
     nest.append(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode())
+
+
+def small_layer(number):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("crew%d" % number))
+    return buffer.getvalue()
+
+
+crew, crew_now, crew_peak, crew_change = [small_layer(number) for number in range(6)], 0, 0, threading.Condition()
+crew_config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/crew0"]},
+                          "rootfs": {"type": "layers", "diff_ids": [sha(data) for data in crew]}}).encode()
 
 
 class Server(ThreadingHTTPServer):

@@ -28,6 +28,55 @@ extension Integration {
             #expect(digests.contains("\(repository)@\(digest)"), "\(digests)")
         }
 
+        /// What one of the two pushes is, to the byte, what the other pulls.
+        @Test func exchangesImagesWithBuildah() throws {
+            let registry = try Registry.get()
+            let scratch = try Scratch("buildah")
+            func buildah(_ words: String...) throws -> String {
+                try succeed(
+                    [
+                        "buildah", "--root", scratch.path + "/root", "--runroot", scratch.path + "/run",
+                        "--storage-driver",
+                        "vfs",
+                    ] + words)
+            }
+            defer {
+                _ = try? buildah("rm", "--all")
+                _ = try? buildah("rmi", "--all", "--force")
+            }
+            func digest(_ image: String) throws -> String {
+                "sha256:" + (try succeed(["sha256sum"], input: Array(registry.manifest(image).utf8)).prefix(64))
+            }
+            let (ours, theirs) = (registry.name("exchanged/gantry:1"), registry.name("exchanged/buildah:1"))
+            try daemon.ok(.gantry, "tag", "busybox", ours)
+            try daemon.ok(.gantry, "push", "-q", ours)
+            let container = try buildah("from", "--quiet", "--tls-verify=false", "docker://" + ours)
+            #expect(
+                try buildah("inspect", "-f", "{{.FromImageDigest}}", container) == digest("exchanged/gantry:1"))
+            let file = try scratch.write("from buildah\n", to: "greeting")
+            _ = try buildah("copy", "--quiet", container, file, "/greeting")
+            let digestFile = scratch.path + "/digest"
+            _ = try buildah("commit", "--quiet", container, "greeting")
+            _ = try buildah(
+                "push", "--quiet", "--tls-verify=false", "--digestfile", digestFile, "greeting", "docker://" + theirs)
+            let pushed = try Programs.text(digestFile)
+            #expect(try pushed == digest("exchanged/buildah:1"))
+            let pulled = try daemon.run(.gantry, "pull", theirs)
+            #expect(pulled.lines.contains("Digest: \(pushed)"), "\(pulled)")
+            #expect(
+                try daemon.ok(.gantry, "run", "--rm", "--network", "none", theirs, "cat", "/greeting") == "from buildah"
+            )
+            let layers = try [ours, theirs].map {
+                try daemon.ok(.gantry, "inspect", "-f", "{{index .RootFS.Layers 0}}", $0)
+            }
+            #expect(layers[0] == layers[1])
+            // And back again as it came.
+            let back = registry.name("exchanged/back:1")
+            try daemon.ok(.gantry, "tag", theirs, back)
+            try daemon.ok(.gantry, "push", "-q", back)
+            #expect(try digest("exchanged/back:1") == pushed)
+        }
+
         @Test(arguments: Client.all)
         func packsWhatIsKeptPlain(client: Client) throws {
             let registry = try Registry.get()
