@@ -25,20 +25,7 @@ echo $$ >$G/runner/cgroup.procs
 runtime() { gantry-runtime --root /state "$@"; }
 # Not through the console: a container would hold it.
 start() { runtime run --detach --bundle /bundles/"$1" "$1" </dev/null >/tmp/"$1".out 2>&1; }
-check() {
-    if [ "$2" = "$3" ]; then echo "check $1 ok"; else echo "check $1 failed: '$2' is not '$3'"; fi
-}
-contains() {
-    case $2 in *"$3"*) echo "check $1 ok" ;; *) echo "check $1 failed: '$2' has no '$3'" ;; esac
-}
-until_true() {
-    n=0
-    until "$@"; do
-        n=$((n + 1))
-        [ $n -lt 600 ] || return 1
-        sleep 0.1
-    done
-}
+. /bin/checks
 is_empty() { [ -z "$(cat "$1")" ]; }
 has_line() { grep -q "^$1" "$2"; }
 

@@ -127,27 +127,21 @@ extension Integration {
         }
 
         @Test func importsFromAnAddress() throws {
-            let scratch = try Scratch("web")
-            try succeed(["cp", BusyboxImage.tar, scratch.path + "/root.tar"])
-            let port = try freePort()
-            let server = try Child(
-                ["python3", "-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", scratch.path])
-            defer { server.signal(SIGKILL) }
-            try eventually("the server answers") {
-                try command(["curl", "-sf", "-o", "/dev/null", "http://127.0.0.1:\(port)/"]).status == 0
-            }
-            for client in Client.all {
-                let shown = try daemon.ok(
-                    client, "import", "--platform", "linux/arm64", "-m", "from afar",
-                    "http://127.0.0.1:\(port)/root.tar",
-                    "web/\(client)")
-                #expect(shown.contains("Downloading from http://127.0.0.1:\(port)/root.tar"), "\(shown)")
-                #expect(
-                    try daemon.ok(client, "image", "inspect", "-f", "{{.Architecture}} {{.Comment}}", "web/\(client)")
-                        == "arm64 from afar")
-                let missing = try daemon.run(client, "import", "http://127.0.0.1:\(port)/none.tar")
-                #expect(missing.status == 1 && missing.err.contains("404"), "\(missing)")
-                try daemon.ok(client, "rmi", "web/\(client)")
+            try withWebServer { port in
+                for client in Client.all {
+                    let shown = try daemon.ok(
+                        client, "import", "--platform", "linux/arm64", "-m", "from afar",
+                        "http://127.0.0.1:\(port)/root.tar",
+                        "web/\(client)")
+                    #expect(shown.contains("Downloading from http://127.0.0.1:\(port)/root.tar"), "\(shown)")
+                    #expect(
+                        try daemon.ok(
+                            client, "image", "inspect", "-f", "{{.Architecture}} {{.Comment}}", "web/\(client)")
+                            == "arm64 from afar")
+                    let missing = try daemon.run(client, "import", "http://127.0.0.1:\(port)/none.tar")
+                    #expect(missing.status == 1 && missing.err.contains("404"), "\(missing)")
+                    try daemon.ok(client, "rmi", "web/\(client)")
+                }
             }
         }
 

@@ -314,23 +314,16 @@ extension Integration {
 
         /// What `import` fetches goes the way of pulls.
         @Test func importsThroughAProxy() throws {
-            let scratch = try Scratch("web")
-            try succeed(["cp", BusyboxImage.tar, scratch.path + "/root.tar"])
-            let port = try freePort()
-            let server = try Child(
-                ["python3", "-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", scratch.path])
-            defer { server.signal(SIGKILL) }
-            try eventually("the server answers") {
-                try command(["curl", "-sf", "-o", "/dev/null", "http://127.0.0.1:\(port)/"]).status == 0
+            try withWebServer { port in
+                let proxy = try RegistryService("connect", upstream: port)
+                let settings = ["http-proxy": "\"http://bob:word@127.0.0.1:\(proxy.port)\""]
+                try Daemon.with(settings: settings) { other in
+                    // A name that only the proxy can reach.
+                    let imported = try other.run(.gantry, "import", "http://web.test/root.tar", "far:1")
+                    #expect(imported.status == 0, "\(imported)")
+                }
+                #expect(try proxy.log().contains("\"GET\", \"http://web.test/root.tar\""))
             }
-            let proxy = try RegistryService("connect", upstream: port)
-            let settings = ["http-proxy": "\"http://bob:word@127.0.0.1:\(proxy.port)\""]
-            try Daemon.with(settings: settings) { other in
-                // A name that only the proxy can reach.
-                let imported = try other.run(.gantry, "import", "http://web.test/root.tar", "far:1")
-                #expect(imported.status == 0, "\(imported)")
-            }
-            #expect(try proxy.log().contains("\"GET\", \"http://web.test/root.tar\""))
         }
 
         @Test func aProxyOfAnotherKindIsRefused() throws {

@@ -12,7 +12,9 @@ extension Integration {
             try succeed(["cp", "-a", base.root, tree + "/bundles/rootfs"])
             try succeed(["cp", "/bin/busybox", tree + "/bin/busybox"])
             try succeed(["cp", "-L", Programs.binaries + "/gantry-runtime", tree + "/bin/gantry-runtime"])
-            try succeed(["install", "-m", "0755", Programs.fixtures + "/unified.sh", tree + "/init"])
+            for (file, place) in [("unified.sh", "/init"), ("checks.sh", "/bin/checks")] {
+                try succeed(["install", "-m", "0755", Programs.fixtures + "/" + file, tree + place])
+            }
             for (name, script, edit) in Self.bundles {
                 let bundle = try Bundle(script)
                 bundle.config["root"] = ["path": "../rootfs"] as Bundle.Document
