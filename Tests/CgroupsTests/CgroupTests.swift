@@ -18,17 +18,28 @@ func withCgroup(
     try body(cgroup)
 }
 
-private func spawn(_ words: [String]) throws -> pid_t {
+private func spawn(_ words: [String], input: Int32 = 0) throws -> pid_t {
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, input, 0)
     var pid: pid_t = 0
-    try #require(posix_spawnp(&pid, words[0], nil, nil, &arguments, environ) == 0)
+    try #require(posix_spawnp(&pid, words[0], &actions, nil, &arguments, environ) == 0)
     return pid
 }
 
-/// A process in a cgroup, killed at the end.
+/// A process in a cgroup, killed at the end. It becomes the program when it is in every hierarchy: what it forked
+/// before would be in some of them only, where neither the freezer nor `kill` finds it.
 func withProcess(in cgroup: Cgroup, _ words: String..., body: (pid_t) throws -> Void) throws {
-    let pid = try spawn(words)
+    var ends: [Int32] = [-1, -1]
+    try #require(pipe(&ends) == 0)
+    let (input, output) = (ends[0], ends[1])
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    defer { close(output) }
+    let pid = try spawn(["sh", "-c", "read line; exec \"$@\" </dev/null", "sh"] + words, input: input)
+    close(input)
     defer {
         kill(pid, SIGKILL)
         var status: Int32 = 0
@@ -40,6 +51,7 @@ func withProcess(in cgroup: Cgroup, _ words: String..., body: (pid_t) throws -> 
         #expect(write(file, text, text.utf8.count) > 0)
         close(file)
     }
+    #expect(write(output, "\n", 1) == 1)
     try body(pid)
 }
 
