@@ -13,7 +13,9 @@
 
 // linux/netlink.h and net/if.h may not meet in one file, so this one declares what it exports itself.
 int linux_make_network_namespace(int *route_socket);
+int linux_start_network_namespace(pthread_t *thread, int *result, const void *processors, size_t length);
 int linux_join_network_namespace(int descriptor);
+int linux_loopback_up(void);
 
 struct request {
     int namespace;
@@ -62,6 +64,26 @@ int linux_make_network_namespace(int *route_socket) {
     pthread_join(thread, NULL);
     if (request.namespace >= 0) *route_socket = request.route_socket;
     return request.namespace;
+}
+
+static void *run_loopback(void *argument) {
+    int result = unshare(CLONE_NEWNET) < 0 ? -errno : linux_loopback_up();
+    if (result == 0) {
+        result = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+        if (result < 0) result = -errno;
+    }
+    *(int *)argument = result;
+    return NULL;
+}
+
+int linux_start_network_namespace(pthread_t *thread, int *result, const void *processors, size_t length) {
+    pthread_attr_t attributes;
+    int failed = pthread_attr_init(&attributes);
+    if (failed) return -failed;
+    if (length) pthread_attr_setaffinity_np(&attributes, length, processors);
+    failed = pthread_create(thread, &attributes, run_loopback, result);
+    pthread_attr_destroy(&attributes);
+    return -failed;
 }
 
 int linux_join_network_namespace(int descriptor) {

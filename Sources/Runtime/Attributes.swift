@@ -17,13 +17,15 @@ struct Attributes {
     /// The CPUs are those of an exec: a first process has its cgroup's (runtime-spec, "execCPUAffinity").
     func prepare(_ cgroups: [CgroupJoin], isExec: Bool = false) throws(LaunchFailure) {
         if isExec, !process.initialAffinity.isEmpty {
-            try step("set the CPUs", linux_set_affinity(process.initialAffinity, process.initialAffinity.count))
+            try step("set the CPUs", linux_set_affinity(0, process.initialAffinity, process.initialAffinity.count))
+        } else {
+            Processors.useAll()
         }
         if let score = process.oomScoreAdj { try setScore(score) }
         try raiseLimits()
         try Self.join(cgroups)
         if isExec, !process.finalAffinity.isEmpty {
-            try step("set the CPUs", linux_set_affinity(process.finalAffinity, process.finalAffinity.count))
+            try step("set the CPUs", linux_set_affinity(0, process.finalAffinity, process.finalAffinity.count))
         }
     }
 
@@ -44,7 +46,7 @@ struct Attributes {
         for limit in process.rlimits { try set(limit) }
     }
 
-    private static func join(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
+    static func join(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
         for join in cgroups where !join.controller.isEmpty {
             // `tasks` and `0`: moving itself, a single-threaded process does not wait for RCU as `cgroup.procs` makes it.
             let file = Descriptor(

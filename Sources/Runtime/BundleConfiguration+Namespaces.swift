@@ -1,14 +1,14 @@
 internal import Glibc
 internal import JSON
 
-extension BundleConfiguration {
+extension NamespaceChoices {
     /// A path makes a namespace joined, none makes it new, and what the document does not name is the caller's.
-    mutating func readNamespaces(_ linux: JSON) throws(LaunchFailure) {
-        launch.namespaces = .host
-        var seen: [NamespaceChoices.Kind] = []
-        for item in linux["namespaces"]?.arrayValue ?? [] {
+    init(_ list: JSON) throws(LaunchFailure) {
+        self = .host
+        var seen: [Kind] = []
+        for item in list.arrayValue ?? [] {
             let type = item["type"]?.stringValue ?? ""
-            guard let kind = NamespaceChoices.Kind(rawValue: type) else {
+            guard let kind = Kind(rawValue: type) else {
                 throw LaunchFailure("config.json: unknown namespace \(type)")
             }
             guard !seen.contains(kind) else {
@@ -19,8 +19,14 @@ extension BundleConfiguration {
             guard path.isEmpty || path.hasPrefix("/") else {
                 throw LaunchFailure("config.json: namespace path \(path) is not absolute")
             }
-            launch.namespaces[kind] = path.isEmpty ? .new : .path(path)
+            self[kind] = path.isEmpty ? .new : .path(path)
         }
+    }
+}
+
+extension BundleConfiguration {
+    /// ID mappings and clocks, which belong to the namespaces.
+    mutating func readNamespaces(_ linux: JSON) throws(LaunchFailure) {
         launch.userMappings = try Self.mappings(linux["uidMappings"], "uidMappings")
         launch.groupMappings = try Self.mappings(linux["gidMappings"], "gidMappings")
         var areMapped = (!launch.userMappings.isEmpty, !launch.groupMappings.isEmpty)

@@ -51,6 +51,7 @@ package enum ContainerStart {
         var pidfd: Int32 = -1
         let pid = try step("clone the container's process", linux_clone(flags, &pidfd, cgroup))
         if pid == 0 { begin(spec, root: root, streams: streams, status: status, gate: gate, entered: nil) }
+        Processors.moveAside(pid)
         return ClonedProcess(pid: pid, pidfd: pidfd)
     }
 
@@ -94,20 +95,18 @@ package enum ContainerStart {
         _ = setsid()
         // The stage, where there is one, has done this with the privileges that are gone in the user namespace.
         if entered == nil {
-            // The slowest namespace is made here and not by the clone, so that the caller can make the cgroups meanwhile.
-            if spec.makesNetwork {
-                try step("make the network namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
+            let network = Int32(truncatingIfNeeded: linux_CLONE_NEWNET)
+            if spec.networkMade >= 0 {
+                try step("join the network namespace", linux_setns(spec.networkMade, network))
+            } else if spec.makesNetwork {
+                try step("make the network namespace", linux_unshare(network))
             }
-            if spec.cgroupsCome { try awaitCaller(status, "the cgroups could not be made") }
-            try Attributes(spec.process, status: status).prepare(spec.cgroups)
+            try Attributes(spec.process, status: status).prepare(spec.cgroupsCome ? [] : spec.cgroups)
         }
         for (flag, path) in spec.namespaces.joined where flag != linux_CLONE_NEWNET && (entered ?? 0) & flag == 0 {
             try join(path, flag)
         }
-        // Now that the cgroups are joined they are what the namespace shows as the root.
-        if spec.namespaces.cgroup == .new {
-            try step("unshare the cgroup namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWCGROUP)))
-        }
+        if !spec.cgroupsCome { try isolateCgroups(spec) }
         let null = try makeMounts(spec, root: root, status: status, entered: entered ?? 0)
         if !spec.process.tty { try streams.install(null: null) }
         if !spec.hostname.isEmpty, spec.namespaces.uts != .host {
@@ -120,6 +119,12 @@ package enum ContainerStart {
         finish(
             spec.process, try keepOnly(status, gate: gate, preserved: streams.preserved),
             isolatesUsers: spec.namespaces.user != .host, hooks: spec.containerHooks)
+    }
+
+    /// Now that the cgroups are joined they are what the namespace shows as the root.
+    private static func isolateCgroups(_ spec: LaunchSpec) throws(LaunchFailure) {
+        guard spec.namespaces.cgroup == .new else { return }
+        try step("unshare the cgroup namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWCGROUP)))
     }
 
     /// The two ways back that a process has until it executes its program, both closed by that.
@@ -184,7 +189,20 @@ package enum ContainerStart {
         if case .path(let path) = spec.namespaces.network, !spec.networkComes, entered & linux_CLONE_NEWNET == 0 {
             try join(path, linux_CLONE_NEWNET)
         }
-        for mount in spec.mounts where !isLate(mount) { try tree.make(mount) }
+        // The caller makes the cgroups meanwhile: they are joined before what shows them, and what may take memory.
+        var waitsForCgroups = spec.cgroupsCome
+        func enterCgroups() throws(LaunchFailure) {
+            guard waitsForCgroups else { return }
+            waitsForCgroups = false
+            try awaitCaller(status, "the cgroups could not be made")
+            try Attributes.join(spec.cgroups)
+            try isolateCgroups(spec)
+        }
+        for mount in spec.mounts where !isLate(mount) {
+            if mount.kind == .cgroup || mount.flags.contains(.copyUp) { try enterCgroups() }
+            try tree.make(mount)
+        }
+        try enterCgroups()
         try tree.makeDevices()
         if spec.process.tty { try installTerminal(tree, status) }
         try enterNetwork(spec, status)
@@ -253,7 +271,7 @@ package enum ContainerStart {
             }
             try step("join the network namespace", linux_setns(handle, kind))
             close(handle)
-        } else if spec.namespaces.network == .new {
+        } else if spec.namespaces.network == .new, spec.networkMade < 0 {
             try step("bring the loopback link up", linux_loopback_up())
         }
     }

@@ -36,8 +36,10 @@ package struct LaunchSpec: Equatable, Sendable {
     package var cgroups: [CgroupJoin] = []
     /// The network namespace arrives later, in a `network` message.
     package var networkComes = false
-    /// The cgroups that are not cgroup2 are made meanwhile: wait for a byte on the status socket before joining them. Not
-    /// for what goes through a stage. Not encoded.
+    /// The network namespace that was made for it (``NetworkAhead``); -1 when the process makes its own. Not encoded.
+    package var networkMade: Int32 = -1
+    /// The cgroups that are not cgroup2 are made meanwhile: wait for a byte on the status socket before joining them, as
+    /// late as that can be. Not for what goes through a stage. Not encoded.
     package var cgroupsCome = false
     /// Wait for a byte on the status socket while the OCI hooks run. Stays in this process: it is not encoded.
     package var waitsForHooks = false

@@ -47,8 +47,9 @@ enum ContainerCgroup {
     static func makeAhead(
         _ cgroup: inout Cgroup?, _ configuration: BundleConfiguration, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) -> Bool {
-        // An ordinary user finds out what may be made; a stage joins for the process.
-        guard var made = cgroup, !made.isUnit, !context.isRootless, !configuration.launch.namespaces.needStage else {
+        let choices = configuration.launch.namespaces
+        // An ordinary user finds out what may be made; a stage joins for the process, which joins another's namespace last.
+        guard var made = cgroup, !made.isUnit, !context.isRootless, !choices.needStage, !choices.joinsCgroups else {
             return false
         }
         do throws(CgroupError) {

@@ -8,6 +8,8 @@ internal import Runtime
 
 /// What is kept of a container between commands: `ROOT/ID/state.json`.
 struct ContainerRecord {
+    static let file = "state.json"
+
     var id: String
     /// 0 until there is a process.
     var pid: Int32 = 0
@@ -55,11 +57,11 @@ struct ContainerRecord {
             "hooks": .array(hookKinds.map(\.rawValue).sorted().map { .string($0) }),
             "annotations": .object(annotations),
         ]
-        try directory.replace(document.serialized(), "state.json")
+        try directory.replace(document.serialized(), Self.file)
     }
 
     static func load(_ id: String, _ root: String) throws(LaunchFailure) -> ContainerRecord {
-        let path = StateDirectory.path(id, root) + "/state.json"
+        let path = StateDirectory.path(id, root) + "/" + Self.file
         guard access(path, F_OK) == 0 else { throw LaunchFailure("container does not exist: \(id)") }
         let document: JSON
         do {

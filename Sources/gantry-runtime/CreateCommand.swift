@@ -60,7 +60,10 @@ enum CreateCommand {
         let bundle = try Files.absolute(options.value("bundle") ?? ".", "bundle")
         let file = options.value("config") ?? "config.json"
         let text = try Files.read(file.hasPrefix("/") ? file : bundle + "/" + file)
-        var configuration = try BundleConfiguration(text, bundle: bundle)
+        var network: NetworkAhead?
+        var configuration = try BundleConfiguration(text, bundle: bundle) { choices throws(LaunchFailure) in
+            network = try NetworkAhead.start(for: choices)
+        }
         configuration.launch.process.env += handover.environment
         let console = try ConsoleSocket.path(options, tty: configuration.launch.process.tty, detaches: needsConsole)
         var record = ContainerRecord(id: id, configuration, bundle: bundle)
@@ -78,8 +81,8 @@ enum CreateCommand {
             try notify?.makeDirectory()
             let socket = waits ? nil : try notify?.open()
             var created = try start(
-                configuration, &record, in: directory, &cgroup, scope, console: console, handover, context, options,
-                waits: waits)
+                configuration, &record, in: directory, network, &cgroup, scope, console: console, handover, context,
+                options, waits: waits)
             if let notify, let socket { created.notify = (notify, socket) }
             return created
         } catch {
@@ -93,8 +96,9 @@ enum CreateCommand {
 
     private static func start(
         _ configuration: BundleConfiguration, _ record: inout ContainerRecord,
-        in directory: borrowing StateDirectory, _ cgroup: inout Cgroup?, _ scope: SystemdScope?, console: String?,
-        _ handover: Handover, _ context: RuntimeProgram.Context, _ options: Options, waits: Bool
+        in directory: borrowing StateDirectory, _ network: consuming NetworkAhead?, _ cgroup: inout Cgroup?,
+        _ scope: SystemdScope?, console: String?, _ handover: Handover, _ context: RuntimeProgram.Context,
+        _ options: Options, waits: Bool
     ) throws(LaunchFailure) -> Created {
         var spec = configuration.launch
         spec.process.keyring = record.keyring
@@ -122,6 +126,10 @@ enum CreateCommand {
         if staysInFront { Foreground.giveSize(to: &spec.process) }
         // Hooks get signals as ever.
         if staysInFront && !spec.waitsForHooks { Foreground.holdSignals() }
+        // Its thread may not be there when the process is cloned.
+        let made = try network.take()?.take().release() ?? -1
+        defer { if made >= 0 { close(made) } }
+        spec.networkMade = made
         let child = try ContainerStart.clone(
             spec, root: root, streams: streams, status: channel.child, gate: gate)
         channel.closeChild()

@@ -6,11 +6,17 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include <pthread.h>
 
 /// Makes a network namespace whose loopback is up, on a thread of its own that ends with the call (unshare(2) never
 /// touches the caller). Returns its descriptor, close-on-exec, and in `route_socket` a NETLINK_ROUTE socket opened
 /// inside, through which everything else can be done from outside; or -errno.
 int linux_make_network_namespace(int *route_socket);
+
+/// Starts making a network namespace whose loopback is up, on a thread of its own, for pthread_join(3). `result` is then
+/// its descriptor, close-on-exec, or -errno. `processors` is where the thread runs, a bit mask of `length` bytes; anywhere
+/// when that is 0. 0 or -errno.
+int linux_start_network_namespace(pthread_t *thread, int *result, const void *processors, size_t length);
 
 /// setns(2) of the calling thread. Only for threads that never do anything else.
 int linux_join_network_namespace(int descriptor);

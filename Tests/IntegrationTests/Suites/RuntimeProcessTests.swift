@@ -160,6 +160,28 @@ extension Integration {
             #expect(try Programs.text(bundle.root + "/tmp/first") != "Cpus_allowed_list:\t1\n")
         }
 
+        /// As with crun 1.9 and runc 1.3.1: what the caller is confined to says nothing about the container.
+        @Test(.enabled(if: Bundle.isGantry)) func runsOnTheProcessorsOfItsCgroup() throws {
+            let line = try #require(
+                try Programs.text("/proc/self/status").split(separator: "\n").first {
+                    $0.hasPrefix("Cpus_allowed_list:")
+                })
+            let bundle = try Bundle("grep Cpus_allowed_list /proc/self/status")
+            let confined = ["taskset", "-c", "0", Bundle.runtime, "--root", bundle.state]
+            func run() throws -> Output {
+                try bundle.write()
+                return try command(confined + ["run", "--bundle", bundle.directory, bundle.id])
+            }
+            #expect(try run().out == line + "\n")
+            bundle.edit("linux") { $0["resources"] = ["cpu": ["cpus": "1"]] }
+            #expect(try run().out == "Cpus_allowed_list:\t1\n")
+            let running = try Bundle("sleep 600")
+            try running.start()
+            let exec = ["exec", running.id, "grep", "Cpus_allowed_list", "/proc/self/status"]
+            #expect(
+                try command(["taskset", "-c", "0", Bundle.runtime, "--root", running.state] + exec).out == line + "\n")
+        }
+
         @Test(.enabled(if: Bundle.isGantry)) func looksLikeAnotherMachine() throws {
             let bundle = try Bundle("uname -m; sleep 600")
             bundle.edit("linux") { $0["personality"] = ["domain": "LINUX32"] }
