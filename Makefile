@@ -27,7 +27,7 @@ build: ## release binaries under .build/release: gantry, gantryd, gantry-runtime
 
 test: build ## build and run every test; FILTER=name runs some
 	@scripts/need test
-	@SWIFT=$(SWIFT) scripts/test $(TESTING) $(if $(FILTER),--filter $(FILTER))
+	@SWIFT=$(SWIFT) scripts/test $(TESTING) $(if $(FILTER),--filter '$(FILTER)')
 
 lint: ## check format, room READMEs and the architecture page
 	$(SWIFT) format lint --strict -r Sources Tests Package.swift

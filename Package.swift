@@ -52,9 +52,12 @@ func room(
         linkerSettings: linkerSettings)
 }
 
-func program(_ name: String, _ dependencies: [Target.Dependency], _ linkerSettings: [LinkerSetting] = []) -> Target {
+func program(
+    _ name: String, _ dependencies: [Target.Dependency], _ linkerSettings: [LinkerSetting] = [], exclude: [String] = []
+) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies, swiftSettings: strict + sections, linkerSettings: linkerSettings)
+        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict + sections,
+        linkerSettings: linkerSettings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
@@ -172,7 +175,7 @@ let package = Package(
         program("gantry", ["CommandLine"], staticProgram),
         program(
             "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "JSON", "Linux", "CLinux"],
-            staticProgram + hotCodeTogether),
+            staticProgram + hotCodeTogether, exclude: ["sections.order"]),
         program(
             "gantryd",
             [

@@ -14,19 +14,13 @@ package enum ContainerJoin {
 
     /// The kinds of namespace in which a process differs from the caller.
     package static func kinds(of pid: Int32) -> UInt64 {
-        let names: [(String, UInt64)] = [
-            ("mnt", linux_CLONE_NEWNS), ("net", linux_CLONE_NEWNET), ("ipc", linux_CLONE_NEWIPC),
-            ("uts", linux_CLONE_NEWUTS), ("cgroup", linux_CLONE_NEWCGROUP), ("pid", linux_CLONE_NEWPID),
-            ("user", linux_CLONE_NEWUSER), ("time", linux_CLONE_NEWTIME),
-        ]
         var kinds: UInt64 = 0
-        for (name, flag) in names {
+        for kind in NamespaceChoices.Kind.allCases {
             var own = stat()
             var other = stat()
-            guard stat("/proc/self/ns/\(name)", &own) == 0, stat("/proc/\(pid)/ns/\(name)", &other) == 0 else {
-                continue
-            }
-            if own.st_ino != other.st_ino || own.st_dev != other.st_dev { kinds |= flag }
+            guard stat("/proc/self/ns/\(kind.file)", &own) == 0, stat("/proc/\(pid)/ns/\(kind.file)", &other) == 0
+            else { continue }
+            if own.st_ino != other.st_ino || own.st_dev != other.st_dev { kinds |= kind.flag }
         }
         return kinds
     }

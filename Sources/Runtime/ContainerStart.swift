@@ -51,7 +51,8 @@ package enum ContainerStart {
         var pidfd: Int32 = -1
         let pid = try step("clone the container's process", linux_clone(flags, &pidfd, cgroup))
         if pid == 0 { begin(spec, root: root, streams: streams, status: status, gate: gate, entered: nil) }
-        Processors.moveAside(pid)
+        // One that then waits for a byte, before it takes all processors.
+        if spec.cgroupsCome { Processors.moveAside(pid) }
         return ClonedProcess(pid: pid, pidfd: pidfd)
     }
 
@@ -195,6 +196,7 @@ package enum ContainerStart {
             guard waitsForCgroups else { return }
             waitsForCgroups = false
             try awaitCaller(status, "the cgroups could not be made")
+            Processors.useAll()
             try Attributes.join(spec.cgroups)
             try isolateCgroups(spec)
         }

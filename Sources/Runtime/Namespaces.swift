@@ -32,6 +32,15 @@ package struct NamespaceChoices: Equatable, Sendable {
     package enum Kind: String, CaseIterable {
         case mount, pid, network, ipc, uts, cgroup, user, time
 
+        /// The kernel's name, as in /proc/PID/ns.
+        var file: String {
+            switch self {
+            case .mount: return "mnt"
+            case .network: return "net"
+            default: return rawValue
+            }
+        }
+
         /// The kernel's.
         var flag: UInt64 {
             switch self {

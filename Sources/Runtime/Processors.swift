@@ -16,7 +16,8 @@ enum Processors {
     }
 
     /// Lets a process that was just cloned begin at once. Many kernels queue it behind its parent, which has more to do;
-    /// where this one may not choose, it begins when it can.
+    /// where this one may not choose, it begins when it can. It has to hear from the caller before ``useAll()``: it may be
+    /// the faster of the two.
     static func moveAside(_ pid: Int32) {
         withOthers { mask in
             if !mask.isEmpty { _ = linux_set_affinity(pid, mask.baseAddress, mask.count) }

@@ -37,13 +37,13 @@ enum EventsCommand {
         } catch {
             throw LaunchFailure(error.description)
         }
-        var next = now() + interval
+        var next = monotonicNanoseconds() + interval
         while true {
             var polls = [
                 pollfd(fd: memory.descriptor.raw, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: process.raw, events: Int16(POLLIN), revents: 0),
             ]
-            let rest = max(0, (next - now() + 999_999) / 1_000_000)
+            let rest = max(0, (next - monotonicNanoseconds() + 999_999) / 1_000_000)
             if poll(&polls, 2, Int32(clamping: rest)) < 0 && errno != EINTR { return }
             if polls[0].revents != 0 {
                 let report = memory.next()
@@ -54,17 +54,11 @@ enum EventsCommand {
                 for _ in 0..<memory.rest() { tell("oom", record.id, nil) }
                 return
             }
-            if now() >= next {
+            if monotonicNanoseconds() >= next {
                 tell("stats", record.id, StatisticsDocument(cgroup).json)
                 next += interval
             }
         }
-    }
-
-    private static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     /// Line by line, for whoever reads it from a pipe.

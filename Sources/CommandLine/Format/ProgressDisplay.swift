@@ -1,4 +1,5 @@
 package import JSON
+internal import Linux
 
 /// Shows a daemon's stream of progress messages: a line per layer on a terminal, else a line per event.
 struct ProgressDisplay {
@@ -55,7 +56,8 @@ struct ProgressDisplay {
             try Output.write([0x0a], to: output)
         }
         let columns = (WindowSize.current?.columns).map(Int.init) ?? 80
-        let counts = lines[index].progress.text(status, current, total, at: .now, room: columns - label.utf8.count - 2)
+        let counts = lines[index].progress.text(
+            status, current, total, at: monotonicNanoseconds(), room: columns - label.utf8.count - 2)
         // A line that is longer than the screen is wide would be two.
         let text = String("\(label) \(counts)".prefix(max(1, columns - 1)))
         let up = lines.count - index
@@ -66,15 +68,16 @@ struct ProgressDisplay {
 /// How far a layer is on its way, how fast it goes and how long it will take.
 package struct TransferProgress {
     private var status = ""
-    private var start = ContinuousClock.Instant.now
+    private var start: Int64 = 0
     /// Bytes that were there at the start: an interrupted transfer goes on.
     private var first: Int64 = 0
 
     package init() {}
 
-    /// `[=====>      ]  1.2MB/3.4MB  2MB/s 1s`, as much of it as there is room for; "" when nothing is counted.
+    /// `[=====>      ]  1.2MB/3.4MB  2MB/s 1s`, as much of it as there is room for; "" when nothing is counted. `now` is
+    /// in nanoseconds.
     package mutating func text(
-        _ status: String, _ current: Int64, _ total: Int64, at now: ContinuousClock.Instant, room: Int
+        _ status: String, _ current: Int64, _ total: Int64, at now: Int64, room: Int
     ) -> String {
         if status != self.status || current < first { (self.status, start, first) = (status, now, current) }
         if current <= 0, total <= 0 { return "" }
@@ -83,7 +86,7 @@ package struct TransferProgress {
         if total <= 0 { return done }
         let counts = current > total ? done : "\(done)/\(Units.size(Double(total)))"
         var parts = [counts]
-        let seconds = (now - start) / .seconds(1)
+        let seconds = Double(now - start) / 1e9
         // The first moments say little.
         if seconds >= 1, current > first, current < total {
             let rate = Double(current - first) / seconds

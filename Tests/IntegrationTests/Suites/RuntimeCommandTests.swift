@@ -6,14 +6,6 @@ extension Integration {
     /// The command line of the OCI runtime, as conmon, containerd and people use it. What holds for Gantry alone says so;
     /// everything else is true of runc as well (`GANTRY_TEST_RUNTIME=/usr/sbin/runc`).
     @Suite struct RuntimeCommandTests {
-        /// Dispatch and the concurrency runtime would be set up at every start: a sixth of a `run`.
-        @Test func standsWithoutDispatch() throws {
-            let program = try Data(contentsOf: URL(fileURLWithPath: Programs.binaries + "/gantry-runtime"))
-            #expect(program.range(of: Data("swift_retain".utf8)) != nil, "its symbols are not stripped")
-            #expect(program.range(of: Data("libdispatch_init".utf8)) == nil)
-            #expect(program.range(of: Data("swift_task_isCurrentExecutor".utf8)) == nil)
-        }
-
         @Test func createsStartsAndDeletes() throws {
             let bundle = try Bundle("exec sleep 100")
             let pidFile = bundle.directory + "/pid"
