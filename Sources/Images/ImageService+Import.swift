@@ -109,11 +109,11 @@ extension ImageService {
         }
         let content = Content(layers: [unpacked.layer], blobs: [unpacked.blob])
         pin(content)
-        do throws(StoreError) {
-            try writer.finish(expected: packed?.digest)
+        do throws(LayerError) {
+            try writer.publish(expected: packed?.digest)
         } catch {
             letGo(content)
-            throw .store(error)
+            throw error
         }
         let type: String
         switch unpacked.compression {
@@ -144,9 +144,9 @@ extension ImageService {
         do {
             try blobs.put(configuration)
             if known == nil { try blobs.put(document) }
+            let parsed = try ImageConfiguration(parsing: configuration)
             let image = Self.record(
-                try ImageConfiguration(parsing: configuration), id: id, manifest: digest, parent: parent, tagged: nil,
-                layers, blobs)
+                parsed, id: id, manifest: digest, parent: parent, tagged: nil, size: size(of: parsed.diffIDs), blobs)
             try register(image, names: names)
             return image
         } catch let error as StoreError {

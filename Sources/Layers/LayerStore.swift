@@ -126,6 +126,16 @@ package final class LayerStore: Sendable {
             size: placement.size)
     }
 
+    /// Whether the disk has room for the files of an archive that was read to its end.
+    package func hasRoom(for tree: TreeArchive) -> Bool {
+        var status = statvfs()
+        guard statvfs(root, &status) == 0 else { return false }
+        let block = Int64(status.f_frsize)
+        // Each has an inode, and a last block that is not full.
+        let wanted = tree.size / block + 2 * tree.count
+        return Int64(status.f_bavail) > wanted && (status.f_files == 0 || Int64(status.f_favail) > tree.count)
+    }
+
     private static func read(_ input: ArchiveInput, into placement: Placement) throws(LayerError) {
         // Names in pax headers are UTF-8; libarchive converts them to what the thread speaks.
         let locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
