@@ -60,14 +60,13 @@ extension ImageService {
     /// The archive is plain, so that the digests of blob and layer are the same.
     private func pack(_ tree: TreeArchive) throws(LayerError) -> ContentDescriptor? {
         let writer = try blobs.writer(nil)
-        try tree.write(into: writer)
-        let layer = writer.digest
+        let layer = try tree.write(into: writer)
         if layer.description == Self.emptyLayer { return nil }
         let content = Content(layers: [layer], blobs: [layer])
         pin(content)
         do throws(LayerError) {
             // What an image has is as good as this one.
-            if table.withLock({ !$0.uses.has(blob: layer) }) { try writer.publish() }
+            if table.withLock({ !$0.uses.has(blob: layer) }) { try writer.publish(layer: layer) }
             if !layers.contains(layer) {
                 if layers.hasRoom(for: tree) {
                     table.withLock { $0.packed[layer] = PackedLayer(blob: layer, size: tree.size) }

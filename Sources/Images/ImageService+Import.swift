@@ -109,11 +109,11 @@ extension ImageService {
         }
         let content = Content(layers: [unpacked.layer], blobs: [unpacked.blob])
         pin(content)
-        do throws(LayerError) {
-            try writer.publish(expected: packed?.digest)
+        do throws(StoreError) {
+            try writer.finish(expected: packed?.digest)
         } catch {
             letGo(content)
-            throw error
+            throw .store(error)
         }
         let type: String
         switch unpacked.compression {

@@ -198,10 +198,10 @@ extension BlobStore {
 }
 
 extension BlobWriter {
-    /// Like ``finish(expected:)``, for those who speak of layers.
-    func publish(expected: Digest? = nil) throws(LayerError) {
+    /// Like ``publish(as:)``, for those who speak of layers.
+    func publish(layer: LayerID) throws(LayerError) {
         do {
-            try finish(expected: expected)
+            try publish(as: layer)
         } catch {
             throw .store(error)
         }

@@ -103,7 +103,7 @@ package final class LayerStore: Sendable {
         let (compression, inflater) = try inflater(for: source, keepingIn: blob)
         // Plain bytes are hashed once.
         let hasher = compression == .none && blob?.digest.algorithm == .sha256 ? blob : nil
-        let ahead = try ReadAhead(inflater, of: source, hashedBy: hasher)
+        let ahead = try ReadAhead(inflater, of: source, isHashing: hasher == nil)
         defer { ahead.stop() }
         let input = ArchiveInput(ahead)
         let placement: Placement
@@ -118,7 +118,7 @@ package final class LayerStore: Sendable {
         try Self.read(input, into: placement)
         try input.drain()
         try placement.finish()
-        let layer = ahead.digest
+        let layer = hasher?.digest ?? ahead.digest
         if let expected, expected != layer { throw .mismatch(expected: expected, actual: layer) }
         try publish(temporary, as: layer, size: placement.size)
         return Unpacked(

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Linux
+package import OCI
 package import Store
 
 /// A directory tree as a tar archive, read piece by piece: a container's whole root, or what it has changed.
@@ -63,15 +64,24 @@ package final class TreeArchive: ByteSource {
         return buffer.isEmpty ? nil : buffer
     }
 
-    /// Writes the archive into `blob`: this thread hashes and writes while another one reads files.
-    package func write(into blob: BlobWriter) throws(LayerError) {
-        let ahead = try ReadAhead(
-            PlainInflater(PackedInput(start: [], source: self, blob: nil)), of: self, hashedBy: blob)
-        defer { ahead.stop() }
+    /// Writes the archive into `blob`: one thread reads files, one hashes, this one writes, which takes the longest where
+    /// memory has to come first.
+    ///
+    /// - Returns: the digest to publish it as.
+    package func write(into blob: BlobWriter) throws(LayerError) -> Digest {
+        let archive = PlainInflater(PackedInput(start: [], source: self, blob: nil))
+        let read = try ReadAhead(archive, of: self, isHashing: false)
+        defer { read.stop() }
+        let hashed = try ReadAhead(read, of: self, isHashing: true)
+        defer { hashed.stop() }
         while true {
-            let bytes = try ahead.next()
-            if bytes.isEmpty { return }
-            try blob.keep(bytes)
+            let bytes = try hashed.next()
+            if bytes.isEmpty { return hashed.digest }
+            do {
+                try blob.append(bytes)
+            } catch {
+                throw .store(error)
+            }
         }
     }
 

@@ -3,6 +3,7 @@ import Glibc
 import Images
 import Layers
 import OCI
+import Store
 import Testing
 
 /// What goes on behind the answer of a commit: the layer is unpacked from the blob that was written before it.
@@ -11,7 +12,7 @@ struct CommitTests {
     private static let content = String(repeating: "0123456789abcdef", count: 200_000)
     private static let tooSmall = "size=1m"
 
-    /// A container that wrote a file of 3.2 MB, and its image `base`.
+    /// A container that wrote 4.2 MB in two files, one of them with two names, and its image `base`.
     private func container(_ fixture: Fixture, _ driver: StorageDriverName = .overlay2) async throws -> String {
         if (try? fixture.images.resolve("base")) == nil { try await fixture.import(["etc/base": "1"], "base") }
         let id = UUID().uuidString
@@ -19,6 +20,9 @@ struct CommitTests {
         try fixture.images.snapshots.prepare(id: id, image: image.layers)
         let written = fixture.root + "/containers/\(id)/" + (driver == .overlay2 ? "upper" : "root")
         try Self.content.write(toFile: written + "/f", atomically: false, encoding: .utf8)
+        #expect(link(written + "/f", written + "/g") == 0)
+        #expect(symlink("f", written + "/h") == 0)
+        #expect(try Service.run(["truncate", "-s", "1000000", written + "/hole"]) == 0)
         return id
     }
 
@@ -71,14 +75,14 @@ struct CommitTests {
             for round in 0..<5 {
                 let image = try await commit(base, "made:\(round)", in: fixture)
                 // Known before a file of it is there.
-                #expect(image.size == 3_200_001)
-                #expect(try fixture.images.history("made:\(round)").map(\.size) == [3_200_000, 1])
+                #expect(image.size == 4_200_001)
+                #expect(try fixture.images.history("made:\(round)").map(\.size) == [4_200_000, 1])
                 #expect(fixture.images.size(of: image.layers) == image.size)
                 async let other = read("made:\(round)", in: fixture)
                 #expect(try await read("made:\(round)", in: fixture) == Self.content)
                 #expect(try await other == Self.content)
                 #expect(fixture.images.size(of: image.layers) == image.size)
-                #expect(fixture.images.layers.size(image.layers[1]) == 3_200_000)
+                #expect(fixture.images.layers.size(image.layers[1]) == 4_200_000)
                 let removed = try fixture.images.remove("made:\(round)", inUse: RemovalTests.unused)
                 #expect(removed.count == 3)
             }
@@ -97,7 +101,7 @@ struct CommitTests {
                 }
                 #expect(deletions.count == 3)
                 // The space of the layer, unpacked or not.
-                #expect(freed == 3_200_000)
+                #expect(freed == 4_200_000)
                 // The same once more while the first one may still be unpacked.
                 let again = try await commit(id, "again", in: fixture)
                 #expect(try await read("again", in: fixture) == Self.content)
@@ -132,10 +136,33 @@ struct CommitTests {
                 await fixture.images.finishUnpackings()
                 #expect(!fixture.images.layers.contains(image.layers[1]))
                 // It is an image all the same.
-                #expect(try fixture.images.list(all: false, filters: [:]).map(\.size).sorted() == [1, 3_200_001])
-                #expect(try fixture.images.history("made").map(\.size) == [3_200_000, 1])
+                #expect(try fixture.images.list(all: false, filters: [:]).map(\.size).sorted() == [1, 4_200_001])
+                #expect(try fixture.images.history("made").map(\.size) == [4_200_000, 1])
             }
             #expect(try await read("made", in: fixture) == Self.content)
+        }
+    }
+
+    @Test func takesTheLayerThatSomebodyElseBrings() async throws {
+        try await Fixture.with { fixture in
+            let id = try await container(fixture)
+            let before = await fixture.leftovers
+            var made: LayerID?
+            try await withoutPlace(fixture) {
+                made = try await commit(id, "made", in: fixture).layers[1]
+                await fixture.images.finishUnpackings()
+            }
+            let layer = try #require(made)
+            let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixture.images.blobs.path(layer))))
+            _ = try await fixture.images.import(bytes: Pieces(bytes), reference: nil, message: "", changes: [])
+            #expect(fixture.images.layers.contains(layer))
+            #expect(try await read("made", in: fixture) == Self.content)
+            let base = try fixture.images.resolve("base").id
+            _ = try fixture.images.prune(all: true, filters: [:]) { image in
+                image == base ? [ContainerUse(id: id, running: false)] : []
+            }
+            await fixture.images.finishUnpackings()
+            #expect(Set(await fixture.leftovers) == Set(before))
         }
     }
 
@@ -155,7 +182,7 @@ struct CommitTests {
         let second = try await Fixture(root: first.root)
         #expect(second.images.layers.contains(layer))
         #expect(try await read("made", in: second) == Self.content)
-        #expect(try second.images.resolve("made").size == 3_200_001)
+        #expect(try second.images.resolve("made").size == 4_200_001)
         await second.close()
     }
 
@@ -186,7 +213,7 @@ struct CommitTests {
         await first.images.shutdown()
         try await withDisk(Self.tooSmall, first.root) { layers in
             let second = try await Fixture(root: first.root)
-            #expect(try second.images.resolve("made").size == 3_200_001)
+            #expect(try second.images.resolve("made").size == 4_200_001)
             await #expect {
                 _ = try await read("made", in: second)
             } throws: { error in
