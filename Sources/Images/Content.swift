@@ -101,7 +101,8 @@ extension ImageService {
         try snapshots.remove(id: id)
     }
 
-    /// Runs `body` with the image that `name` means, once its layers are unpacked. They stay meanwhile even if the image goes.
+    /// Runs `body` with the image that `name` means, once its layers are unpacked. They stay meanwhile even if the
+    /// image goes.
     package func using<Value, Failure: Error>(
         _ name: String, refused: (ImageError) -> Failure, _ body: (ImageRecord) throws(Failure) -> Value
     ) async throws(Failure) -> Value {

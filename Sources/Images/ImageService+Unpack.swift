@@ -45,7 +45,8 @@ extension ImageService {
         return .success(())
     }
 
-    /// Unpacks what of these layers is not, without anybody waiting, one commit after the other, and makes them durable.
+    /// Unpacks what of these layers is not, without anybody waiting, one commit after the other, and makes them
+    /// durable.
     func unpackInBackground(_ layers: [LayerID]) {
         if table.withLock({ table in layers.allSatisfy { table.packed[$0] == nil } }) {
             return syncInBackground(layers)

@@ -64,8 +64,8 @@ package final class TreeArchive: ByteSource {
         return buffer.isEmpty ? nil : buffer
     }
 
-    /// Writes the archive into `blob`: one thread reads files, one hashes, this one writes, which takes the longest where
-    /// memory has to come first.
+    /// Writes the archive into `blob`: one thread reads files, one hashes, this one writes, which takes the longest
+    /// where memory has to come first.
     ///
     /// - Returns: the digest to publish it as.
     package func write(into blob: BlobWriter) throws(LayerError) -> Digest {

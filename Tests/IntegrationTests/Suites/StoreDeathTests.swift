@@ -16,8 +16,8 @@ extension Integration {
                 ]).split(separator: "\n").map(String.init))
         }
 
-        /// The same, to compare with: once the index for other tools is written, by way of a file in `ingest`, what was not
-        /// needed is deleted, and what was committed is unpacked.
+        /// The same, to compare with: once the index for other tools is written, by way of a file in `ingest`, what was
+        /// not needed is deleted, and what was committed is unpacked.
         private func settled(_ daemon: Daemon) throws -> Set<String> {
             var found: Set<String> = []
             try eventually("what goes on behind the answers is done", seconds: 10) {
