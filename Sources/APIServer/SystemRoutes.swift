@@ -67,7 +67,7 @@ struct SystemRoutes: Sendable {
         try await call.answer(
             .ok,
             json: [
-                "LayersSize": JSON(layers.reduce(0) { $0 + (images.layers.size($1) ?? 0) }), "Images": .array(rows),
+                "LayersSize": JSON(images.size(of: layers)), "Images": .array(rows),
                 "Containers": try JSONEncoding.json(containers), "Volumes": [], "BuildCache": [], "BuilderSize": 0,
             ])
     }

@@ -11,7 +11,7 @@ extension Engine {
         name: String?, _ request: ContainerCreateRequest, platform: String?
     ) async throws(EngineError) -> ContainerCreateResponse {
         let id = makeIdentifier()
-        return try environment.images.using(request.config.Image, refused: EngineError.image) {
+        return try await environment.images.using(request.config.Image, refused: EngineError.image) {
             image throws(EngineError) in
             var warnings: [String] = []
             let record = try draft(id, request, image, platform, &warnings)

@@ -79,15 +79,20 @@ extension ImageService {
         if table.withLock({ $0.orphans.isEmpty }) { return 0 }
         // Not before they are known as orphans: a container that goes after this look comes by here itself.
         let held = heldLayers()
-        let gone = table.withLock { table -> [RetiredLayer] in
+        let (gone, unseen) = table.withLock { table -> ([RetiredLayer], Int64) in
             let free = table.orphans.filter { !table.needs(layer: $0) && !held.contains($0) }
             table.orphans.subtract(free)
-            return free.compactMap { layers.retire($0) }
+            var (gone, unseen) = ([RetiredLayer](), Int64(0))
+            for layer in free {
+                let packed = table.packed.removeValue(forKey: layer)
+                if let retired = layers.retire(layer) { gone.append(retired) } else { unseen += packed?.size ?? 0 }
+            }
+            return (gone, unseen)
         }
-        if gone.isEmpty { return 0 }
+        if gone.isEmpty { return unseen }
         for layer in gone { layer.delete() }
         snapshots.forgetStacks()
-        return gone.reduce(0) { $0 + $1.size }
+        return gone.reduce(unseen) { $0 + $1.size }
     }
 
     /// Removes the writable layer of a container, and the layers that only this container has kept.
@@ -96,23 +101,26 @@ extension ImageService {
         try snapshots.remove(id: id)
     }
 
-    /// Runs `body` with the image that `name` means, whose layers stay meanwhile even if the image goes.
+    /// Runs `body` with the image that `name` means, once its layers are unpacked. They stay meanwhile even if the
+    /// image goes.
     package func using<Value, Failure: Error>(
         _ name: String, refused: (ImageError) -> Failure, _ body: (ImageRecord) throws(Failure) -> Value
-    ) throws(Failure) -> Value {
+    ) async throws(Failure) -> Value {
         let image: ImageRecord
         do throws(ImageError) {
             image = try table.withLock { table throws(ImageError) in
                 let record = try record(name, in: table)
-                table.pins.add(Content(layers: record.layers))
+                table.pins.add(record.content)
                 return record
             }
         } catch {
             throw refused(error)
         }
-        defer {
-            unpin(Content(layers: image.layers))
-            collect()
+        defer { letGo(image.content) }
+        do throws(ImageError) {
+            try await unpacked(image.layers)
+        } catch {
+            throw refused(error)
         }
         return try body(image)
     }

@@ -5,17 +5,17 @@ internal import Synchronization
 /// Layers on their way. Who wants one that is already coming waits for it instead of fetching it twice.
 actor Downloads {
     private struct Flight {
-        let task: Task<Result<LayerStore.Unpacked, ImageError>, Never>
+        let task: Task<Result<Void, ImageError>, Never>
         var waiting: Int
     }
 
     private var flights: [Digest: Flight] = [:]
 
-    /// The result of `fetch` for this content; run once for all who ask at the same time, cancelled when all gave up.
+    /// Does `fetch` for this content: once for all who ask at the same time, cancelled when all gave up.
     func layer(
-        _ digest: Digest, fetch: @escaping @Sendable () async -> Result<LayerStore.Unpacked, ImageError>
-    ) async throws(ImageError) -> LayerStore.Unpacked {
-        let task: Task<Result<LayerStore.Unpacked, ImageError>, Never>
+        _ digest: Digest, fetch: @escaping @Sendable () async -> Result<Void, ImageError>
+    ) async throws(ImageError) {
+        let task: Task<Result<Void, ImageError>, Never>
         if let flight = flights[digest] {
             flights[digest]?.waiting += 1
             task = flight.task
@@ -34,7 +34,7 @@ actor Downloads {
     }
 
     /// The last one out turns off the transfer.
-    private func leave(_ digest: Digest, _ task: Task<Result<LayerStore.Unpacked, ImageError>, Never>) {
+    private func leave(_ digest: Digest, _ task: Task<Result<Void, ImageError>, Never>) {
         guard var flight = flights[digest], flight.task == task else { return }
         flight.waiting -= 1
         flights[digest] = flight

@@ -38,6 +38,8 @@ package struct ImageRecord: Sendable {
     var content: Content {
         manifests.values.reduce(into: Content(layers: layers, blobs: [id])) { $0.add($1.content) }
     }
+    /// Each layer with the blob it is unpacked from.
+    var packedLayers: [(LayerID, Digest)] { Array(zip(layers, manifests[manifest]?.packed ?? [])) }
     /// For its row.
     var factsText: String { facts.text(manifests[manifest]) }
 }

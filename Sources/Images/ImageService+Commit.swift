@@ -36,27 +36,50 @@ extension ImageService {
         defer { letGo(commit.parent.content) }
         let (packedBelow, _) = try documents(of: commit.parent)
         let snapshots = snapshots
-        let added: (LayerStore.Unpacked, ContentDescriptor)
+        let added: ContentDescriptor?
         do throws(LayerError) {
-            added = try await onThread { () throws(LayerError) in
-                try self.unpack(try snapshots.difference(id: id), expected: nil)
-            }
+            added = try await onThread { () throws(LayerError) in try self.pack(try snapshots.difference(id: id)) }
         } catch {
             throw ImageError(error)
         }
-        let (layer, packed) = added
-        defer { letGo(Content(layers: [layer.layer], blobs: [packed.digest])) }
-        let isEmpty = layer.layer.description == Self.emptyLayer
-        let layers = commit.parent.layers + (isEmpty ? [] : [layer.layer])
-        let document = try configuration(commit, layers, isEmpty: isEmpty)
+        let packed = added.map { [$0] } ?? []
+        let layers = packed.map(\.digest)
+        defer { letGo(Content(layers: layers, blobs: layers)) }
+        let document = try configuration(commit, commit.parent.layers + layers, isEmpty: packed.isEmpty)
         let image = try make(
-            document, packedBelow + (isEmpty ? [] : [packed]), parent: commit.parent.id,
-            names: name.map { [$0] } ?? [])
+            document, packedBelow + packed, parent: commit.parent.id, names: name.map { [$0] } ?? [])
         if let name {
             onEvent(ImageEvent(action: .tag, id: image.id.description, name: name.familiar))
         }
-        syncInBackground([layer.layer])
+        unpackInBackground(layers)
         return image
+    }
+
+    /// Writes the archive of a layer as a blob; both are pinned. Nil when the archive has no entries.
+    ///
+    /// The archive is plain, so that the digests of blob and layer are the same.
+    private func pack(_ tree: TreeArchive) throws(LayerError) -> ContentDescriptor? {
+        let writer = try blobs.writer(nil)
+        let layer = try tree.write(into: writer)
+        if layer.description == Self.emptyLayer { return nil }
+        let content = Content(layers: [layer], blobs: [layer])
+        pin(content)
+        do throws(LayerError) {
+            // What an image has is as good as this one.
+            if table.withLock({ !$0.uses.has(blob: layer) }) { try writer.publish(layer: layer) }
+            if !layers.contains(layer) {
+                if layers.hasRoom(for: tree) {
+                    table.withLock { $0.packed[layer] = PackedLayer(blob: layer, size: tree.size) }
+                } else {
+                    // Rather no image than one that no container can be made of.
+                    _ = try layers.unpack(FileSource(try blobs.file(layer)), expected: layer)
+                }
+            }
+        } catch {
+            letGo(content)
+            throw error
+        }
+        return ContentDescriptor(mediaType: MediaType.layer, digest: layer, size: writer.size)
     }
 
     /// The configuration of the image's parent, with what the container changes of it.

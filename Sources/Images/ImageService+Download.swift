@@ -47,10 +47,10 @@ extension ImageService {
         _ packed: ContentDescriptor, _ layer: LayerID, _ session: RegistrySession, _ reference: Reference,
         _ progress: @escaping Progress
     ) async throws(ImageError) {
-        _ = try await downloads.layer(packed.digest) {
+        try await downloads.layer(packed.digest) {
             await self.downloadSlots.run {
                 if Task.isCancelled { return .failure(.cancelled) }
-                if let local = await self.unpackLocal(packed, layer) { return local }
+                if await self.unpackLocal(packed, layer) { return .success(()) }
                 let known = self.blobs.partial(packed.digest)
                 let result = await self.download(packed, layer, known, session, reference, progress)
                 // What an earlier try has left may be what is wrong, after a power failure for instance.
@@ -63,23 +63,17 @@ extension ImageService {
         progress(PullProgress(id: packed.digest.short, status: "Pull complete"))
     }
 
-    /// A blob that is here and whose layer is not. Nil when there is no such blob, or it is of no use.
-    private func unpackLocal(
-        _ packed: ContentDescriptor, _ layer: LayerID
-    ) async -> Result<LayerStore.Unpacked, ImageError>? {
-        let (blobs, layers) = (blobs, layers)
-        guard blobs.size(packed.digest) == packed.size else { return nil }
-        let unpacked = try? await onThread { () throws(LayerError) in
-            try layers.unpack(FileSource(try blobs.file(packed.digest)), expected: layer)
-        }
-        return unpacked.map { .success($0) }
+    /// A blob that is here and whose layer is not. False when there is no such blob, or it is of no use.
+    private func unpackLocal(_ packed: ContentDescriptor, _ layer: LayerID) async -> Bool {
+        guard blobs.size(packed.digest) == packed.size else { return false }
+        return (try? await layers.unpack(layer, from: packed.digest, of: blobs)) != nil
     }
 
     /// One layer: this task receives, a thread of its own does all the rest. What an earlier try has left goes first.
     private func download(
         _ packed: ContentDescriptor, _ layer: LayerID, _ known: (size: Int64, file: SharedDescriptor)?,
         _ session: RegistrySession, _ reference: Reference, _ progress: @escaping Progress
-    ) async -> Result<LayerStore.Unpacked, ImageError> {
+    ) async -> Result<Void, ImageError> {
         let start = known.map { $0.size <= packed.size ? $0.size : 0 } ?? 0
         if start == 0 { blobs.removePartial(packed.digest) }
         let pipe = BytePipe()
@@ -124,12 +118,12 @@ extension ImageService {
 
     private func unpackResult(
         _ pipe: BytePipe, _ layer: LayerID, _ packed: ContentDescriptor
-    ) async -> Result<LayerStore.Unpacked, ImageError> {
+    ) async -> Result<Void, ImageError> {
         do throws(LayerError) {
             let (unpacked, _) = try await unpack(from: pipe, expected: layer, resuming: packed)
             // The pull itself holds them as well.
             unpin(Content(layers: [unpacked.layer], blobs: [unpacked.blob]))
-            return .success(unpacked)
+            return .success(())
         } catch {
             return .failure(ImageError(error))
         }

@@ -144,9 +144,9 @@ extension ImageService {
         do {
             try blobs.put(configuration)
             if known == nil { try blobs.put(document) }
+            let parsed = try ImageConfiguration(parsing: configuration)
             let image = Self.record(
-                try ImageConfiguration(parsing: configuration), id: id, manifest: digest, parent: parent, tagged: nil,
-                layers, blobs)
+                parsed, id: id, manifest: digest, parent: parent, tagged: nil, size: size(of: parsed.diffIDs), blobs)
             try register(image, names: names)
             return image
         } catch let error as StoreError {

@@ -36,6 +36,14 @@ extension ImageService {
                         arguments: [image.factsText, row.id.description])
                 }
             } catch {
+                if case .noSpace = error, let image = row.record(blobs) {
+                    // A container can be made of it once there is room.
+                    table.add(image)
+                    for (layer, blob) in image.packedLayers where !layers.contains(layer) {
+                        table.packed[layer] = PackedLayer(blob: blob, size: 0)
+                    }
+                    continue
+                }
                 // Its content is gone or damaged: the image is, too. A pull brings it back.
                 _ = try? await database.write { database in
                     try database.execute(sql: "DELETE FROM image WHERE id = ?", arguments: [row.id.description])
@@ -65,7 +73,8 @@ extension ImageService {
         if !configuration.diffIDs.allSatisfy(layers.contains) {
             try await restore(configuration, manifest, blobs, layers)
         }
-        return record(configuration, id: id, manifest: manifest, parent: parent, tagged: tagged, layers, blobs)
+        let size = configuration.diffIDs.reduce(0) { $0 + (layers.size($1) ?? 0) }
+        return record(configuration, id: id, manifest: manifest, parent: parent, tagged: tagged, size: size, blobs)
     }
 
     /// Unpacks again what is kept only packed.
@@ -78,9 +87,7 @@ extension ImageService {
         else { throw .corrupt("manifest \(manifest) is damaged") }
         for (layer, packed) in zip(configuration.diffIDs, document.layers) where !layers.contains(layer) {
             do throws(LayerError) {
-                _ = try await onThread { () throws(LayerError) in
-                    try layers.unpack(FileSource(try blobs.file(packed.digest)), expected: layer)
-                }
+                try await layers.unpack(layer, from: packed.digest, of: blobs)
             } catch {
                 throw ImageError(error)
             }
@@ -90,14 +97,14 @@ extension ImageService {
 
     static func record(
         _ configuration: ImageConfiguration, id: ImageID, manifest: Digest, parent: ImageID?, tagged: Timestamp?,
-        _ layers: LayerStore, _ blobs: BlobStore
+        size: Int64, _ blobs: BlobStore
     ) -> ImageRecord {
         let bytes = (try? blobs.read(manifest, limit: documentLimit)) ?? []
         var (mediaType, packed) = (MediaType.manifest, [Digest]())
         if case .manifest(let document)? = try? ImageDocument(parsing: bytes) {
             (mediaType, packed) = (document.mediaType, document.layers.map(\.digest))
         }
-        let facts = ImageFacts(configuration, size: configuration.diffIDs.reduce(0) { $0 + (layers.size($1) ?? 0) })
+        let facts = ImageFacts(configuration, size: size)
         let form = ManifestFacts(manifest, mediaType: mediaType, size: Int64(bytes.count), packed: packed)
         return ImageRecord(
             id: id, manifest: manifest, parent: parent, repoTags: [], repoDigests: [], lastTagTime: tagged,
@@ -184,6 +191,17 @@ extension BlobStore {
         do throws(StoreError) {
             guard let digest, isResumed else { return try ingest(digest?.algorithm ?? .sha256) }
             return try resume(digest)
+        } catch {
+            throw .store(error)
+        }
+    }
+}
+
+extension BlobWriter {
+    /// Like ``publish(as:)``, for those who speak of layers.
+    func publish(layer: LayerID) throws(LayerError) {
+        do {
+            try publish(as: layer)
         } catch {
             throw .store(error)
         }

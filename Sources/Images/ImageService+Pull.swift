@@ -125,7 +125,8 @@ extension ImageService {
             throw ImageError(error)
         }
         let image = Self.record(
-            configuration, id: manifest.configuration.digest, manifest: digest, parent: nil, tagged: nil, layers, blobs)
+            configuration, id: manifest.configuration.digest, manifest: digest, parent: nil, tagged: nil,
+            size: size(of: configuration.diffIDs), blobs)
         try register(image, names: [reference.at(named)] + (reference.digest == nil ? [reference] : []))
     }
 

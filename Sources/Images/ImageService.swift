@@ -31,6 +31,9 @@ package final class ImageService: Sendable {
     let options: ImageOptions
     package let registry: RegistryClient
     let downloads = Downloads()
+    let unpackings = Downloads()
+    /// What waits for all that waits before it.
+    let lastUnpacking = Mutex<Task<Void, Never>?>(nil)
     let downloadSlots: Slots
     let uploadSlots: Slots
     let table: SharedTable
@@ -99,6 +102,7 @@ package final class ImageService: Sendable {
         firstIndex.cancel()
         await firstIndex.value
         await index.settle()
+        await finishUnpackings()
         await unsynced.settle()
         await layers.settle()
         await registry.shutdown()
@@ -133,7 +137,7 @@ package final class ImageService: Sendable {
     /// Where each line of the image came from, newest first.
     package func history(_ name: String) throws(ImageError) -> [ImageHistoryEntry] {
         let image = try resolve(name)
-        var sizes = image.layers.map { layers.size($0) ?? 0 }
+        var sizes = image.layers.map(size(of:))
         var entries: [ImageHistoryEntry] = []
         // A line is the image itself, its parent, the parent of that, as far as they are here.
         var maker: ImageRecord? = image

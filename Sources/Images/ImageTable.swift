@@ -20,6 +20,8 @@ struct ImageTable: Sendable {
     var pins = ContentUses()
     /// Layers that no image has, and that a container or a pin keeps.
     var orphans: Set<LayerID> = []
+    /// Layers of images that are not unpacked yet.
+    var packed: [LayerID: PackedLayer] = [:]
 
     mutating func add(_ image: ImageRecord) {
         images[image.id] = image

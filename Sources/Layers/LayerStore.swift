@@ -103,7 +103,7 @@ package final class LayerStore: Sendable {
         let (compression, inflater) = try inflater(for: source, keepingIn: blob)
         // Plain bytes are hashed once.
         let hasher = compression == .none && blob?.digest.algorithm == .sha256 ? blob : nil
-        let ahead = try ReadAhead(inflater, of: source, hashedBy: hasher)
+        let ahead = try ReadAhead(inflater, of: source, isHashing: hasher == nil)
         defer { ahead.stop() }
         let input = ArchiveInput(ahead)
         let placement: Placement
@@ -118,12 +118,22 @@ package final class LayerStore: Sendable {
         try Self.read(input, into: placement)
         try input.drain()
         try placement.finish()
-        let layer = ahead.digest
+        let layer = hasher?.digest ?? ahead.digest
         if let expected, expected != layer { throw .mismatch(expected: expected, actual: layer) }
         try publish(temporary, as: layer, size: placement.size)
         return Unpacked(
             layer: layer, blob: blob?.digest ?? layer, blobSize: blob?.size ?? ahead.size, compression: compression,
             size: placement.size)
+    }
+
+    /// Whether the disk has room for the files of an archive that was read to its end.
+    package func hasRoom(for tree: TreeArchive) -> Bool {
+        var status = statvfs()
+        guard statvfs(root, &status) == 0 else { return false }
+        let block = Int64(status.f_frsize)
+        // Each has an inode, and a last block that is not full.
+        let wanted = tree.size / block + 2 * tree.count
+        return Int64(status.f_bavail) > wanted && (status.f_files == 0 || Int64(status.f_favail) > tree.count)
     }
 
     private static func read(_ input: ArchiveInput, into placement: Placement) throws(LayerError) {

@@ -13,25 +13,25 @@ final class ReadAhead: Inflater {
     /// What the thread works on; its own until it has ended.
     private final class Work: @unchecked Sendable {
         private let inflater: any Inflater
-        private let blob: BlobWriter?
+        private let isHashing: Bool
         private var hash = ContentHash()
         private(set) var size: Int64 = 0
         private(set) var failure: LayerError?
 
-        init(_ inflater: any Inflater, _ blob: BlobWriter?) {
+        init(_ inflater: any Inflater, _ isHashing: Bool) {
             self.inflater = inflater
-            self.blob = blob
+            self.isHashing = isHashing
         }
 
         /// Of the plain bytes.
-        var digest: Digest { blob?.digest ?? hash.digest }
+        var digest: Digest { hash.digest }
 
         func run(into ring: BufferRing) {
             do throws(LayerError) {
                 while true {
                     let bytes = try inflater.next()
                     if bytes.isEmpty { break }
-                    if blob == nil { hash.update(bytes) }
+                    if isHashing { hash.update(bytes) }
                     size += Int64(bytes.count)
                     if !ring.write(bytes) { break }
                 }
@@ -44,10 +44,10 @@ final class ReadAhead: Inflater {
 
     /// - Parameters:
     ///   - source: where the bytes of `inflater` come from, to stop it.
-    ///   - blob: what hashes the same plain bytes already.
-    init(_ inflater: any Inflater, of source: any ByteSource, hashedBy blob: BlobWriter?) throws(LayerError) {
+    ///   - isHashing: false when somebody else hashes the same bytes.
+    init(_ inflater: any Inflater, of source: any ByteSource, isHashing: Bool) throws(LayerError) {
         self.source = source
-        let (work, ring) = (Work(inflater, blob), ring)
+        let (work, ring) = (Work(inflater, isHashing), ring)
         self.work = work
         thread = try JoinedThread { work.run(into: ring) }
     }
@@ -68,7 +68,7 @@ final class ReadAhead: Inflater {
         thread.join()
     }
 
-    /// Of all bytes, once the end was read.
+    /// Of all bytes, once the end was read; the digest if it was hashing.
     var digest: Digest { work.digest }
     var size: Int64 { work.size }
 }

@@ -1,6 +1,8 @@
 internal import CLinux
 internal import Glibc
 internal import Linux
+package import OCI
+package import Store
 
 /// A directory tree as a tar archive, read piece by piece: a container's whole root, or what it has changed.
 ///
@@ -28,6 +30,10 @@ package final class TreeArchive: ByteSource {
     private var links: [FileIdentity: [UInt8]] = [:]
     private var isAtEnd = false
     private let chosen: TreeSelection?
+    /// Entries so far.
+    private(set) var count: Int64 = 0
+    /// Sum of the sizes of files so far, as ``LayerStore/Unpacked/size`` has it.
+    package private(set) var size: Int64 = 0
 
     private var buffer: [UInt8] = []
     private static let capacity = 1 << 18
@@ -58,6 +64,27 @@ package final class TreeArchive: ByteSource {
         return buffer.isEmpty ? nil : buffer
     }
 
+    /// Writes the archive into `blob`: one thread reads files, one hashes, this one writes, which takes the longest
+    /// where memory has to come first.
+    ///
+    /// - Returns: the digest to publish it as.
+    package func write(into blob: BlobWriter) throws(LayerError) -> Digest {
+        let archive = PlainInflater(PackedInput(start: [], source: self, blob: nil))
+        let read = try ReadAhead(archive, of: self, isHashing: false)
+        defer { read.stop() }
+        let hashed = try ReadAhead(read, of: self, isHashing: true)
+        defer { hashed.stop() }
+        while true {
+            let bytes = try hashed.next()
+            if bytes.isEmpty { return hashed.digest }
+            do {
+                try blob.append(bytes)
+            } catch {
+                throw .store(error)
+            }
+        }
+    }
+
     private static func level(_ directory: SharedDescriptor, _ path: [UInt8]) throws(LayerError) -> Level {
         do throws(SystemError) {
             let names = EntryPath.sorted(try Directory.names(in: directory.raw))
@@ -74,6 +101,7 @@ package final class TreeArchive: ByteSource {
             return
         }
         let level = levels[levels.count - 1]
+        count += 1
         var status = stat()
         guard fstatat(level.directory.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
             // A running container may have taken it away by now.
@@ -163,6 +191,7 @@ package final class TreeArchive: ByteSource {
         header.attributes = try FileAttributes.all(name, at: level.directory.raw)
         let content = try FileContent(file, size: Int64(now.st_size), blocks: Int64(now.st_blocks))
         header.size = content.archivedSize
+        size += Int64(now.st_size)
         if content.isSparse { header.sparseSize = Int64(now.st_size) }
         remember(header, status)
         buffer += header.bytes

@@ -53,6 +53,12 @@ package final class BlobWriter {
     package func discard() { isKept = false }
 
     package func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+        try append(bytes)
+        hash.update(bytes)
+    }
+
+    /// Bytes that somebody else hashes, as all others before ``publish(as:)``.
+    package func append(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         let repeated = min(known, Int64(bytes.count))
         known -= repeated
         do throws(SystemError) {
@@ -60,7 +66,6 @@ package final class BlobWriter {
         } catch {
             throw .system(SystemError("write", "blob", code: error.code))
         }
-        hash.update(bytes)
         size += Int64(bytes.count)
     }
 
@@ -82,6 +87,12 @@ package final class BlobWriter {
             discard()
             throw .mismatch(expected: expected, actual: digest)
         }
+        try publish(as: digest)
+        return (digest, size)
+    }
+
+    /// Publishes the blob under the digest that somebody else has found.
+    package func publish(as digest: Digest) throws(StoreError) {
         let target = store.path(digest)
         do throws(SystemError) {
             try retrying("rename", target) { rename(path, target) }
@@ -89,6 +100,5 @@ package final class BlobWriter {
             throw .system(error)
         }
         isFinished = true
-        return (digest, size)
     }
 }

@@ -16,17 +16,27 @@ extension Integration {
                 ]).split(separator: "\n").map(String.init))
         }
 
-        /// The same, to compare with: once the index for other tools is written, by way of a file in `ingest`, and what was
-        /// not needed is deleted.
+        /// The same, to compare with: once the index for other tools is written, by way of a file in `ingest`, what was
+        /// not needed is deleted, and what was committed is unpacked.
         private func settled(_ daemon: Daemon) throws -> Set<String> {
             var found: Set<String> = []
             try eventually("what goes on behind the answers is done", seconds: 10) {
                 found = try store(daemon)
-                return !found.contains { name in
+                let isBusy = found.contains { name in
                     ["images/ingest/", "layers/new-", "layers/old-"].contains { name.hasPrefix($0) }
                 }
+                return try !isBusy && layers(daemon).isSubset(of: found)
             }
             return found
+        }
+
+        /// The layers of all images.
+        private func layers(_ daemon: Daemon) throws -> Set<String> {
+            let images = try daemon.ok(.gantry, "images", "-q", "--no-trunc").split(separator: "\n").map(String.init)
+            let layers = try daemon.ok(
+                .gantry, ["image", "inspect", "-f", "{{join .RootFS.Layers \" \"}}"] + images
+            ).split { $0.isWhitespace }
+            return Set(layers.map { "layers/" + $0.dropFirst("sha256:".count) })
         }
 
         /// The index for other tools is written a moment after an answer, and a container is taken apart after its own.
@@ -101,7 +111,8 @@ extension Integration {
                 for round in 0..<15 {
                     let place = "seed \(seed), round \(round)"
                     try expect(before, in: daemon, place)
-                    let moment = UInt32.random(in: 0..<(time + time / 10), using: &random)
+                    // Also while the layer is being unpacked, behind the answer.
+                    let moment = UInt32.random(in: 0..<(2 * time), using: &random)
                     // Nobody saw the id of one that was made and not told; it is an image like any other.
                     if try !interrupt(daemon, commit, after: moment),
                         try daemon.ok(.gantry, "images", "-q", "grown:2") == ""
