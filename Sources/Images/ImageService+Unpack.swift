@@ -39,9 +39,9 @@ extension ImageService {
         } catch {
             return .failure(ImageError(error))
         }
-        table.withLock { if layers.contains(layer) { $0.packed[layer] = nil } }
-        // Its image may have gone meanwhile.
-        discard(Content(layers: [layer]))
+        let isForgotten = table.withLock { layers.contains(layer) && $0.packed.removeValue(forKey: layer) == nil }
+        // Its image has gone meanwhile, and who took it away has counted the layer.
+        if isForgotten { discard(Content(layers: [layer])) }
         return .success(())
     }
 
