@@ -137,31 +137,27 @@ def main():
         floor = Floor("floor", directory + "/floor", directory)
         rows = {}
 
-        def rounds(measure, programs):
+        def medians(measure, programs):
             figures = {program.name: [] for program in programs}
             for number in range(ROUNDS + 1):
                 for program in programs:
                     figure = measure(program)
                     if number > 0:
                         figures[program.name].append(figure)
-            return figures
+            return {name: statistics.median(values) for name, values in figures.items()}
+
+        def rested(program):
+            time.sleep(REST)
+            return program.run()
 
         if "oci-run" in wanted:
-            figures = rounds(lambda program: program.run(), [floor, *runtimes])
-            rows["run of /bin/true, ms"] = {name: statistics.median(values) for name, values in figures.items()}
-
-            def rested(program):
-                time.sleep(REST)
-                return program.run()
-
-            figures = rounds(rested, [floor, *runtimes])
-            rows["  the same at rest, ms"] = {name: statistics.median(values) for name, values in figures.items()}
+            rows["run of /bin/true, ms"] = medians(lambda program: program.run(), [floor, *runtimes])
+            rows["  the same at rest, ms"] = medians(rested, [floor, *runtimes])
         if "oci-exec" in wanted:
             sleepers = {runtime.name: runtime.start()[0] for runtime in runtimes}
-            figures = rounds(lambda runtime: runtime.execute(sleepers[runtime.name]), runtimes)
+            rows["exec of /bin/true, ms"] = medians(lambda runtime: runtime.execute(sleepers[runtime.name]), runtimes)
             for runtime in runtimes:
                 runtime.delete(sleepers[runtime.name])
-            rows["exec of /bin/true, ms"] = {name: statistics.median(values) for name, values in figures.items()}
         if "oci-memory" in wanted:
             rows["peak resident memory of run, MB"] = {each.name: each.peak_memory() for each in runtimes}
         if "oci-loop" in wanted:
