@@ -219,8 +219,11 @@ package actor NetworkService {
     private func reserve(
         _ port: PortRequest, _ address: String
     ) throws(NetworkError) -> (port: UInt16, socket: SharedDescriptor) {
+        let others = endpoints.values.lazy.flatMap(\.ports).filter {
+            $0.transport == port.transport && ($0.hostIP == address || [$0.hostIP, address].contains("0.0.0.0"))
+        }
         do {
-            return try PortReservation.take(port, address: address)
+            return try PortReservation.take(port, address: address, besides: Set(others.map(\.hostPort)))
         } catch NetworkError.portTaken(let address, let number, let transport, let holder, let nextFree) {
             let owner = endpoints.values.first { endpoint in
                 endpoint.ports.contains { $0.hostPort == number && $0.transport.rawValue == transport }

@@ -7,9 +7,10 @@ enum PortReservation {
     /// Where ports are chosen when any will do (the kernel's default ephemeral range).
     private static let ephemeral: ClosedRange<UInt16> = 32768...60999
 
-    /// The first free port that the request allows.
+    /// The first free port that the request allows. None of `published`: those are in the firewall's maps still, also
+    /// where the socket that held one has gone with its container.
     static func take(
-        _ request: PortRequest, address text: String
+        _ request: PortRequest, address text: String, besides published: Set<UInt16>
     ) throws(NetworkError) -> (port: UInt16, socket: SharedDescriptor) {
         guard let address = IPv4Address(text) else {
             throw .invalid("invalid IP address \(text) for a published port: only IPv4 is available yet")
@@ -19,12 +20,13 @@ enum PortReservation {
         var refusal: Int32 = EADDRINUSE
         // Any port: start at a random place, so that two daemons rarely meet.
         let start = any ? UInt16.random(in: candidates) : candidates.lowerBound
-        for port in Array(start...candidates.upperBound) + Array(candidates.lowerBound..<start) {
+        candidates: for port in Array(start...candidates.upperBound) + Array(candidates.lowerBound..<start)
+        where !published.contains(port) {
             switch bind(address, port, request.transport) {
             case .success(let socket): return (port, socket)
             case .failure(let error):
                 refusal = error.code
-                if error.code != EADDRINUSE { break }
+                if error.code != EADDRINUSE { break candidates }
             }
         }
         guard refusal == EADDRINUSE else {
@@ -34,13 +36,16 @@ enum PortReservation {
         throw .portTaken(
             address: text, port: port, transport: request.transport.rawValue,
             holder: PortHolder.describe(port, request.transport),
-            nextFree: nextFree(after: candidates.upperBound, address, request.transport))
+            nextFree: nextFree(after: candidates.upperBound, address, request.transport, besides: published))
     }
 
-    private static func nextFree(after port: UInt16, _ address: IPv4Address, _ transport: Transport) -> UInt16? {
+    private static func nextFree(
+        after port: UInt16, _ address: IPv4Address, _ transport: Transport, besides published: Set<UInt16>
+    ) -> UInt16? {
         guard port < .max else { return nil }
         return (port + 1...min(.max, UInt16(clamping: Int(port) + 200))).first {
-            if case .success = bind(address, $0, transport) { true } else { false }
+            if published.contains($0) { return false }
+            return if case .success = bind(address, $0, transport) { true } else { false }
         }
     }
 

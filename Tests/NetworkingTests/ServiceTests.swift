@@ -292,6 +292,34 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
         #expect((await host.service.networks()).map(\.name) == ["host", "none"])
     }
 
+    /// A container that just ended: its sockets are closed, and the firewall's map has its port still.
+    @Test func portsBelongToWhoPublishedThem() async throws {
+        let host = try TestHost()
+        try await host.service.start()
+        func request(_ id: String, at hostIP: String? = nil, _ transport: Transport = .tcp) -> EndpointRequest {
+            EndpointRequest(
+                containerID: id, networkName: "bridge", hostname: id,
+                ports: [PortRequest(containerPort: 80, transport: transport, hostIP: hostIP, hostPorts: 40000...40001)])
+        }
+        func port(_ request: EndpointRequest) async throws -> UInt16? {
+            try await host.service.attach(request).endpoint.ports.first?.hostPort
+        }
+        #expect(try await port(request("a")) == 40000)
+        #expect(try await port(request("b", at: "127.0.0.1")) == 40001)
+        #expect(
+            await refusal(host, request("c"))
+                == "port 40000 is taken by container a; 40002 is free: failed to bind host port 0.0.0.0:40000/tcp: "
+                + "Bind for 0.0.0.0:40000 failed: port is already allocated")
+        #expect(try await port(request("d", at: "127.0.0.2")) == 40001)
+        #expect(try await port(request("e", .udp)) == 40000)
+        await host.service.detach(containerID: "a")
+        #expect(try await port(request("f")) == 40000)
+        // An address that this host does not have is told at once, whatever ports there are.
+        #expect(
+            await refusal(host, request("g", at: "192.0.2.1"))
+                == "cannot bind 192.0.2.1:40000: cannot assign requested address")
+    }
+
     @Test func manyAtOnce() async throws {
         let host = try TestHost()
         try await host.service.start()
