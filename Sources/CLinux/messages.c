@@ -44,6 +44,9 @@ ssize_t linux_receive_message(int socket, void *bytes, size_t length, int *descr
     int overflow = 0;
     *count = 0;
     ssize_t received = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+    // Told once, and before what is queued: the peer went and had not read everything. What it sent is still there.
+    if (received < 0 && errno == ECONNRESET)
+        received = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
     if (received < 0)
         return -errno;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {

@@ -9,7 +9,8 @@
 ssize_t linux_send_message(int socket, const void *bytes, size_t length, const int *descriptors, size_t count, int flags);
 
 /// recvmsg(2); descriptors arrive close-on-exec. `count` holds the room in `descriptors` on entry and the number
-/// received on return. A truncated message is -EMSGSIZE (its descriptors are closed).
+/// received on return. A truncated message is -EMSGSIZE (its descriptors are closed). What a peer sent before it closed a
+/// local socket is received even when it left something unread: never -ECONNRESET (unix(7)).
 ssize_t linux_receive_message(int socket, void *bytes, size_t length, int *descriptors, size_t *count, int flags);
 
 /// The kernel's words for an errno value (strerrordesc_np(3)): static text, never translated, or NULL.
