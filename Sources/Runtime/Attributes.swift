@@ -31,6 +31,8 @@ struct Attributes {
 
     /// In the container, still as its root.
     func apply() throws(LaunchFailure) {
+        let labels = try Labels(process)
+        try labels?.labelKeys()
         try joinKeyring()
         if let persona = process.personality { try step("set the personality", linux_set_personality(UInt(persona))) }
         if let value = process.scheduling {
@@ -42,7 +44,7 @@ struct Attributes {
         if let value = process.ioPriority {
             try step("set the I/O priority", linux_set_io_priority(value.kind, value.level))
         }
-        try setLabels()
+        try labels?.labelProgram()
         for limit in process.rlimits { try set(limit) }
     }
 
@@ -119,29 +121,42 @@ struct Attributes {
         // KEY_USR_SEARCH: an exec finds it by its name.
         try step("share the session keyring", linux_set_key_permissions(key, permissions | 0x0008_0000))
     }
+}
 
-    /// Labels take effect when the program is executed. They are written through a proc file system made for this, so
-    /// that nothing of the container stands between (CVE-2019-16884, CVE-2025-52881).
-    private func setLabels() throws(LaunchFailure) {
-        let profile = process.appArmorProfile
-        guard !profile.isEmpty || !process.seLinuxLabel.isEmpty else { return }
-        let proc = try MountBuilder.make("proc", flags: [.noSuid, .noExec, .noDev])
-        if !profile.isEmpty {
-            let paths = ["attr/apparmor/exec", "attr/exec"]
-            try Self.write("exec \(profile)", paths, proc.raw, "apply AppArmor profile \(profile)")
-        }
-        if !process.seLinuxLabel.isEmpty {
-            try Self.write(process.seLinuxLabel, ["attr/exec"], proc.raw, "set SELinux label \(process.seLinuxLabel)")
-        }
+/// The labels of AppArmor and SELinux. They are written through a proc file system made for this, so that nothing of the
+/// container stands between (CVE-2019-16884, CVE-2025-52881).
+private struct Labels: ~Copyable {
+    private let process: ProcessSpec
+    private let proc: Descriptor
+
+    /// nil when the process is to have none.
+    init?(_ process: ProcessSpec) throws(LaunchFailure) {
+        guard !process.appArmorProfile.isEmpty || !process.seLinuxLabel.isEmpty else { return nil }
+        self.process = process
+        proc = try MountBuilder.make("proc", flags: [.noSuid, .noExec, .noDev])
     }
 
-    private static func write(
-        _ text: String, _ paths: [String], _ proc: Int32, _ what: String
-    ) throws(LaunchFailure) {
+    /// Its session keyring is the container's, although it is made before the program is executed.
+    func labelKeys() throws(LaunchFailure) {
+        guard !process.seLinuxLabel.isEmpty, !process.keyring.isEmpty else { return }
+        try write(process.seLinuxLabel, ["attr/keycreate"], "set SELinux label \(process.seLinuxLabel) of new keys")
+    }
+
+    /// Takes effect when the program is executed.
+    func labelProgram() throws(LaunchFailure) {
+        let (profile, label) = (process.appArmorProfile, process.seLinuxLabel)
+        if !profile.isEmpty {
+            let paths = ["attr/apparmor/exec", "attr/exec"]
+            try write("exec \(profile)", paths, "apply AppArmor profile \(profile)")
+        }
+        if !label.isEmpty { try write(label, ["attr/exec"], "set SELinux label \(label)") }
+    }
+
+    private func write(_ text: String, _ paths: [String], _ what: String) throws(LaunchFailure) {
         let how = linux_RESOLVE_BENEATH | linux_RESOLVE_NO_SYMLINKS | linux_RESOLVE_NO_XDEV
         var found = -ENOENT
         for path in paths where found < 0 {
-            found = linux_openat2(proc, "\(getpid())/\(path)", UInt64(O_WRONLY), 0, how)
+            found = linux_openat2(proc.raw, "\(getpid())/\(path)", UInt64(O_WRONLY), 0, how)
         }
         let file = Descriptor(owning: try step(what, found))
         do {

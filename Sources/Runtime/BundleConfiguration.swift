@@ -57,8 +57,10 @@ package struct BundleConfiguration: Sendable {
     /// Where the kernel has SELinux, every file system that is made for the container has its label.
     private mutating func labelMounts(_ label: String) {
         guard !label.isEmpty, access("/sys/fs/selinux/enforce", F_OK) == 0 else { return }
+        launch.mountLabel = label
         for index in launch.mounts.indices where [.tmpfs, .devpts, .other].contains(launch.mounts[index].kind) {
-            launch.mounts[index].data.append("context=" + label)
+            if launch.mounts[index].data.contains(where: { $0.hasPrefix("context=") }) { continue }
+            launch.mounts[index].data += launch.labelOptions
         }
     }
 

@@ -28,6 +28,8 @@ package struct LaunchSpec: Equatable, Sendable {
     package var rootfsPath = ""
     package var readonlyRootfs = false
     package var rootfsPropagation = MountPropagation.rprivate
+    /// The SELinux label of file systems that are made for the container; empty where the kernel has no SELinux.
+    package var mountLabel = ""
     package var maskedPaths: [String] = []
     package var readonlyPaths: [String] = []
     package var devices: [DeviceSpec] = []
@@ -48,6 +50,9 @@ package struct LaunchSpec: Equatable, Sendable {
     package var noPivot = false
     /// The hooks that the container's process runs itself. Not encoded either.
     package var containerHooks: ContainerHooks?
+
+    /// What a file system is made with to have ``mountLabel``.
+    var labelOptions: [String] { mountLabel.isEmpty ? [] : ["context=" + mountLabel] }
 
     /// Whether the process makes its network namespace itself.
     var makesNetwork: Bool { namespaces.network == .new && !networkComes }
@@ -73,7 +78,7 @@ package struct LaunchSpec: Equatable, Sendable {
 }
 
 extension LaunchSpec {
-    private static let version: UInt32 = 3
+    private static let version: UInt32 = 4
 
     /// The flat form, for a memfd.
     package func encoded() -> [UInt8] {
@@ -93,6 +98,7 @@ extension LaunchSpec {
         writer.put(rootfsPath)
         writer.put(readonlyRootfs)
         writer.put(rootfsPropagation.rawValue)
+        writer.put(mountLabel)
         writer.put(maskedPaths)
         writer.put(readonlyPaths)
         writer.put(each: devices) { $1.encode(to: &$0) }
@@ -129,6 +135,7 @@ extension LaunchSpec {
             throw LaunchFailure("the message has an unknown mount propagation")
         }
         rootfsPropagation = propagation
+        mountLabel = try reader.string()
         maskedPaths = try reader.strings()
         readonlyPaths = try reader.strings()
         devices = try reader.list { part throws(LaunchFailure) in try DeviceSpec(from: &part) }

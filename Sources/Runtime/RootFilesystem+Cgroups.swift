@@ -11,7 +11,8 @@ extension RootFilesystem {
         if first.isEmpty || mount.type == "cgroup2" {
             return try MountBuilder.attach(try unified(mount), on: place.descriptor, mount.destination)
         }
-        let folder = try MountBuilder.make("tmpfs", options: ["mode=755"], flags: [.noSuid, .noDev, .noExec])
+        let folder = try MountBuilder.make(
+            "tmpfs", options: ["mode=755"] + spec.labelOptions, flags: [.noSuid, .noDev, .noExec])
         try MountBuilder.attach(folder, on: place.descriptor, mount.destination)
         for join in first {
             try libraryStep("create cgroup folder \(join.controller)", mkdirat(folder.raw, join.controller, 0o755))

@@ -39,7 +39,8 @@ extension RootFilesystem {
         try libraryStep("look at \(path)", fstat(place.raw, &status))
         let cover =
             status.st_mode & S_IFMT == S_IFDIR
-            ? try MountBuilder.make("tmpfs", options: ["size=0k", "nr_inodes=1"], flags: [.readOnly])
+            ? try MountBuilder.make(
+                "tmpfs", options: ["size=0k", "nr_inodes=1"] + spec.labelOptions, flags: [.readOnly])
             : try MountBuilder.bind("", at: null, flags: [.nonRecursive], propagation: .private)
         try MountBuilder.attach(cover, on: place, path)
     }

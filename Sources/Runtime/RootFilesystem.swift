@@ -92,7 +92,9 @@ final class RootFilesystem {
         case .other: return try MountBuilder.makeOther(mount)
         }
         do throws(LaunchFailure) {
-            return try MountBuilder.make(type, source: mount.source, options: mount.data, flags: mount.flags)
+            let made = try MountBuilder.make(type, source: mount.source, options: mount.data, flags: mount.flags)
+            if mount.kind == .mqueue { try label(made, mount.destination) }
+            return made
         } catch {
             // In a user namespace that does not own the namespace a file system shows, the kernel refuses a new one; the
             // host's shows the same.
@@ -109,6 +111,15 @@ final class RootFilesystem {
                 source, flags: mount.flags, recursive: MountAttributes(on: mount.flags.intersection(.readOnly)),
                 propagation: .rslave)
         }
+    }
+
+    /// Labels the directory of a file system that takes no label as an option.
+    private func label(_ mount: borrowing Descriptor, _ name: String) throws(LaunchFailure) {
+        guard !spec.mountLabel.isEmpty else { return }
+        let what = "set the SELinux label \(spec.mountLabel) of \(name)"
+        let directory = Descriptor(owning: try libraryStep(what, openat(mount.raw, ".", O_RDONLY | O_CLOEXEC)))
+        let bytes = Array(spec.mountLabel.utf8)
+        try step(what, Int32(linux_fs_set_attribute(directory.raw, "security.selinux", bytes, bytes.count)))
     }
 
     /// Changes what an earlier mount made.
