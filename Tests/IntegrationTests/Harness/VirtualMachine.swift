@@ -57,6 +57,18 @@ struct VirtualMachine {
         chmod(tree + "/init", 0o755)
     }
 
+    /// The library of Python's own, without what is loaded as machine code, but for ctypes.
+    static func addPython(_ tree: String) throws { try succeed(["sh", "-c", copyingLibrary, "sh", tree]) }
+
+    private static let copyingLibrary = """
+        set -e
+        cd "$(/usr/bin/python3 -c 'import os; print(os.path.dirname(os.__file__))')"
+        mkdir -p "$1$PWD"
+        tar -c --exclude=test --exclude=__pycache__ --exclude='*-packages' --exclude=lib-dynload . | tar -x -C "$1$PWD"
+        cp --parents -t "$1$PWD" lib-dynload/_ctypes.*
+        ldd lib-dynload/_ctypes.* | grep -o '/[^ ]*' | xargs -r -I{} cp -Ln --parents {} "$1"
+        """
+
     private static let furnishing = """
         set -e
         tree=$1

@@ -111,7 +111,11 @@ extension Integration {
                 "/usr/bin/ip",
             ]
             try VirtualMachine.furnish(tree, programs: programs, script: "checkpoint.sh", first: "/usr/bin/tests")
-            try succeed(["sh", "-c", Self.libraries, "sh", tree])
+            try VirtualMachine.addPython(tree)
+            // A way to look at packets without the tables that are not in this kernel.
+            mkdir(tree + "/etc/criu", 0o755)
+            try "network-lock nftables\n".write(
+                toFile: tree + "/etc/criu/default.conf", atomically: false, encoding: .utf8)
             try succeed(["cp", Programs.fixtures + "/console.py", tree + "/usr/bin/console.py"])
             try succeed(["cp", "-r", VirtualMachine.modules, tree + "/usr/lib/modules"])
             let counting = try Bundle(
@@ -131,14 +135,5 @@ extension Integration {
             let (output, console) = try VirtualMachine.boot(tree)
             try VirtualMachine.judge(output, console, by: "checkpoint.sh")
         }
-
-        /// Python's own, and a way to look at packets without the tables that are not in this kernel.
-        private static let libraries = """
-            set -e
-            cd "$(/usr/bin/python3 -c 'import os; print(os.path.dirname(os.__file__))')"
-            mkdir -p "$1$PWD/lib-dynload" "$1/etc/criu"
-            tar -c --exclude=test --exclude=__pycache__ --exclude='*-packages' --exclude=lib-dynload . | tar -x -C "$1$PWD"
-            echo network-lock nftables >"$1/etc/criu/default.conf"
-            """
     }
 }
