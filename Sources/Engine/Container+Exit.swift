@@ -50,6 +50,7 @@ extension Container {
     /// The first process is gone. Answers first; the rest is done behind them.
     func ended(code: Int32, oomKilled: Bool, at time: String) {
         guard record.state.Running else { return }
+        environment.cleanups.begin()
         let removing = record.host.AutoRemove
         if removing { isRemoved = true }
         update { record in
@@ -71,7 +72,10 @@ extension Container {
             publish("destroy")
             settleRemoved(Int(code))
         }
-        cleanup = Task { await self.cleanUp(removing: removing) }
+        cleanup = Task {
+            await self.cleanUp(removing: removing)
+            environment.cleanups.end()
+        }
     }
 
     private func runSeconds() -> Int64 {

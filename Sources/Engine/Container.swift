@@ -126,6 +126,7 @@ struct EngineEnvironment: Sendable {
     let log: Logger
     let notices: Notices
     let shutdown: ShutdownFlag
+    let cleanups = Cleanups()
     /// RFC 3339.
     let startedAt = Clock.text()
 

@@ -51,9 +51,11 @@ extension Engine {
         if !stuck.isEmpty { environment.log.warning("cgroups cannot be removed yet: \(stuck.joined(separator: ", "))") }
     }
 
-    /// Stops what works for clients. Containers go on.
-    package func shutdown() {
+    /// Stops what works for clients, and finishes what is left of containers that ended, for at most `grace`. Containers
+    /// go on.
+    package func shutdown(grace: Duration) async {
         environment.shutdown.raise()
+        await environment.cleanups.settle(grace: grace)
         environment.reactor.stop()
         Cgroup(environment.configuration.cgroupParent, in: environment.hierarchy).removeIfEmpty()
     }

@@ -57,7 +57,7 @@ struct Daemon {
         quiet.cancel()
         log.info("stopping after signal \(number); containers go on")
         await server.shutdown(grace: configuration.shutdownTime)
-        engine.shutdown()
+        await engine.shutdown(grace: configuration.shutdownTime)
         await networks.stop()
         await images.shutdown()
         try? await group.shutdownGracefully()

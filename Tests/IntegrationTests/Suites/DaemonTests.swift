@@ -41,6 +41,30 @@ extension Integration {
             #expect(!Programs.exists(scratch.path + "/pid"))
         }
 
+        /// Who waits for a container is answered before all of it is taken apart; a daemon that stops then does that first.
+        @Test func takesApartWhatEnded() throws {
+            try Daemon.with { daemon in
+                let id = try daemon.run(.gantry, ["run", "--rm", "-d", "--net", "none", "busybox", "sleep", "1000"])
+                    .lines.joined()
+                // It takes a while to see that a cgroup with somebody else inside cannot be removed.
+                let guest = try Child(["sleep", "1000"])
+                defer { guest.signal(SIGKILL) }
+                for path in try command(["find", "/sys/fs/cgroup", "-name", id]).lines {
+                    try "\(guest.pid)".write(toFile: path + "/cgroup.procs", atomically: false, encoding: .utf8)
+                }
+                try daemon.run(.gantry, ["kill", id])
+                try eventually("it has ended") { try daemon.run(.gantry, ["ps", "-aq"]).lines.isEmpty }
+                try daemon.stop()
+                for directory in [daemon.root + "/exec", daemon.data] {
+                    #expect(try FileManager.default.contentsOfDirectory(atPath: directory + "/containers") == [])
+                }
+                guest.signal(SIGKILL)
+                _ = try guest.wait()
+                try daemon.start()
+                #expect(try command(["find", "/sys/fs/cgroup", "-name", id]).lines == [])
+            }
+        }
+
         @Test func readsItsConfiguration() throws {
             let scratch = try Scratch("configuration")
             let good = try scratch.write(#"{"bip": "10.99.77.1/24", "labels": ["a=b"], "debug": true}"#, to: "good")
