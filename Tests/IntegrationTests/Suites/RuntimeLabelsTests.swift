@@ -10,7 +10,9 @@ extension Integration {
             try Self.put("box", in: tree) { $0.edit("process") { $0["apparmorProfile"] = "box" } }
             try Self.put("unlabeled", showing: "current", in: tree)
             for (name, profile) in [("unknown", "nosuch"), ("unconfined", "unconfined")] {
-                try Self.put(name, showing: "current", in: tree) { $0.edit("process") { $0["apparmorProfile"] = profile } }
+                try Self.put(name, showing: "current", in: tree) { bundle in
+                    bundle.edit("process") { $0["apparmorProfile"] = profile }
+                }
             }
             let (output, console) = try VirtualMachine.boot(tree.path)
             try VirtualMachine.judge(output, console, by: "apparmor.sh")
@@ -46,7 +48,8 @@ extension Integration {
 
         /// A bundle whose program sleeps, or shows what the kernel says of it.
         private static func put(
-            _ name: String, showing attribute: String? = nil, in tree: borrowing Scratch, edit: (Bundle) -> Void = { _ in }
+            _ name: String, showing attribute: String? = nil, in tree: borrowing Scratch,
+            edit: (Bundle) -> Void = { _ in }
         ) throws {
             let bundle = try Bundle(attribute.map { "cat /proc/self/attr/\($0)" } ?? "exec sleep 1000")
             bundle.config["root"] = ["path": "../rootfs"] as Bundle.Document
