@@ -8,6 +8,7 @@ mount -t devtmpfs dev /dev
 mkdir /dev/pts
 mount -t devpts pts /dev/pts
 mount -t cgroup2 none /sys/fs/cgroup
+mount -t securityfs none /sys/kernel/security
 exec </dev/null >/dev/ttyS1 2>&1
 . /usr/bin/checks
 # As systemd has it.
@@ -18,11 +19,17 @@ for round in 1 2 3; do
     for module in /usr/lib/modules/*.ko; do insmod "$module" 2>/dev/null; done
 done
 ip link set lo up
+echo 'profile box flags=(attach_disconnected,mediate_deleted) { file, capability, network, signal, ptrace, unix, }' |
+    apparmor_parser --skip-kernel-load --stdout 2>/dev/null >/tmp/profile
+cat /tmp/profile >/sys/kernel/security/apparmor/.load
 N=/bundles/rootfs/tmp/n
+T=/bundles/rootfs/tmp/told
 
-# `counted N`: the container has counted further than that.
+# `counted N`: the container has counted further than that; `told N`: through a connection within.
 counted() { [ "$(cat $N)" -gt "$1" ]; }
+told() { [ "$(wc -l <$T)" -gt "$1" ]; }
 heard() { grep -sq "heard $1 secret" "$2"; }
+listening() { grep -q "$(printf ':%04X ' "$1")" /proc/net/tcp; }
 status() { runtime state "$1" 2>/dev/null | sed -n 's/.*"status": "\(.*\)".*/\1/p'; }
 
 # The same is true of runc.
@@ -76,6 +83,67 @@ for runtime in gantry-runtime runc; do
     check terminal-name "$(runtime exec answering readlink /proc/1/fd/0)" /dev/pts/0
     runtime delete --force answering
     check terminal-deleted "$(ls /run/$runtime; ls -d /sys/fs/cgroup/answering 2>/dev/null)" ''
+
+    # Memory that goes to another place by a page server.
+    echo 0 >$N
+    runtime run --detach --bundle /bundles/counting counting >/dev/null 2>&1
+    until_true counted 3
+    mkdir $images/pages
+    criu page-server --images-dir $images/pages --address 127.0.0.1 --port 2700 &
+    server=$!
+    until_true listening 2700
+    runtime checkpoint --page-server 127.0.0.1:2700 --image-path $images/four counting
+    check sent "$? $(status counting)" '0 '
+    wait $server
+    check sent-pages "$(ls $images/four | grep -c pages-)$(ls $images/pages | grep -c pages-)" 01
+    last=$(cat $N)
+    cp $images/pages/*.img $images/four/
+    runtime restore --detach --image-path $images/four --bundle /bundles/counting counting >/dev/null 2>&1
+    until_true counted "$last"
+    check sent-restored "$(status counting)" running
+
+    # And memory that comes when it is needed, from a container that is still there.
+    mkfifo $images/status
+    exec 8<>$images/status
+    runtime checkpoint --lazy-pages --page-server 127.0.0.1:2701 --status-fd 8 --manage-cgroups-mode ignore --image-path $images/five \
+        --work-path $images/five-work counting &
+    dump=$!
+    check lazy-ready "$(head -c 1 <&8 | od -An -tx1)" ' 00'
+    exec 8>&-
+    last=$(cat $N)
+    criu lazy-pages --page-server --address 127.0.0.1 --port 2701 --images-dir $images/five --work-dir $images/five-work &
+    pages=$!
+    until_true [ -S $images/five-work/lazy-pages.socket ]
+    runtime restore --detach --lazy-pages --manage-cgroups-mode ignore --image-path $images/five --work-path $images/five-work \
+        --bundle /bundles/later later >/dev/null 2>&1
+    until_true counted "$last"
+    wait $dump
+    check lazy-sent $? 0
+    wait $pages
+    check lazy-received $? 0
+    check lazy-restored "$(status counting) $(status later)" ' running'
+    runtime delete --force later
+
+    # Both ends of a connection.
+    : >$T
+    runtime run --detach --bundle /bundles/telling telling >/dev/null 2>&1
+    until_true told 3
+    refused=$(runtime checkpoint --image-path $images/six telling 2>&1)
+    contains connected "$? $(status telling) $refused" '1 running'
+    contains connected-why "$refused" 'consider using --tcp-established'
+    runtime checkpoint --tcp-established --image-path $images/seven telling
+    check connected-checkpoint "$? $(status telling)" '0 '
+    last=$(wc -l <$T)
+    runtime restore --detach --tcp-established --image-path $images/seven --bundle /bundles/telling telling >/dev/null 2>&1
+    until_true told "$last"
+    check connected-goes-on "$(awk '$1 != NR { wrong = 1 } END { print wrong + 0, (NR > '"$last"') }' $T)" '0 1'
+    runtime delete --force telling
+
+    # A process that comes back confined.
+    runtime restore --detach --lsm-profile apparmor:box --image-path $images/two --bundle /bundles/counting counting >/dev/null 2>&1
+    check profile "$? $(cat /proc/"$(head -n 1 /sys/fs/cgroup/counting/cgroup.procs)"/attr/current)" '0 box (enforce)'
+    runtime delete --force counting
+    check places-deleted "$(ls /run/$runtime; ls -d /sys/fs/cgroup/*/ 2>/dev/null)" ''
 done
 
 # In front, the caller's terminal is in its place.

@@ -42,8 +42,8 @@ for runtime in gantry-runtime runc; do
     pid=$(cat /sys/fs/cgroup/box/cgroup.procs)
     check process "$(cat /proc/"$pid"/attr/current)" u:r:box_t:s0:c1,c2
     check exec "$(runtime exec box cat /proc/self/attr/current)" u:r:box_t:s0:c1,c2
-    check denied "$(runtime exec box cat /tmp/open /tmp/secret 2>&1)" "open
-cat: can't open '/tmp/secret': Permission denied"
+    check denied "$(runtime exec box cat /tmp/secret 2>&1)" "cat: can't open '/tmp/secret': Permission denied"
+    check allowed "$(runtime exec box cat /tmp/open)" open
     check exec-label "$(runtime exec --process-label u:r:inner_t:s0 box cat /proc/self/attr/current /tmp/secret)" \
         'u:r:inner_t:s0secret'
     for path in /dev /dev/null /dev/pts /dev/shm /dev/mqueue /mnt /sys/firmware; do

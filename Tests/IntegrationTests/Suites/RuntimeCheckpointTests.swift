@@ -108,14 +108,12 @@ extension Integration {
             let tree = scratch.path
             let programs = [
                 "/usr/sbin/criu", "/usr/sbin/runc", "/usr/bin/tar", "/usr/bin/python3", "/usr/bin/script",
-                "/usr/bin/ip",
+                "/usr/bin/ip", "/usr/sbin/apparmor_parser", "/usr/sbin/iptables-restore", "/usr/sbin/ip6tables-restore",
+                "/usr/sbin/iptables-save", "/usr/sbin/ip6tables-save", "/usr/lib/x86_64-linux-gnu/xtables/libxt_mark.so",
+                "/usr/lib/x86_64-linux-gnu/xtables/libxt_standard.so",
             ]
             try VirtualMachine.furnish(tree, programs: programs, script: "checkpoint.sh", first: "/usr/bin/tests")
             try VirtualMachine.addPython(tree)
-            // A way to look at packets without the tables that are not in this kernel.
-            mkdir(tree + "/etc/criu", 0o755)
-            try "network-lock nftables\n".write(
-                toFile: tree + "/etc/criu/default.conf", atomically: false, encoding: .utf8)
             try succeed(["cp", Programs.fixtures + "/console.py", tree + "/usr/bin/console.py"])
             try succeed(["cp", "-r", VirtualMachine.modules, tree + "/usr/lib/modules"])
             let counting = try Bundle(
@@ -123,9 +121,16 @@ extension Integration {
             try succeed(["cp", "-a", counting.root, tree + "/bundles/rootfs"])
             let answering = try Bundle("kept=secret; while read line; do echo \"heard $line $kept\"; done")
             answering.edit("process") { $0["terminal"] = true }
-            // The other one has only its root from the host.
+            let telling = try Bundle(
+                """
+                sleep 1000 | nc -l -p 7 >/tmp/told & until grep -q :0007 /proc/net/tcp; do sleep 0.1; done
+                n=0; while :; do n=$((n + 1)); echo $n; sleep 0.1; done | nc 127.0.0.1 7
+                """)
+            // The others have only their root from the host.
             counting.add(mount: "/mnt", type: "bind", source: "/bundles", ["bind", "ro"])
-            for (name, bundle) in [("counting", counting), ("answering", answering)] {
+            for (name, bundle) in [
+                ("counting", counting), ("later", counting), ("answering", answering), ("telling", telling),
+            ] {
                 bundle.config["root"] = ["path": "../rootfs"] as Bundle.Document
                 bundle.edit("linux") { $0["cgroupsPath"] = "/" + name }
                 try bundle.write()
