@@ -87,7 +87,8 @@ struct Criu {
         } catch {
             reason = error.reason
         }
-        shutdown(channel.raw, Int32(SHUT_RDWR))
+        // It ends when nothing more is asked of it.
+        shutdown(channel.raw, Int32(SHUT_WR))
         let code = HostProgram.wait(criu)
         guard let reason else { return result }
         if result.terminal >= 0 { close(result.terminal) }

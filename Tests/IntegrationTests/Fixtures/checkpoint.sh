@@ -19,9 +19,10 @@ for round in 1 2 3; do
     for module in /usr/lib/modules/*.ko; do insmod "$module" 2>/dev/null; done
 done
 ip link set lo up
-echo 'profile box flags=(attach_disconnected,mediate_deleted) { file, capability, network, signal, ptrace, unix, }' |
-    apparmor_parser --skip-kernel-load --stdout 2>/dev/null >/tmp/profile
-cat /tmp/profile >/sys/kernel/security/apparmor/.load
+for profile in box inner; do
+    echo "profile $profile flags=(attach_disconnected,mediate_deleted) { file, capability, network, signal, ptrace, unix, }"
+done | apparmor_parser --skip-kernel-load --stdout 2>/dev/null >/tmp/profiles
+cat /tmp/profiles >/sys/kernel/security/apparmor/.load
 N=/bundles/rootfs/tmp/n
 T=/bundles/rootfs/tmp/told
 
@@ -29,6 +30,7 @@ T=/bundles/rootfs/tmp/told
 counted() { [ "$(cat $N)" -gt "$1" ]; }
 told() { [ "$(wc -l <$T)" -gt "$1" ]; }
 heard() { grep -sq "heard $1 secret" "$2"; }
+profile() { cat /proc/"$(head -n 1 /sys/fs/cgroup/confined/cgroup.procs)"/attr/current; }
 listening() { grep -q "$(printf ':%04X ' "$1")" /proc/net/tcp; }
 status() { runtime state "$1" 2>/dev/null | sed -n 's/.*"status": "\(.*\)".*/\1/p'; }
 
@@ -83,72 +85,11 @@ for runtime in gantry-runtime runc; do
     check terminal-name "$(runtime exec answering readlink /proc/1/fd/0)" /dev/pts/0
     runtime delete --force answering
     check terminal-deleted "$(ls /run/$runtime; ls -d /sys/fs/cgroup/answering 2>/dev/null)" ''
-
-    # Memory that goes to another place by a page server.
-    echo 0 >$N
-    runtime run --detach --bundle /bundles/counting counting >/dev/null 2>&1
-    until_true counted 3
-    mkdir $images/pages
-    criu page-server --images-dir $images/pages --address 127.0.0.1 --port 2700 &
-    server=$!
-    until_true listening 2700
-    runtime checkpoint --page-server 127.0.0.1:2700 --image-path $images/four counting
-    check sent "$? $(status counting)" '0 '
-    wait $server
-    check sent-pages "$(ls $images/four | grep -c pages-)$(ls $images/pages | grep -c pages-)" 01
-    last=$(cat $N)
-    cp $images/pages/*.img $images/four/
-    runtime restore --detach --image-path $images/four --bundle /bundles/counting counting >/dev/null 2>&1
-    until_true counted "$last"
-    check sent-restored "$(status counting)" running
-
-    # And memory that comes when it is needed, from a container that is still there.
-    mkfifo $images/status
-    exec 8<>$images/status
-    runtime checkpoint --lazy-pages --page-server 127.0.0.1:2701 --status-fd 8 --manage-cgroups-mode ignore --image-path $images/five \
-        --work-path $images/five-work counting &
-    dump=$!
-    check lazy-ready "$(head -c 1 <&8 | od -An -tx1)" ' 00'
-    exec 8>&-
-    last=$(cat $N)
-    criu lazy-pages --page-server --address 127.0.0.1 --port 2701 --images-dir $images/five --work-dir $images/five-work &
-    pages=$!
-    until_true [ -S $images/five-work/lazy-pages.socket ]
-    runtime restore --detach --lazy-pages --manage-cgroups-mode ignore --image-path $images/five --work-path $images/five-work \
-        --bundle /bundles/later later >/dev/null 2>&1
-    until_true counted "$last"
-    wait $dump
-    check lazy-sent $? 0
-    wait $pages
-    check lazy-received $? 0
-    check lazy-restored "$(status counting) $(status later)" ' running'
-    runtime delete --force later
-
-    # Both ends of a connection.
-    : >$T
-    runtime run --detach --bundle /bundles/telling telling >/dev/null 2>&1
-    until_true told 3
-    refused=$(runtime checkpoint --image-path $images/six telling 2>&1)
-    contains connected "$? $(status telling) $refused" '1 running'
-    contains connected-why "$refused" 'consider using --tcp-established'
-    runtime checkpoint --tcp-established --image-path $images/seven telling
-    check connected-checkpoint "$? $(status telling)" '0 '
-    last=$(wc -l <$T)
-    runtime restore --detach --tcp-established --image-path $images/seven --bundle /bundles/telling telling >/dev/null 2>&1
-    until_true told "$last"
-    check connected-goes-on "$(awk '$1 != NR { wrong = 1 } END { print wrong + 0, (NR > '"$last"') }' $T)" '0 1'
-    runtime delete --force telling
-
-    # A process that comes back confined.
-    runtime restore --detach --lsm-profile apparmor:box --image-path $images/two --bundle /bundles/counting counting >/dev/null 2>&1
-    check profile "$? $(cat /proc/"$(head -n 1 /sys/fs/cgroup/counting/cgroup.procs)"/attr/current)" '0 box (enforce)'
-    runtime delete --force counting
-    check places-deleted "$(ls /run/$runtime; ls -d /sys/fs/cgroup/*/ 2>/dev/null)" ''
 done
 
 # In front, the caller's terminal is in its place.
 runtime=gantry-runtime
-runtime() { $runtime --root /run/$runtime "$@"; }
+images=/tmp/$runtime
 mkfifo /tmp/keys
 script -q -f -c "gantry-runtime --root /run/gantry-runtime restore --image-path /tmp/gantry-runtime/three --bundle /bundles/answering \
     answering; echo ended \$?" /tmp/typescript </tmp/keys >/dev/null &
@@ -160,6 +101,75 @@ printf '\004' >&7
 until_true grep -sq '^ended [0-9]' /tmp/typescript
 contains front-ended "$(cat /tmp/typescript)" 'ended 0'
 check front-deleted "$(ls /run/gantry-runtime)" ''
+
+# Memory that goes to another place by a page server.
+echo 0 >$N
+runtime run --detach --bundle /bundles/counting counting >/dev/null 2>&1
+until_true counted 3
+mkdir $images/pages
+criu page-server --images-dir $images/pages --address 127.0.0.1 --port 2700 &
+server=$!
+until_true listening 2700
+runtime checkpoint --page-server 127.0.0.1:2700 --image-path $images/four counting
+check sent "$? $(status counting)" '0 '
+wait $server
+check sent-pages "$(ls $images/four | grep -c pages-) $(ls $images/pages | grep -q pages- && echo there)" '0 there'
+last=$(cat $N)
+cp $images/pages/*.img $images/four/
+runtime restore --detach --image-path $images/four --bundle /bundles/counting counting >/dev/null 2>&1
+until_true counted "$last"
+check sent-restored "$(status counting)" running
+
+# And memory that comes when it is needed, from a container that is still there.
+mkfifo $images/status
+exec 8<>$images/status
+runtime checkpoint --lazy-pages --page-server 127.0.0.1:2701 --status-fd 8 --image-path $images/five \
+    --work-path $images/five-work counting &
+dump=$!
+check lazy-ready "$(head -c 1 <&8 | od -An -tx1)" ' 00'
+exec 8>&-
+last=$(cat $N)
+criu lazy-pages --page-server --address 127.0.0.1 --port 2701 --images-dir $images/five --work-dir $images/five-work &
+pages=$!
+until_true [ -S $images/five-work/lazy-pages.socket ]
+runtime restore --detach --lazy-pages --image-path $images/five --work-path $images/five-work \
+    --bundle /bundles/later later >/dev/null 2>&1
+until_true counted "$last"
+wait $dump
+check lazy-sent $? 0
+wait $pages
+check lazy-received $? 0
+check lazy-restored "$(status counting) $(status later)" ' running'
+runtime delete --force later
+
+# Both ends of a connection.
+: >$T
+runtime run --detach --bundle /bundles/telling telling >/dev/null 2>&1
+until_true told 3
+refused=$(runtime checkpoint --image-path $images/six telling 2>&1)
+contains connected "$? $(status telling) $refused" '1 running'
+contains connected-why "$refused" 'consider using --tcp-established'
+runtime checkpoint --tcp-established --image-path $images/seven telling
+check connected-checkpoint "$? $(status telling)" '0 '
+last=$(wc -l <$T)
+runtime restore --detach --tcp-established --image-path $images/seven --bundle /bundles/telling telling >/dev/null 2>&1
+until_true told "$last"
+check connected-goes-on "$(awk '$1 != NR { wrong = 1 } END { print wrong + 0, (NR > '"$last"') }' $T)" '0 1'
+runtime delete --force telling
+
+# A process that is confined comes back as it was, or otherwise.
+runtime run --detach --bundle /bundles/confined confined >/dev/null 2>&1
+check profile "$(profile)" 'box (enforce)'
+runtime checkpoint --image-path $images/eight confined
+check profile-checkpoint "$? $(status confined)" '0 '
+runtime restore --detach --image-path $images/eight --bundle /bundles/confined confined >/dev/null 2>&1
+check profile-restored "$? $(profile)" '0 box (enforce)'
+runtime delete --force confined
+runtime restore --detach --lsm-profile apparmor:inner --image-path $images/eight --bundle /bundles/confined confined \
+    >/dev/null 2>&1
+check profile-changed "$? $(profile)" '0 inner (enforce)'
+runtime delete --force confined
+check places-deleted "$(ls /run/$runtime; ls -d /sys/fs/cgroup/*/ 2>/dev/null)" ''
 
 # A memory image before the last one, and one that is damaged.
 echo 0 >$N

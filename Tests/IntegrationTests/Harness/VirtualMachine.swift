@@ -31,9 +31,15 @@ struct VirtualMachine {
             "console=ttyS0 quiet panic=-1 " + options, "-drive", "file=\(image),if=none,format=raw,id=disk",
             "-device", "nvme,drive=disk,serial=1",
         ])
-        let console = try machine.wait(seconds: 180)
-        let output = try Programs.text(scratch.path + "/output")
-        return (output.replacingOccurrences(of: "\r", with: ""), "\(console)")
+        func output() throws -> String {
+            try Programs.text(scratch.path + "/output").replacingOccurrences(of: "\r", with: "")
+        }
+        do {
+            let console = try machine.wait(seconds: 180)
+            return (try output(), "\(console)")
+        } catch {
+            throw HarnessError("\(error)\n\(try output())")
+        }
     }
 
     /// Fills `tree` with `programs` of this machine and what they load, with busybox for all others, with `script` of the

@@ -109,10 +109,11 @@ extension Integration {
             let programs = [
                 "/usr/sbin/criu", "/usr/sbin/runc", "/usr/bin/tar", "/usr/bin/python3", "/usr/bin/script",
                 "/usr/bin/ip", "/usr/sbin/apparmor_parser", "/usr/sbin/iptables-restore", "/usr/sbin/ip6tables-restore",
-                "/usr/sbin/iptables-save", "/usr/sbin/ip6tables-save", "/usr/lib/x86_64-linux-gnu/xtables/libxt_mark.so",
-                "/usr/lib/x86_64-linux-gnu/xtables/libxt_standard.so",
+                "/usr/sbin/iptables-save", "/usr/sbin/ip6tables-save",
             ]
-            try VirtualMachine.furnish(tree, programs: programs, script: "checkpoint.sh", first: "/usr/bin/tests")
+            let extensions = ["mark", "standard"].map { "/usr/lib/x86_64-linux-gnu/xtables/libxt_\($0).so" }
+            try VirtualMachine.furnish(
+                tree, programs: programs + extensions, script: "checkpoint.sh", first: "/usr/bin/tests")
             try VirtualMachine.addPython(tree)
             try succeed(["cp", Programs.fixtures + "/console.py", tree + "/usr/bin/console.py"])
             try succeed(["cp", "-r", VirtualMachine.modules, tree + "/usr/lib/modules"])
@@ -123,13 +124,16 @@ extension Integration {
             answering.edit("process") { $0["terminal"] = true }
             let telling = try Bundle(
                 """
-                sleep 1000 | nc -l -p 7 >/tmp/told & until grep -q :0007 /proc/net/tcp; do sleep 0.1; done
+                sleep 1000 | nc -l -p 7 >/tmp/told & until cat /proc/net/tcp* | grep -q :0007; do sleep 0.1; done
                 n=0; while :; do n=$((n + 1)); echo $n; sleep 0.1; done | nc 127.0.0.1 7
                 """)
+            let confined = try Bundle("exec sleep 1000")
+            confined.edit("process") { $0["apparmorProfile"] = "box" }
             // The others have only their root from the host.
             counting.add(mount: "/mnt", type: "bind", source: "/bundles", ["bind", "ro"])
             for (name, bundle) in [
                 ("counting", counting), ("later", counting), ("answering", answering), ("telling", telling),
+                ("confined", confined),
             ] {
                 bundle.config["root"] = ["path": "../rootfs"] as Bundle.Document
                 bundle.edit("linux") { $0["cgroupsPath"] = "/" + name }
