@@ -152,6 +152,8 @@ start threaded
 contains threaded-is-refused "$(cat /tmp/threaded.out)" 'with domain controllers -- it is in'
 start unknown
 contains unknown-controller "$(cat /tmp/unknown.out)" 'no nosuch controller is available'
+start device
+contains unknown-device "$(cat /tmp/device.out)" 'set rdma.max to mlx5_1 hca_handle=3 hca_object=max of cgroup /sys/fs/cgroup/tests/device: no such device'
 start slash
 contains unified-slash "$(cat /tmp/slash.out)" 'must be a file name (no slashes)'
 # An ordinary user, to whom a part of the tree was handed down, limits his container himself.

@@ -100,6 +100,7 @@ extension Integration {
                     }
                 ),
                 ("unknown", "true", { $0["resources"] = ["unified": ["nosuch.max": "1"]] as Bundle.Document }),
+                ("device", "true", { $0["resources"] = ["rdma": ["mlx5_1": ["hcaHandles": 3]]] as Bundle.Document }),
                 ("slash", "true", { $0["resources"] = ["unified": ["../pids.max": "1"]] as Bundle.Document }),
             ]
         }
