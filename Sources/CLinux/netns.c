@@ -1,21 +1,12 @@
 #define _GNU_SOURCE
+#include "CLinux.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
-#include <pthread.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define NETLINK_ROUTE_PROTOCOL 0
-
-// linux/netlink.h and net/if.h may not meet in one file, so this one declares what it exports itself.
-int linux_make_network_namespace(int *route_socket);
-int linux_start_network_namespace(pthread_t *thread, int *result, const void *processors, size_t length);
-int linux_join_network_namespace(int descriptor);
-int linux_loopback_up(void);
 
 struct request {
     int namespace;
@@ -30,49 +21,41 @@ static void set_inside(const char *path, const char *value) {
     close(file);
 }
 
-static int prepare(struct request *request) {
+// In the calling thread: a new namespace, its loopback up. Its descriptor, or -errno.
+static int make_here(void) {
     if (unshare(CLONE_NEWNET) < 0) return -errno;
-    request->route_socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE_PROTOCOL);
-    if (request->route_socket < 0) return -errno;
-    // Any socket takes the SIOC*IF* calls.
-    struct ifreq loopback;
-    memset(&loopback, 0, sizeof loopback);
-    memcpy(loopback.ifr_name, "lo", 3);
-    loopback.ifr_flags = IFF_UP | IFF_RUNNING;
-    if (ioctl(request->route_socket, SIOCSIFFLAGS, &loopback) < 0) return -errno;
-    // No link-local addresses on links that are given IPv4 only; absent when the kernel has no IPv6.
-    set_inside("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-    request->namespace = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-    return request->namespace < 0 ? -errno : 0;
+    int result = linux_loopback_up();
+    if (result < 0) return result;
+    int namespace = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    return namespace < 0 ? -errno : namespace;
 }
 
-static void *run(void *argument) {
+static void *make_with_socket(void *argument) {
     struct request *request = argument;
-    int result = prepare(request);
-    if (result < 0) {
-        if (request->route_socket >= 0) close(request->route_socket);
-        request->namespace = result;
-    }
+    request->namespace = make_here();
+    if (request->namespace < 0) return NULL;
+    // No link-local addresses on links that are given IPv4 only; absent when the kernel has no IPv6.
+    set_inside("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+    request->route_socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (request->route_socket >= 0) return NULL;
+    int failed = errno;
+    close(request->namespace);
+    request->namespace = -failed;
     return NULL;
 }
 
 int linux_make_network_namespace(int *route_socket) {
     struct request request = {-1, -1};
     pthread_t thread;
-    int failed = pthread_create(&thread, NULL, run, &request);
+    int failed = pthread_create(&thread, NULL, make_with_socket, &request);
     if (failed) return -failed;
     pthread_join(thread, NULL);
     if (request.namespace >= 0) *route_socket = request.route_socket;
     return request.namespace;
 }
 
-static void *run_loopback(void *argument) {
-    int result = unshare(CLONE_NEWNET) < 0 ? -errno : linux_loopback_up();
-    if (result == 0) {
-        result = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-        if (result < 0) result = -errno;
-    }
-    *(int *)argument = result;
+static void *make_alone(void *argument) {
+    *(int *)argument = make_here();
     return NULL;
 }
 
@@ -81,7 +64,7 @@ int linux_start_network_namespace(pthread_t *thread, int *result, const void *pr
     int failed = pthread_attr_init(&attributes);
     if (failed) return -failed;
     if (length) pthread_attr_setaffinity_np(&attributes, length, processors);
-    failed = pthread_create(thread, &attributes, run_loopback, result);
+    failed = pthread_create(thread, &attributes, make_alone, result);
     pthread_attr_destroy(&attributes);
     return -failed;
 }

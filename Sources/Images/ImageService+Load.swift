@@ -196,14 +196,3 @@ extension BlobStore {
         }
     }
 }
-
-extension BlobWriter {
-    /// Like ``publish(as:)``, for those who speak of layers.
-    func publish(layer: LayerID) throws(LayerError) {
-        do {
-            try publish(as: layer)
-        } catch {
-            throw .store(error)
-        }
-    }
-}

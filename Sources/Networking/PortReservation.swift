@@ -20,13 +20,13 @@ enum PortReservation {
         var refusal: Int32 = EADDRINUSE
         // Any port: start at a random place, so that two daemons rarely meet.
         let start = any ? UInt16.random(in: candidates) : candidates.lowerBound
-        candidates: for port in Array(start...candidates.upperBound) + Array(candidates.lowerBound..<start)
+        search: for port in Array(start...candidates.upperBound) + Array(candidates.lowerBound..<start)
         where !published.contains(port) {
             switch bind(address, port, request.transport) {
             case .success(let socket): return (port, socket)
             case .failure(let error):
                 refusal = error.code
-                if error.code != EADDRINUSE { break candidates }
+                if error.code != EADDRINUSE { break search }
             }
         }
         guard refusal == EADDRINUSE else {

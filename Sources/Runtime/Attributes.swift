@@ -136,7 +136,7 @@ private struct Labels: ~Copyable {
         proc = try MountBuilder.make("proc", flags: [.noSuid, .noExec, .noDev])
     }
 
-    /// Its session keyring is the container's, although it is made before the program is executed.
+    /// Its session keyring is the container's, although it is made before the program is executed; that ends this choice too.
     func labelKeys() throws(LaunchFailure) {
         guard !process.seLinuxLabel.isEmpty, !process.keyring.isEmpty else { return }
         try write(process.seLinuxLabel, ["attr/keycreate"], "set SELinux label \(process.seLinuxLabel) of new keys")

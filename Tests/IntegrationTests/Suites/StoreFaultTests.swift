@@ -5,26 +5,6 @@ import Testing
 extension Integration {
     /// A disk that fills in the middle of changing the store.
     @Suite struct StoreFaults {
-        /// What is in the store; blobs and layers that nobody needs would show.
-        private func contents(_ daemon: Daemon) throws -> Set<String> {
-            let data = daemon.data
-            return Set(
-                try command([
-                    "sh", "-c",
-                    "cd \(data) && find images/blobs images/ingest -type f ! -name 'index.json*'; find layers containers -mindepth 1 -maxdepth 1",
-                ]).lines)
-        }
-
-        /// What is not needed is deleted a moment after the answer.
-        private func expect(_ wanted: Set<String>, in daemon: Daemon, _ round: String = "") throws {
-            var found: Set<String> = []
-            try? eventually("the store is as it was", seconds: 5) {
-                found = try contents(daemon)
-                return found == wanted
-            }
-            #expect(found == wanted, "\(round): \(found.symmetricDifference(wanted))")
-        }
-
         /// Runs `body` with a small file system of its own.
         private func withDisk(_ megabytes: Int, _ body: (String, borrowing Scratch) throws -> Void) throws {
             let scratch = try Scratch("full")
@@ -52,12 +32,12 @@ extension Integration {
                     try big.ok(.gantry, "tag", "grown:2", image)
                     try big.ok(.gantry, "push", "-q", image)
                     try Daemon.with(dataRoot: disk) { daemon in
-                        let before = try contents(daemon)
+                        let before = try daemon.settledStore()
                         for round in 0..<3 {
                             expectFull(try daemon.run(.gantry, "load", "-i", file), "no space left for image")
-                            try expect(before, in: daemon, "round \(round)")
+                            try daemon.expectStore(before, "round \(round)")
                             expectFull(try daemon.run(.gantry, "pull", image), "no space left for image")
-                            try expect(before, in: daemon, "round \(round)")
+                            try daemon.expectStore(before, "round \(round)")
                         }
                         // A container that fills the disk cannot be committed, and the space comes back with it.
                         let name = try daemon.ok(
@@ -66,14 +46,14 @@ extension Integration {
                         try daemon.ok(.gantry, "wait", name)
                         expectFull(try daemon.run(.gantry, "commit", name, "full"), "no space left for image")
                         try daemon.ok(.gantry, "rm", name)
-                        try expect(before, in: daemon)
+                        try daemon.expectStore(before)
                         let small = try daemon.ok(
                             .gantry, "run", "-d", "--network", "none", "busybox", "touch", "/small")
                         try daemon.ok(.gantry, "wait", small)
                         try daemon.ok(.gantry, "commit", small, "small")
                         try daemon.ok(.gantry, "rm", small)
                         try daemon.ok(.gantry, "rmi", "small")
-                        try expect(before, in: daemon)
+                        try daemon.expectStore(before)
                     }
                 }
             }
@@ -83,7 +63,7 @@ extension Integration {
         @Test func removalsNeedNoSpace() throws {
             try withDisk(60) { disk, scratch in
                 try Daemon.with(dataRoot: disk) { daemon in
-                    let before = try contents(daemon)
+                    let before = try daemon.settledStore()
                     let tar = scratch.path + "/one.tar"
                     try succeed([
                         "sh", "-c", "cd \(scratch.path) && head -c 5000000 /dev/urandom >one && tar -cf one.tar one",
@@ -115,7 +95,7 @@ extension Integration {
                     try daemon.ok(.gantry, "import", tar, "two")
                     try daemon.ok(.gantry, "rmi", "two")
                     try succeed(["rm", "\(disk)/ballast"])
-                    try expect(before, in: daemon)
+                    try daemon.expectStore(before)
                 }
             }
         }

@@ -23,39 +23,6 @@ extension Integration {
             ])
         }
 
-        /// Blobs, layers and what is half there.
-        private func store(_ daemon: Daemon) throws -> Set<String> {
-            let folders = ["images/blobs/sha256", "images/ingest", "images/partial", "layers"]
-            return Set(
-                try folders.flatMap { folder in
-                    try FileManager.default.contentsOfDirectory(atPath: "\(daemon.root)/data/\(folder)").map {
-                        "\(folder)/\($0)"
-                    }
-                })
-        }
-
-        /// What is there once the index for other tools is written, by way of a file in `ingest`, and what was not needed is
-        /// deleted.
-        private func settled(_ daemon: Daemon) throws -> Set<String> {
-            var found: Set<String> = []
-            try eventually("what goes on behind the answers is done") {
-                found = try store(daemon)
-                return !found.contains { name in
-                    ["images/ingest/index.json", "layers/new-", "layers/old-"].contains { name.hasPrefix($0) }
-                }
-            }
-            return found
-        }
-
-        private func expect(_ wanted: Set<String>, in daemon: Daemon, _ round: String) throws {
-            var found: Set<String> = []
-            try? eventually("the store is as it should be", seconds: 5) {
-                found = try store(daemon)
-                return found == wanted
-            }
-            #expect(found == wanted, "\(round): \(found.symmetricDifference(wanted))")
-        }
-
         /// Runs a command and kills the daemon some milliseconds later.
         private func interrupt(
             _ daemon: Daemon, _ arguments: [String], after microseconds: UInt32
@@ -75,19 +42,19 @@ extension Integration {
             try noise(scratch, to: image)
             let daemon = try Daemon()
             defer { try? daemon.finish() }
-            let before = try settled(daemon)
+            let before = try daemon.settledStore()
             try daemon.ok(.gantry, "pull", "-q", image)
-            let whole = try settled(daemon)
+            let whole = try daemon.settledStore()
             for round in 0..<12 {
                 try daemon.ok(.gantry, "rmi", image)
-                try expect(before, in: daemon, "seed \(seed), round \(round)")
+                try daemon.expectStore(before, "seed \(seed), round \(round)")
                 for _ in 0..<2 {
                     let moment = UInt32.random(in: 0..<250_000, using: &random)
                     try interrupt(daemon, ["pull", "-q", image], after: moment)
                 }
                 let pulled = try daemon.run(.gantry, "pull", "-q", image)
                 #expect(pulled.trimmed == image, "seed \(seed), round \(round): \(pulled)")
-                try expect(whole, in: daemon, "seed \(seed), round \(round)")
+                try daemon.expectStore(whole, "seed \(seed), round \(round)")
             }
             let check = try command(["skopeo", "inspect", "oci:\(daemon.root)/data/images:\(image)"])
             #expect(check.status == 0, "\(check)")
@@ -103,7 +70,7 @@ extension Integration {
             let daemon = try Daemon()
             defer { try? daemon.finish() }
             try daemon.ok(.gantry, "pull", "-q", image)
-            let whole = try settled(daemon)
+            let whole = try daemon.settledStore()
             // Another way to the same registry: it has nothing to mount from there.
             let plain = try PrivateRegistry()
             for round in 0..<8 {
@@ -113,7 +80,7 @@ extension Integration {
                     daemon, ["push", "-q", target], after: UInt32.random(in: 0..<200_000, using: &random))
                 let pushed = try daemon.run(.gantry, "push", "-q", target)
                 #expect(pushed.trimmed == target, "seed \(seed), round \(round): \(pushed)")
-                try expect(whole, in: daemon, "seed \(seed), round \(round)")
+                try daemon.expectStore(whole, "seed \(seed), round \(round)")
                 let copied = try succeed(["skopeo", "inspect", "--raw", "--tls-verify=false", "docker://" + target])
                 #expect(try copied == registry.manifest("noise/push:1"), "seed \(seed), round \(round)")
             }
