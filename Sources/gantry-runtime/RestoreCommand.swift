@@ -35,6 +35,7 @@ enum RestoreCommand {
             record.keep(cgroup)
             if !options.has("detach") && !options.has("no-subreaper") { _ = linux_child_subreaper() }
             (record.pid, terminal) = try perform(criu, configuration, record, cgroup, options, directory.path)
+            try checkLabel(of: record.pid, configuration.launch.process, options.value("lsm-profile"))
             try ContainerCgroup.release(keeper, cgroup, configuration.limits)
             record.startTime = ProcessTable.status(record.pid)?.startTime ?? 0
             try ConsoleSocket.pass(&terminal, to: console)
@@ -45,6 +46,7 @@ enum RestoreCommand {
             }
         } catch {
             if record.pid > 0 { kill(record.pid, SIGKILL) }
+            if terminal >= 0 { close(terminal) }
             ContainerCgroup.discard(cgroup, record.scope, context.log)
             try directory.remove()
             throw error
@@ -89,6 +91,27 @@ enum RestoreCommand {
         let result = try criu.perform(.restore, request, log: log)
         guard result.pid > 0 else { throw LaunchFailure("criu restore told no process id") }
         return result
+    }
+
+    /// A criu that was built without SELinux restores nobody's label, and none gives a profile to what had none: neither goes
+    /// on without.
+    private static func checkLabel(
+        of pid: Int32, _ process: ProcessSpec, _ profile: String?
+    ) throws(LaunchFailure) {
+        let chosen = profile.flatMap { text in text.firstIndex(of: ":").map { String(text[$0...].dropFirst()) } }
+        let own = process.seLinuxLabel.isEmpty ? process.appArmorProfile : process.seLinuxLabel
+        let wanted = chosen ?? own
+        if wanted.isEmpty || wanted == "unconfined" { return }
+        // A kernel without either module has nothing to read.
+        let text = String(decoding: (try? Files.read("/proc/\(pid)/attr/current")) ?? [], as: UTF8.self)
+        // `NAME (MODE)` of AppArmor, with the end of a line; a label of SELinux ends with NUL.
+        let label = text.prefix { $0 != "\n" && $0 != "\0" }
+        let found = label.isEmpty ? "unconfined" : label
+        guard found == wanted || found.hasPrefix(wanted + " (") else {
+            throw LaunchFailure(
+                "criu restored the process as \(found) instead of \(wanted), and it was ended: a process that had no profile "
+                    + "gets none, and SELinux needs a criu that was built with it")
+        }
     }
 
     private static func inherited(_ descriptor: Int32, _ name: String) -> ProtocolBuffer {

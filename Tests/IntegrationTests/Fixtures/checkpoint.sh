@@ -169,6 +169,12 @@ runtime restore --detach --lsm-profile apparmor:inner --image-path $images/eight
     >/dev/null 2>&1
 check profile-changed "$? $(profile)" '0 inner (enforce)'
 runtime delete --force confined
+# criu gives none to what had none: that must not go on without.
+runtime run --detach --bundle /bundles/counting counting >/dev/null 2>&1
+runtime checkpoint --image-path $images/nine counting
+runtime restore --detach --lsm-profile apparmor:box --image-path $images/nine --bundle /bundles/counting counting >/dev/null \
+    2>/tmp/refused
+contains profile-refused "$? $(cat /tmp/refused)" 'criu restored the process as unconfined instead of box'
 check places-deleted "$(ls /run/$runtime; ls -d /sys/fs/cgroup/*/ 2>/dev/null)" ''
 
 # A memory image before the last one, and one that is damaged.

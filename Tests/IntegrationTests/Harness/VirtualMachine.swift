@@ -9,6 +9,12 @@ struct VirtualMachine {
     /// Those of its modules that criu looks at, from the same package.
     static let modules = Programs.root + "/.tools/modules"
 
+    /// criu and the programs that it calls.
+    static let criu =
+        ["criu", "iptables-restore", "ip6tables-restore", "iptables-save", "ip6tables-save"].map { "/usr/sbin/" + $0 }
+        + ["/usr/bin/ip", "/usr/bin/tar"]
+        + ["mark", "standard"].map { "/usr/lib/x86_64-linux-gnu/xtables/libxt_\($0).so" }
+
     /// Boots with `tree` as the initial file system, whose `init` is the first process, and `options` for the kernel. Returns
     /// what the machine wrote to /dev/ttyS1, and what the kernel's console said.
     static func boot(_ tree: String, options: String = "", disk: Int = 64 << 20) throws -> (

@@ -19,7 +19,8 @@ extension Integration {
         }
 
         @Test func labelsOfSELinux() throws {
-            let tree = try Self.tree("selinux.sh", programs: ["/usr/bin/python3"])
+            let tree = try Self.tree("selinux.sh", programs: ["/usr/bin/python3"] + VirtualMachine.criu)
+            try succeed(["cp", "-r", VirtualMachine.modules, tree.path + "/usr/lib/modules"])
             try VirtualMachine.addPython(tree.path)
             try succeed([
                 "secilc", "--policyvers=33", "--filecontext=/dev/null", "--output=" + tree.path + "/etc/policy",
