@@ -2,18 +2,12 @@
 # The first process of a virtual machine with AppArmor. RuntimeLabelsTests boots it and reads one line per check:
 # `check NAME ok`, or `check NAME failed: …`.
 export PATH=/usr/bin:/usr/sbin
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
-mount -t cgroup2 none /sys/fs/cgroup
-mount -t securityfs none /sys/kernel/security
-exec </dev/null >/dev/ttyS1 2>&1
 . /usr/bin/checks
+begin securityfs /sys/kernel/security
 for profile in "box /tmp/secret" "inner /tmp/open"; do
     echo "profile ${profile% *} flags=(attach_disconnected,mediate_deleted) { file, capability, network, signal, ptrace,
         mount, umount, unix, deny ${profile#* } r, }"
-done | apparmor_parser --skip-kernel-load --stdout >/tmp/compiled 2>/dev/null
-cat /tmp/compiled >/sys/kernel/security/apparmor/.load
+done | load_profiles
 check profiles "$(sort /sys/kernel/security/apparmor/profiles)" 'box (enforce)
 inner (enforce)'
 cd /bundles || exit

@@ -2,27 +2,13 @@
 # The first process of a virtual machine with a kernel that criu works on. RuntimeCheckpointTests boots it and reads one
 # line per check: `check NAME ok`, or `check NAME failed: …`.
 export PATH=/usr/bin:/usr/sbin
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
-mkdir /dev/pts
-mount -t devpts pts /dev/pts
-mount -t cgroup2 none /sys/fs/cgroup
-mount -t securityfs none /sys/kernel/security
-exec </dev/null >/dev/ttyS1 2>&1
 . /usr/bin/checks
-# As systemd has it.
-mount --make-rshared /
+begin securityfs /sys/kernel/security
 contains shared "$(grep ' / / ' /proc/self/mountinfo)" shared:
-# In no order: what needs another one comes in a later round.
-for round in 1 2 3; do
-    for module in /usr/lib/modules/*.ko; do insmod "$module" 2>/dev/null; done
-done
-ip link set lo up
+prepare_criu
 for profile in box inner; do
     echo "profile $profile flags=(attach_disconnected,mediate_deleted) { file, capability, network, signal, ptrace, unix, }"
-done | apparmor_parser --skip-kernel-load --stdout 2>/dev/null >/tmp/profiles
-cat /tmp/profiles >/sys/kernel/security/apparmor/.load
+done | load_profiles
 N=/bundles/rootfs/tmp/n
 T=/bundles/rootfs/tmp/told
 

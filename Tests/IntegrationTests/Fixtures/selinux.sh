@@ -2,17 +2,8 @@
 # The first process of a virtual machine with SELinux and a small policy (selinux.cil), which it enforces. RuntimeLabelsTests
 # boots it and reads one line per check: `check NAME ok`, or `check NAME failed: …`.
 export PATH=/usr/bin:/usr/sbin
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
-mkdir /dev/pts
-mount -t devpts pts /dev/pts
-mount -t cgroup2 none /sys/fs/cgroup
-mount -t selinuxfs none /sys/fs/selinux
-exec </dev/null >/dev/ttyS1 2>&1
 . /usr/bin/checks
-# As systemd has it.
-mount --make-rshared /
+begin selinuxfs /sys/fs/selinux
 dd if=/etc/policy of=/sys/fs/selinux/load bs=1M 2>/dev/null
 check enforces "$(cat /sys/fs/selinux/enforce)" 1
 # Its files get their labels as they are made, now that there is a policy.
@@ -63,10 +54,7 @@ runtime() { gantry-runtime --root /run/gantry-runtime "$@"; }
 contains unknown-is-explained "$(runtime run --bundle unknown unknown 2>&1)" \
     'set SELinux label u:r:nosuch_t:s0 of new keys: invalid argument; the kernel does not know it'
 # Debian's criu is built without SELinux: labels of mounts it takes along, the process's it forgets.
-for round in 1 2 3; do
-    for module in /usr/lib/modules/*.ko; do insmod "$module" 2>/dev/null; done
-done
-ip link set lo up
+prepare_criu
 runtime run --detach --bundle box box >/dev/null 2>&1
 check checkpoint "$(runtime checkpoint --image-path /tmp/images box 2>&1)" ''
 refused=$(runtime restore --detach --image-path /tmp/images --bundle box box 2>&1 >/dev/null)
