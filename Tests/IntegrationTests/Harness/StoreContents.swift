@@ -2,18 +2,18 @@ import Foundation
 import Testing
 
 extension Daemon {
-    /// The blobs, layers and containers of the store and what is half there, as paths in its root. Not the index for other
-    /// tools, which is written a moment after the answers.
+    /// The blobs, layers and containers of the store and what is half there, as paths in its root.
     func store() throws -> Set<String> {
         let script = """
             cd '\(data)'
-            find images/blobs images/ingest images/partial -type f ! -name 'index.json*'
+            find images/blobs images/ingest images/partial -type f
             find layers containers -mindepth 1 -maxdepth 1
             """
         return Set(try succeed(["sh", "-c", script]).split(separator: "\n").map(String.init))
     }
 
-    /// The same, to compare with: once what was not needed is deleted, and what was committed is unpacked.
+    /// The same, to compare with: once the index for other tools is written, by way of a file in `ingest`, what was not
+    /// needed is deleted, and what was committed is unpacked.
     func settledStore() throws -> Set<String> {
         var found: Set<String> = []
         try eventually("what goes on behind the answers is done") {
@@ -32,8 +32,8 @@ extension Daemon {
         return Set(layers.split { $0.isWhitespace }.map { "layers/" + $0.dropFirst("sha256:".count) })
     }
 
-    /// The store is or becomes what is wanted: what is not needed is deleted a moment after the answers, and a container is
-    /// taken apart after its own.
+    /// The store is or becomes what is wanted: the index is written and what is not needed is deleted a moment after the
+    /// answers, and a container is taken apart after its own.
     func expectStore(
         _ wanted: Set<String>, _ round: String = "", at location: SourceLocation = #_sourceLocation
     ) throws {
