@@ -31,7 +31,7 @@ static int answer(long result)
     return result < 0 ? -errno : (int)result;
 }
 
-pid_t linux_clone(uint64_t flags, int *pidfd, int cgroup)
+static struct clone_args clone_arguments(uint64_t flags, int *pidfd, int cgroup)
 {
     struct clone_args arguments = {
         .flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd,
@@ -41,7 +41,69 @@ pid_t linux_clone(uint64_t flags, int *pidfd, int cgroup)
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = (uint64_t)cgroup;
     }
+    return arguments;
+}
+
+pid_t linux_clone(uint64_t flags, int *pidfd, int cgroup)
+{
+    struct clone_args arguments = clone_arguments(flags, pidfd, cgroup);
     return answer(syscall(SYS_clone3, &arguments, sizeof arguments));
+}
+
+/// clone3(2) with a new stack, on which the new process calls `run`: not even a frame of the caller's is shared. 0 or more, or -errno.
+static long clone_to(struct clone_args *arguments, void (*run)(void *), void *context)
+{
+#if defined(__x86_64__)
+    long result = SYS_clone3;
+    __asm__ volatile(
+        "syscall\n\t"
+        "testq %%rax, %%rax\n\t"
+        "jnz 1f\n\t"
+        "xorl %%ebp, %%ebp\n\t"
+        "movq %[context], %%rdi\n\t"
+        "callq *%[run]\n\t"
+        "ud2\n"
+        "1:"
+        : "+a"(result)
+        : "D"(arguments), "S"(sizeof *arguments), [run] "r"(run), [context] "r"(context)
+        : "rcx", "r11", "memory", "cc");
+    return result;
+#elif defined(__aarch64__)
+    register long number __asm__("x8") = SYS_clone3;
+    register long result __asm__("x0") = (long)arguments;
+    register long size __asm__("x1") = sizeof *arguments;
+    __asm__ volatile(
+        "svc #0\n\t"
+        "cbnz x0, 1f\n\t"
+        "mov x29, xzr\n\t"
+        "mov x0, %[context]\n\t"
+        "blr %[run]\n\t"
+        "brk #1\n"
+        "1:"
+        : "+r"(result)
+        : "r"(number), "r"(size), [run] "r"(run), [context] "r"(context)
+        : "memory", "cc");
+    return result;
+#else
+#error "clone3 with a stack is written for x86-64 and arm64"
+#endif
+}
+
+pid_t linux_clone_in_memory(int *pidfd, int cgroup, void (*run)(void *), void *context)
+{
+    const size_t size = 1 << 20, guard = (size_t)sysconf(_SC_PAGESIZE);
+    char *stack = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED)
+        return -errno;
+    long result = mprotect(stack + guard, size - guard, PROT_READ | PROT_WRITE) < 0 ? -errno : 0;
+    if (result == 0) {
+        struct clone_args arguments = clone_arguments(CLONE_VM | CLONE_VFORK, pidfd, cgroup);
+        arguments.stack = (uint64_t)(uintptr_t)stack;
+        arguments.stack_size = size;
+        result = clone_to(&arguments, run, context);
+    }
+    munmap(stack, size);
+    return (pid_t)result;
 }
 
 int linux_pidfd_open(pid_t pid)

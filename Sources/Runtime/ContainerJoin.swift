@@ -34,10 +34,11 @@ package enum ContainerJoin {
     }
 
     /// Clones the child, which joins the namespaces of `target` (a pidfd of the first process) and executes. `root` is
-    /// the container's root where it shares the caller's mount namespace.
+    /// the container's root where it shares the caller's mount namespace. A caller that `sleeps` until then, and has
+    /// nobody to hear before, spares the child a memory of its own.
     package static func clone(
         _ process: ProcessSpec, target: Int32, kinds: UInt64 = usualKinds, root: Int32 = -1, cgroups: [CgroupJoin],
-        streams: ChildStreams, status: Int32
+        streams: ChildStreams, status: Int32, sleeps: Bool = false
     ) throws(LaunchFailure) -> ClonedProcess {
         guard root >= 0 || kinds & linux_CLONE_NEWNS != 0 else {
             throw LaunchFailure("the container's root is not known")
@@ -62,14 +63,26 @@ package enum ContainerJoin {
                     begin(process, target: target, kinds: 0, root: root, cgroups: [], streams, status, null: null)
                 })
         }
-        var pidfd: Int32 = -1
-        let pid = try step("clone the process", linux_clone(0, &pidfd, cgroup))
-        if pid == 0 {
+        let body = { () -> Never in
             begin(
                 process, target: target, kinds: kinds & ~linux_CLONE_NEWPID, root: root, cgroups: cgroups, streams,
                 status, null: -1)
         }
-        return ClonedProcess(pid: pid, pidfd: pidfd)
+        var pidfd: Int32 = -1
+        // A listener answers for the child's calls before it executes, and a clock is joined by a memory, not by a process.
+        guard sleeps, !process.seccompNotifies, kinds & linux_CLONE_NEWTIME == 0 else {
+            let pid = try step("clone the process", linux_clone(0, &pidfd, cgroup))
+            if pid == 0 { body() }
+            return ClonedProcess(pid: pid, pidfd: pidfd)
+        }
+        // Before the container can see the child, whose memory is the caller's.
+        try step("become undumpable", linux_set_dumpable(0))
+        let pid = withUnsafePointer(to: body) { body in
+            linux_clone_in_memory(
+                &pidfd, cgroup, { $0?.assumingMemoryBound(to: (() -> Never).self).pointee() },
+                UnsafeMutableRawPointer(mutating: body))
+        }
+        return ClonedProcess(pid: try step("clone the process", pid), pidfd: pidfd)
     }
 
     private static func begin(

@@ -40,7 +40,7 @@ enum ExecCommand {
         }
         let child = try ContainerJoin.clone(
             process, target: target.raw, kinds: kinds, root: root, cgroups: cgroups, streams: streams,
-            status: channel.child)
+            status: channel.child, sleeps: true)
         channel.closeChild()
         defer { close(child.pidfd) }
         var terminal: Int32 = -1

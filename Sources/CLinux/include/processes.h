@@ -9,6 +9,10 @@
 /// clone3(2) without a new stack (so it returns twice, like fork) and with CLONE_PIDFD always on. SIGCHLD on exit.
 /// With CLONE_PARENT the new process is the caller's sibling. `cgroup` is a cgroup2 directory for CLONE_INTO_CGROUP, or -1. Only for a process with a single thread.
 pid_t linux_clone(uint64_t flags, int *pidfd, int cgroup);
+/// As linux_clone, but the new process has the caller's memory (CLONE_VM, CLONE_VFORK) and a stack of its own, on which it calls
+/// `run`, which must not return: the caller sleeps until the new process executes a program or ends. Nothing is copied; what
+/// the process leaves in memory is seen by the caller, also what it had half done when it was killed.
+pid_t linux_clone_in_memory(int *pidfd, int cgroup, void (*run)(void *), void *context);
 /// pidfd_open(2).
 int linux_pidfd_open(pid_t pid);
 /// pidfd_send_signal(2).

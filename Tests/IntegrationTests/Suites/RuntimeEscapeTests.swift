@@ -53,6 +53,36 @@ extension Integration {
             #expect(try succeed(["sha256sum", Bundle.runtime]) == before)
         }
 
+        /// The same for the memory of a joining process, which is the runtime's: held in the middle by the freezer, and looked
+        /// at by a container that sees its processes.
+        @Test func theRuntimesMemoryIsOutOfReach() throws {
+            let bundle = try Bundle("exec sleep 600")
+            try bundle.start()
+            #expect(try bundle.runtime(["pause", bundle.id]).status == 0)
+            let joining = try Child([
+                Bundle.runtime, "--root", bundle.state, "exec", "--ignore-paused", bundle.id, "true",
+            ])
+            let pid = try #require(try bundle.member("pid") as? Int)
+            let other = try Bundle(
+                """
+                for p in /proc/[0-9]*; do
+                  [ ${p#/proc/} = $$ ] || (exec 3<>$p/mem && echo "${p#/proc/} $(tr '\\0' ' ' <$p/cmdline)"); done
+                """)
+            other.edit("linux") { linux in
+                let namespaces = linux["namespaces"] as? [Bundle.Document] ?? []
+                let joined: Bundle.Document = ["type": "pid", "path": "/proc/\(pid)/ns/pid"]
+                linux["namespaces"] = namespaces.filter { $0["type"] as? String != "pid" } + [joined]
+            }
+            try eventually("the joining process is held") {
+                try bundle.runtime(["ps", "-f", "json", bundle.id]).trimmed.contains(",")
+            }
+            let result = try other.run()
+            // The first process is the container's own.
+            #expect(result.lines == ["1 sleep 600 "] && result.err.contains("/mem"), "\(result)")
+            #expect(try bundle.runtime(["resume", bundle.id]).status == 0)
+            #expect(try joining.wait().status == 0)
+        }
+
         /// CVE-2019-16884, CVE-2025-52881: a /proc that is not the kernel's, or something in the middle of it.
         @Test(arguments: [
             "/proc", "/proc/self/attr", "/proc/../proc/self/attr", "proc/sys", "/proc/sys/kernel", "/link",
