@@ -74,10 +74,15 @@ package enum ContainerStart {
         _exit(Int32(255))
     }
 
-    /// Waits for the byte with which the caller lets this process go on.
-    private static func awaitCaller(_ status: Int32, _ otherwise: String) throws(LaunchFailure) {
+    /// Waits for the byte with which the caller lets this process go on. The descriptor that came with it, or -1.
+    @discardableResult
+    private static func awaitCaller(_ status: Int32, _ otherwise: String) throws(LaunchFailure) -> Int32 {
         var byte: UInt8 = 0
-        guard recv(status, &byte, 1, 0) == 1 else { throw LaunchFailure(otherwise) }
+        var descriptor: Int32 = -1
+        var count = 1
+        let received = linux_receive_message(status, &byte, 1, &descriptor, &count, 0)
+        guard received == 1 else { throw LaunchFailure(otherwise) }
+        return count == 1 ? descriptor : -1
     }
 
     static func join(_ path: String, _ kind: UInt64) throws(LaunchFailure) {
@@ -96,11 +101,8 @@ package enum ContainerStart {
         _ = setsid()
         // The stage, where there is one, has done this with the privileges that are gone in the user namespace.
         if entered == nil {
-            let network = Int32(truncatingIfNeeded: linux_CLONE_NEWNET)
-            if spec.networkMade >= 0 {
-                try step("join the network namespace", linux_setns(spec.networkMade, network))
-            } else if spec.makesNetwork {
-                try step("make the network namespace", linux_unshare(network))
+            if spec.makesNetwork {
+                try step("make the network namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
             }
             try Attributes(spec.process, status: status).prepare(spec.cgroupsCome ? [] : spec.cgroups)
         }
@@ -190,21 +192,15 @@ package enum ContainerStart {
         if case .path(let path) = spec.namespaces.network, !spec.networkComes, entered & linux_CLONE_NEWNET == 0 {
             try join(path, linux_CLONE_NEWNET)
         }
-        // The caller makes the cgroups meanwhile: they are joined before what shows them, and what may take memory.
-        var waitsForCgroups = spec.cgroupsCome
-        func enterCgroups() throws(LaunchFailure) {
-            guard waitsForCgroups else { return }
-            waitsForCgroups = false
-            try awaitCaller(status, "the cgroups could not be made")
-            Processors.useAll()
-            try Attributes.join(spec.cgroups)
-            try isolateCgroups(spec)
-        }
+        var isWaiting = spec.cgroupsCome || spec.networkFollows
         for mount in spec.mounts where !isLate(mount) {
-            if mount.kind == .cgroup || mount.flags.contains(.copyUp) { try enterCgroups() }
+            if isWaiting, needsWhatComes(mount) {
+                try enterWhatComes(spec, status)
+                isWaiting = false
+            }
             try tree.make(mount)
         }
-        try enterCgroups()
+        if isWaiting { try enterWhatComes(spec, status) }
         try tree.makeDevices()
         if spec.process.tty { try installTerminal(tree, status) }
         try enterNetwork(spec, status)
@@ -216,6 +212,29 @@ package enum ContainerStart {
         let inside = DeviceNodes.openNull(in: tree.root, fallback: null)
         try tree.enter(root, in: host)
         return inside
+    }
+
+    /// Whether it shows the network or the cgroups, may do so, or may take memory, which is the cgroup's.
+    private static func needsWhatComes(_ mount: MountSpec) -> Bool {
+        switch mount.kind {
+        case .sysfs, .cgroup, .other: true
+        case .bind, .tmpfs, .proc, .devpts, .mqueue: mount.flags.contains(.copyUp)
+        }
+    }
+
+    /// Joins what the caller has made meanwhile.
+    private static func enterWhatComes(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {
+        let network = try awaitCaller(status, "the runtime went away before the cgroups and the network were made")
+        if spec.networkFollows { try joinNetwork(network) }
+        guard spec.cgroupsCome else { return }
+        Processors.useAll()
+        try Attributes.join(spec.cgroups)
+        try isolateCgroups(spec)
+    }
+
+    private static func joinNetwork(_ handle: Int32) throws(LaunchFailure) {
+        try step("join the network namespace", linux_setns(handle, Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
+        close(handle)
     }
 
     /// Its mounts are never made in the namespace that it shares with the caller: in one for the time being. The way back.
@@ -262,18 +281,9 @@ package enum ContainerStart {
     }
 
     private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {
-        let kind = Int32(truncatingIfNeeded: linux_CLONE_NEWNET)
         if spec.networkComes {
-            var byte: UInt8 = 0
-            var handle: Int32 = -1
-            var count = 1
-            let received = linux_receive_message(status, &byte, 1, &handle, &count, 0)
-            guard received > 0, count == 1 else {
-                throw LaunchFailure("the daemon went away before the network was made")
-            }
-            try step("join the network namespace", linux_setns(handle, kind))
-            close(handle)
-        } else if spec.namespaces.network == .new, spec.networkMade < 0 {
+            try joinNetwork(try awaitCaller(status, "the daemon went away before the network was made"))
+        } else if spec.makesNetwork {
             try step("bring the loopback link up", linux_loopback_up())
         }
     }

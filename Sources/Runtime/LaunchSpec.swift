@@ -38,10 +38,10 @@ package struct LaunchSpec: Equatable, Sendable {
     package var cgroups: [CgroupJoin] = []
     /// The network namespace arrives later, in a `network` message.
     package var networkComes = false
-    /// The network namespace that was made for it (``NetworkAhead``); -1 when the process makes its own. Not encoded.
-    package var networkMade: Int32 = -1
-    /// The cgroups that are not cgroup2 are made meanwhile: wait for a byte on the status socket before joining them, as
-    /// late as that can be. Not for what goes through a stage. Not encoded.
+    /// The network namespace is made meanwhile (``NetworkAhead``), and comes with the caller's word on the status socket, which
+    /// is waited for as late as that can be. Not for what goes through a stage. Not encoded.
+    package var networkFollows = false
+    /// The same of the cgroups that are not cgroup2: with the word they are there to be joined.
     package var cgroupsCome = false
     /// Wait for a byte on the status socket while the OCI hooks run. Stays in this process: it is not encoded.
     package var waitsForHooks = false
@@ -55,7 +55,7 @@ package struct LaunchSpec: Equatable, Sendable {
     var labelOptions: [String] { mountLabel.isEmpty ? [] : ["context=" + mountLabel] }
 
     /// Whether the process makes its network namespace itself.
-    var makesNetwork: Bool { namespaces.network == .new && !networkComes }
+    var makesNetwork: Bool { namespaces.network == .new && !networkComes && !networkFollows }
 
     /// Hooks look at the root at its own path.
     var isRootSeen: Bool { waitsForHooks || containerHooks != nil }

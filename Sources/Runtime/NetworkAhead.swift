@@ -3,7 +3,8 @@ internal import Glibc
 package import Linux
 
 /// A network namespace with its loopback up, made on a thread of its own: no other namespace takes as long, and the caller
-/// has a bundle to read.
+/// has a bundle to read and a process to clone. The thread makes system calls and nothing else, so that a process that is
+/// cloned meanwhile finds no lock of the C library's taken.
 package struct NetworkAhead: ~Copyable {
     private let thread: pthread_t
     private let result: UnsafeMutablePointer<Int32>
@@ -37,7 +38,7 @@ package struct NetworkAhead: ~Copyable {
         result.deallocate()
     }
 
-    /// Waits until it is made; the thread is gone then.
+    /// Waits until it is made.
     package consuming func take() throws(LaunchFailure) -> Descriptor {
         pthread_join(thread, nil)
         let handle = result.pointee

@@ -61,20 +61,6 @@ enum ContainerCgroup {
         return true
     }
 
-    /// As ``make(_:_:_:)`` beside a process that waits for it, and that ends when this fails.
-    static func make(
-        _ cgroup: inout Cgroup?, _ limits: CgroupLimits, _ context: RuntimeProgram.Context, beside child: ClonedProcess
-    ) throws(LaunchFailure) {
-        do throws(LaunchFailure) {
-            try make(&cgroup, limits, context)
-        } catch {
-            _ = linux_pidfd_send_signal(child.pidfd, SIGKILL)
-            var value: Int32 = 0
-            _ = linux_wait_blocking(child.pidfd, &value)
-            throw error
-        }
-    }
-
     /// Has systemd make it where it is a scope's. The one in it that keeps it there waits for ``release(_:_:_:)``.
     static func start(
         _ scope: SystemdScope?, _ cgroup: inout Cgroup?, _ configuration: BundleConfiguration,

@@ -126,16 +126,21 @@ enum CreateCommand {
         if staysInFront { Foreground.giveSize(to: &spec.process) }
         // Hooks get signals as ever.
         if staysInFront && !spec.waitsForHooks { Foreground.holdSignals() }
-        // Its thread may not be there when the process is cloned.
-        let made = try network.take()?.take().release() ?? -1
-        defer { if made >= 0 { close(made) } }
-        spec.networkMade = made
+        spec.networkFollows = network != nil
         let child = try ContainerStart.clone(
             spec, root: root, streams: streams, status: channel.child, gate: gate)
         channel.closeChild()
-        if spec.cgroupsCome {
-            try ContainerCgroup.make(&cgroup, configuration.limits, context, beside: child)
-            channel.letGoOn()
+        do throws(LaunchFailure) {
+            if spec.cgroupsCome { try ContainerCgroup.make(&cgroup, configuration.limits, context) }
+            let made = try network.take()?.take().release() ?? -1
+            defer { if made >= 0 { close(made) } }
+            if spec.cgroupsCome || spec.networkFollows { channel.letGoOn(with: made) }
+        } catch {
+            // It waits for what could not be made, and is gone before what was.
+            _ = linux_pidfd_send_signal(child.pidfd, SIGKILL)
+            var value: Int32 = 0
+            _ = linux_wait_blocking(child.pidfd, &value)
+            throw error
         }
         record.keep(cgroup)
         record.pid = child.pid
