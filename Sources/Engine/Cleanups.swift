@@ -11,7 +11,7 @@ final class Cleanups: Sendable {
 
     /// Returns when none runs any more, or after `grace`: what is left then is swept by the next daemon.
     func settle(grace: Duration) async {
-        let end = monotonicNanoseconds() + grace.components.seconds * 1_000_000_000
+        let end = monotonicNanoseconds() + grace.nanoseconds
         while running.withLock({ $0 > 0 }), monotonicNanoseconds() < end {
             try? await Task.sleep(for: .milliseconds(1))
         }

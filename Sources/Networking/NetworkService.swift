@@ -215,22 +215,23 @@ package actor NetworkService {
         }
     }
 
-    /// Knows this daemon's own containers by name of the port's owner.
+    /// Of a port that is a container's the error tells the container.
     private func reserve(
         _ port: PortRequest, _ address: String
     ) throws(NetworkError) -> (port: UInt16, socket: SharedDescriptor) {
-        let others = endpoints.values.lazy.flatMap(\.ports).filter {
-            $0.transport == port.transport && ($0.hostIP == address || [$0.hostIP, address].contains("0.0.0.0"))
+        var owners: [UInt16: String] = [:]
+        for endpoint in endpoints.values {
+            for other in endpoint.ports where other.transport == port.transport {
+                guard other.hostIP == address || [other.hostIP, address].contains("0.0.0.0") else { continue }
+                owners[other.hostPort] = endpoint.containerName
+            }
         }
         do {
-            return try PortReservation.take(port, address: address, besides: Set(others.map(\.hostPort)))
+            return try PortReservation.take(port, address: address, besides: Set(owners.keys))
         } catch NetworkError.portTaken(let address, let number, let transport, let holder, let nextFree) {
-            let owner = endpoints.values.first { endpoint in
-                endpoint.ports.contains { $0.hostPort == number && $0.transport.rawValue == transport }
-            }
             throw .portTaken(
                 address: address, port: number, transport: transport,
-                holder: owner.map { "container \($0.containerName)" } ?? holder, nextFree: nextFree)
+                holder: owners[number].map { "container \($0)" } ?? holder, nextFree: nextFree)
         }
     }
 

@@ -1,4 +1,5 @@
 internal import AsyncHTTPClient
+internal import Linux
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -175,8 +176,4 @@ struct Endpoint: Sendable, Equatable {
     /// Any certificate will do.
     let isInsecure: Bool
     let isMirror: Bool
-}
-
-extension Duration {
-    var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }
