@@ -13,6 +13,16 @@ let strict: [SwiftSetting] = [
 /// Each function in a section of its own, which ``hotCodeTogether`` can put in another place.
 let sections: [SwiftSetting] = [.unsafeFlags(["-Xfrontend", "-function-sections"])]
 
+/// Types that are made by calls of functions, not by names that the standard library takes apart and looks up: a program that
+/// is over in milliseconds makes most of its types once.
+let plainTypes: [SwiftSetting] = [
+    .unsafeFlags(
+        [
+            "-disable-type-layout", "-disable-concrete-type-metadata-mangled-name-accessors",
+            "-disable-generic-metadata-prespecialization",
+        ].flatMap { ["-Xfrontend", $0] })
+]
+
 /// A static executable starts in under a millisecond; the dynamic standard library alone costs three.
 let staticProgram: [LinkerSetting] = [
     .unsafeFlags([
@@ -48,7 +58,7 @@ func room(
     _ name: String, _ dependencies: [Target.Dependency] = [], linkerSettings: [LinkerSetting] = []
 ) -> Target {
     .target(
-        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: strict + sections,
+        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: strict + sections + plainTypes,
         linkerSettings: linkerSettings)
 }
 
@@ -56,7 +66,7 @@ func program(
     _ name: String, _ dependencies: [Target.Dependency], _ linkerSettings: [LinkerSetting] = [], exclude: [String] = []
 ) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict + sections,
+        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict + sections + plainTypes,
         linkerSettings: linkerSettings)
 }
 

@@ -70,8 +70,7 @@ extension CgroupHierarchy {
             if part == ".." { _ = parts.popLast() } else { parts.append(part) }
         }
         guard !parts.isEmpty else { throw CgroupError("create", wanted, "not a name of a cgroup") }
-        let name = parts.reduce(into: "") { $0 += "/" + $1 }
-        return Cgroup(name, in: wanted.hasPrefix("/") ? self : try beneathOwn())
+        return Cgroup(Cgroup.name(parts), in: wanted.hasPrefix("/") ? self : try beneathOwn())
     }
 }
 

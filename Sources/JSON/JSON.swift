@@ -25,7 +25,7 @@ extension JSON {
     package var objectValue: JSONObject? { if case .object(let value) = self { value } else { nil } }
     package var intValue: Int64? { if case .number(let text) = self { Int64(text) } else { nil } }
     package var doubleValue: Double? { if case .number(let text) = self { Double(text) } else { nil } }
-    package var isNull: Bool { self == .null }
+    package var isNull: Bool { if case .null = self { true } else { false } }
 
     /// The member of that exact name, or nil when there is none or this is not an object.
     package subscript(key: String) -> JSON? {
@@ -56,6 +56,23 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, Express
     package init(nilLiteral: ()) { self = .null }
 
     package init(_ value: some BinaryInteger) { self = .number(String(value)) }
+    // The usual ones without the standard library's way, which has the runtime look up the types of each kind of number.
+    package init(_ value: Int) { self = .number(JSON.decimal(value < 0, UInt64(value.magnitude))) }
+    package init(_ value: Int32) { self.init(Int(value)) }
+    package init(_ value: UInt64) { self = .number(JSON.decimal(false, value)) }
+
+    private static func decimal(_ isNegative: Bool, _ magnitude: UInt64) -> String {
+        var digits: [UInt8] = []
+        var rest = magnitude
+        repeat {
+            digits.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        if isNegative { digits.append(UInt8(ascii: "-")) }
+        digits.reverse()
+        return String(decoding: digits, as: UTF8.self)
+    }
+
     package init(_ value: Double) { self = .number(JSON.literal(value)) }
 
     /// The shortest text for `value`, without a fraction when it has none, as Go writes it.

@@ -7,7 +7,7 @@ package struct JSONObject: Sendable, Equatable, Sequence {
 
     package init() {}
 
-    package init(_ members: some Sequence<(String, JSON)>) {
+    package init(_ members: [(String, JSON)]) {
         for (key, value) in members { self[key] = value }
     }
 

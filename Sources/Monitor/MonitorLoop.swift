@@ -240,13 +240,13 @@ package final class MonitorLoop {
         }
         root = mount
         do throws(LaunchFailure) {
-            let wanted = try read(memory) { bytes throws(LaunchFailure) in try LaunchSpec(decoding: bytes) }
+            var wanted = try read(memory) { bytes throws(LaunchFailure) in try LaunchSpec(decoding: bytes) }
             spec = wanted
             if root < 0 { root = try RootMount.open(wanted.rootfsPath) }
             if log >= 0 { first.log = LogWriter(descriptor: log) }
             let mount = root
             try start(first, wanted.process) { streams, status throws(LaunchFailure) in
-                try ContainerStart.clone(wanted, root: mount, streams: streams, status: status)
+                try ContainerStart.clone(&wanted, root: mount, streams: streams, status: status)
             }
             first.startTime = RunFiles.startTime(of: first.pid)
             forwardNetwork()

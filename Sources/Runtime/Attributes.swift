@@ -31,8 +31,8 @@ struct Attributes {
 
     /// In the container, still as its root.
     func apply() throws(LaunchFailure) {
-        let labels = try Labels(process)
-        try labels?.labelKeys()
+        let isLabelled = !process.appArmorProfile.isEmpty || !process.seLinuxLabel.isEmpty
+        if isLabelled { try Labels(process).labelKeys() }
         try joinKeyring()
         if let persona = process.personality { try step("set the personality", linux_set_personality(UInt(persona))) }
         if let value = process.scheduling {
@@ -44,7 +44,7 @@ struct Attributes {
         if let value = process.ioPriority {
             try step("set the I/O priority", linux_set_io_priority(value.kind, value.level))
         }
-        try labels?.labelProgram()
+        if isLabelled { try Labels(process).labelProgram() }
         for limit in process.rlimits { try set(limit) }
     }
 
@@ -129,9 +129,7 @@ private struct Labels: ~Copyable {
     private let process: ProcessSpec
     private let proc: Descriptor
 
-    /// nil when the process is to have none.
-    init?(_ process: ProcessSpec) throws(LaunchFailure) {
-        guard !process.appArmorProfile.isEmpty || !process.seLinuxLabel.isEmpty else { return nil }
+    init(_ process: ProcessSpec) throws(LaunchFailure) {
         self.process = process
         proc = try MountBuilder.make("proc", flags: [.noSuid, .noExec, .noDev])
     }

@@ -30,7 +30,7 @@ extension BundleConfiguration {
         launch.userMappings = try Self.mappings(linux["uidMappings"], "uidMappings")
         launch.groupMappings = try Self.mappings(linux["gidMappings"], "gidMappings")
         var areMapped = (!launch.userMappings.isEmpty, !launch.groupMappings.isEmpty)
-        if launch.namespaces.user == .new, areMapped == (false, false) {
+        if launch.namespaces.user.isNew, areMapped == (false, false) {
             // As with crun: whoever asks gets the one user that he is.
             launch.userMappings = [IdentityMapping(container: 0, host: geteuid(), count: 1)]
             launch.groupMappings = [IdentityMapping(container: 0, host: getegid(), count: 1)]
@@ -80,14 +80,14 @@ extension BundleConfiguration {
                     clock: clock, seconds: value["secs"]?.intValue ?? 0,
                     nanoseconds: try Self.identifier(value["nanosecs"], "linux.timeOffsets.\(clock).nanosecs")))
         }
-        guard launch.clockOffsets.isEmpty || launch.namespaces.time == .new else {
+        guard launch.clockOffsets.isEmpty || launch.namespaces.time.isNew else {
             throw LaunchFailure("config.json: timeOffsets, but no new time namespace that they are for")
         }
     }
 
     /// What the kernel of the container's processes is to look like, and what this runtime cannot give.
     mutating func readDomain(_ linux: JSON) throws(LaunchFailure) {
-        if let personality = linux["personality"], personality != .null {
+        if let personality = linux["personality"], !personality.isNull {
             let domains: [String: UInt64] = ["LINUX": 0, "LINUX32": 8]
             guard let domain = domains[personality["domain"]?.stringValue ?? ""] else {
                 throw LaunchFailure("config.json: personality has an unknown domain; LINUX and LINUX32 are known")
@@ -97,7 +97,7 @@ extension BundleConfiguration {
             }
             launch.process.personality = domain
         }
-        if let resources = linux["intelRdt"], resources != .null {
+        if let resources = linux["intelRdt"], !resources.isNull {
             throw LaunchFailure("config.json: intelRdt is not supported; remove it to run without it")
         }
         // Without SELinux there is nothing that a label of mounts could mean; engines write it down all the same.

@@ -36,8 +36,8 @@ extension BundleConfiguration {
         }
         // Where nobody can raise a limit, a container with lower ones is of more use than none.
         process.clampsLimits = linux_permitted_capabilities() & Capability.mask(["SYS_RESOURCE"]) == 0
-        if let item = value["scheduler"], item != .null { process.scheduling = try scheduling(item) }
-        if let item = value["ioPriority"], item != .null {
+        if let item = value["scheduler"], !item.isNull { process.scheduling = try scheduling(item) }
+        if let item = value["ioPriority"], !item.isNull {
             let level = item["priority"]?.intValue ?? 0
             guard let kind = IOPriority.kinds[item["class"]?.stringValue ?? ""], (0...7).contains(level) else {
                 throw LaunchFailure("config.json: ioPriority has an unknown class, or a priority beyond 0 to 7")
@@ -66,8 +66,8 @@ extension BundleConfiguration {
 
     /// An ID as a whole number in range: clamped or cut, a wrong one would be somebody else's (CVE-2024-40635).
     static func identifier(_ value: JSON?, _ name: String) throws(LaunchFailure) -> UInt32 {
-        guard let value, value != .null else { return 0 }
-        guard let number = value.intValue, number >= 0, number < UInt32.max else {
+        guard let value, !value.isNull else { return 0 }
+        guard let number = value.intValue, number >= 0, number < Int(UInt32.max) else {
             throw LaunchFailure("config.json: \(name) is not a number from 0 to 4294967294")
         }
         return UInt32(number)

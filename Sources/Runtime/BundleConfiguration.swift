@@ -111,6 +111,6 @@ package struct BundleConfiguration: Sendable {
         }
         cgroupsPath = linux["cgroupsPath"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
         limits = try CgroupLimits(oci: linux["resources"] ?? .null)
-        if let profile = linux["seccomp"], profile != .null { seccomp = try SeccompProfile(profile) }
+        if let profile = linux["seccomp"], !profile.isNull { seccomp = try SeccompProfile(profile) }
     }
 }

@@ -14,11 +14,11 @@ package enum ContainerStart {
     /// Clones the child, which sets everything up and executes; returns in the parent at once.
     ///
     /// `root` is a mount's descriptor. `status` is the child's end of the status socket. Descriptors of the parent
-    /// stay the parent's.
+    /// stay the parent's. `spec` is completed for the child; not taken apart here, since every page of it that the parent
+    /// writes to is one to copy now.
     package static func clone(
-        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32 = -1
+        _ spec: inout LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32 = -1
     ) throws(LaunchFailure) -> ClonedProcess {
-        var spec = spec
         defer { spec.closePrepared() }
         try spec.prepareMounts()
         try spec.prepareDevices()
@@ -27,10 +27,10 @@ package enum ContainerStart {
         }
         var flags: UInt64 = 0
         let choices = spec.namespaces
-        if choices.mount == .new { flags |= linux_CLONE_NEWNS }
-        if choices.pid == .new { flags |= linux_CLONE_NEWPID }
-        if choices.ipc == .new { flags |= linux_CLONE_NEWIPC }
-        if choices.uts == .new { flags |= linux_CLONE_NEWUTS }
+        if choices.mount.isNew { flags |= linux_CLONE_NEWNS }
+        if choices.pid.isNew { flags |= linux_CLONE_NEWPID }
+        if choices.ipc.isNew { flags |= linux_CLONE_NEWIPC }
+        if choices.uts.isNew { flags |= linux_CLONE_NEWUTS }
         let cgroup = try unifiedCgroup(spec.cgroups)
         defer { if cgroup >= 0 { close(cgroup) } }
         if choices.needStage {
@@ -126,7 +126,7 @@ package enum ContainerStart {
 
     /// Now that the cgroups are joined they are what the namespace shows as the root.
     private static func isolateCgroups(_ spec: LaunchSpec) throws(LaunchFailure) {
-        guard spec.namespaces.cgroup == .new else { return }
+        guard spec.namespaces.cgroup.isNew else { return }
         try step("unshare the cgroup namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWCGROUP)))
     }
 

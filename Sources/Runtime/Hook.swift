@@ -111,7 +111,8 @@ package struct Hook: Equatable, Sendable {
 
 /// All hooks of a bundle.
 package struct Hooks: Sendable {
-    private var byKind: [Hook.Kind: [Hook]] = [:]
+    /// A handful of them: searched from end to end.
+    private var lists: [(kind: Hook.Kind, hooks: [Hook])] = []
 
     package init() {}
 
@@ -119,26 +120,28 @@ package struct Hooks: Sendable {
         for kind in Hook.Kind.allCases {
             var list: [Hook] = []
             for item in document?[kind.rawValue]?.arrayValue ?? [] { list.append(try Hook(item)) }
-            if !list.isEmpty { byKind[kind] = list }
+            if !list.isEmpty { lists.append((kind, list)) }
         }
     }
 
-    package var kinds: Set<Hook.Kind> { Set(byKind.keys) }
+    package var kinds: [Hook.Kind] { lists.map(\.kind) }
 
-    package func has(_ kinds: Hook.Kind...) -> Bool { kinds.contains { byKind[$0] != nil } }
+    package func has(_ kinds: Hook.Kind...) -> Bool { kinds.contains { !list($0).isEmpty } }
+
+    private func list(_ kind: Hook.Kind) -> [Hook] { lists.first { $0.kind == kind }?.hooks ?? [] }
 
     /// Runs all of a kind, one after the other, until one fails.
     package func run(
         _ kind: Hook.Kind, _ state: JSON, in directory: Int32? = nil, inheriting environment: [String]? = nil
     ) throws(LaunchFailure) {
-        for (index, hook) in (byKind[kind] ?? []).enumerated() {
+        for (index, hook) in list(kind).enumerated() {
             try hook.run(state.serialized(), in: directory, environment, Self.name(kind, index, hook))
         }
     }
 
     /// Runs all of a kind whatever becomes of them; `failed` is told (runtime-spec, "Lifecycle").
     package func runAll(_ kind: Hook.Kind, _ state: JSON, failed: (LaunchFailure) -> Void) {
-        for (index, hook) in (byKind[kind] ?? []).enumerated() {
+        for (index, hook) in list(kind).enumerated() {
             do throws(LaunchFailure) {
                 try hook.run(state.serialized(), in: nil, nil, Self.name(kind, index, hook))
             } catch {

@@ -55,7 +55,7 @@ package struct LaunchSpec: Equatable, Sendable {
     var labelOptions: [String] { mountLabel.isEmpty ? [] : ["context=" + mountLabel] }
 
     /// Whether the process makes its network namespace itself.
-    var makesNetwork: Bool { namespaces.network == .new && !networkComes && !networkFollows }
+    var makesNetwork: Bool { namespaces.network.isNew && !networkComes && !networkFollows }
 
     /// Hooks look at the root at its own path.
     var isRootSeen: Bool { waitsForHooks || containerHooks != nil }

@@ -37,7 +37,7 @@ extension LaunchSpec {
     /// Nodes that the root of a user namespace cannot make.
     mutating func prepareDevices() throws(LaunchFailure) {
         let needed = Capability.mask(["SYS_ADMIN", "MKNOD"])
-        guard namespaces.user == .new, linux_permitted_capabilities() & needed == needed else { return }
+        guard namespaces.user.isNew, linux_permitted_capabilities() & needed == needed else { return }
         let (users, groups) = (userMappings, groupMappings)
         try DeviceNodes.prepare(&devices) { device in
             guard let uid = IdentityMapping.host(of: device.uid, in: users),

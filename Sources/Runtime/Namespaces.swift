@@ -6,6 +6,8 @@ package enum NamespaceChoice: Equatable, Sendable {
     case new
     /// A namespace file: /proc/PID/ns/net, or a bind mount of one.
     case path(String)
+
+    package var isNew: Bool { if case .new = self { true } else { false } }
 }
 
 /// The namespaces of a container; Docker's defaults.

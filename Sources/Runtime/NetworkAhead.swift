@@ -16,7 +16,7 @@ package struct NetworkAhead: ~Copyable {
 
     /// Nil when the container is to have no network namespace of its own, or one that a user namespace owns.
     package static func start(for choices: NamespaceChoices) throws(LaunchFailure) -> NetworkAhead? {
-        guard choices.network == .new, !choices.needStage else { return nil }
+        guard choices.network.isNew, !choices.needStage else { return nil }
         let result = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
         result.initialize(to: -1)
         var thread = pthread_t()

@@ -100,9 +100,9 @@ final class RootFilesystem {
             // host's shows the same.
             let source: String
             switch mount.kind {
-            case .sysfs where spec.namespaces.network != .new: source = "/sys"
-            case .proc where spec.namespaces.pid != .new: source = "/proc"
-            case .mqueue where spec.namespaces.ipc != .new && access("/dev/mqueue", F_OK) == 0: source = "/dev/mqueue"
+            case .sysfs where !spec.namespaces.network.isNew: source = "/sys"
+            case .proc where !spec.namespaces.pid.isNew: source = "/proc"
+            case .mqueue where !spec.namespaces.ipc.isNew && access("/dev/mqueue", F_OK) == 0: source = "/dev/mqueue"
             default: throw error
             }
             guard spec.namespaces.user != .host else { throw error }

@@ -33,13 +33,13 @@ struct StartStage {
             try enterUsers(&waiting, link)
         }
         _ = try joinOthers(waiting, mayFail: false)
-        if spec.namespaces.time == .new { try makeClocks() }
+        if spec.namespaces.time.isNew { try makeClocks() }
         if isolatesUsers { try Self.becomeRoot() }
     }
 
     /// A group that the container does not have cannot own its terminals.
     private mutating func dropUnmappedGroups() {
-        guard spec.namespaces.user == .new else { return }
+        guard spec.namespaces.user.isNew else { return }
         for index in spec.mounts.indices where spec.mounts[index].kind == .devpts {
             spec.mounts[index].data.removeAll { option in
                 guard option.hasPrefix("gid="), let gid = UInt32(option.dropFirst(4)) else { return false }

@@ -23,14 +23,15 @@ struct ContainerRecord {
     var cgroups: [(controller: String, path: String)] = []
     /// The folders where it was there before, and stays.
     var keptCgroups: Set<String> = []
-    /// Where systemd arranges its cgroup.
-    var scope: SystemdScope?
+    /// The unit in which systemd arranges its cgroup; empty where it does not.
+    private var unit = ""
+    private var unitIsOfUser = false
     /// Ending the first process does not end the others: there is no process namespace that goes with it.
     var sharesProcesses = false
     /// It has no session keyring of its own (`--no-new-keyring`).
     var inheritsKeyring = false
     /// The kinds of which its configuration has hooks.
-    var hookKinds: Set<Hook.Kind> = []
+    var hookKinds: [Hook.Kind] = []
     var annotations = JSONObject()
 
     init(id: String) { self.id = id }
@@ -42,7 +43,7 @@ struct ContainerRecord {
         rootfs = configuration.launch.rootfsPath
         created = Timestamp.now()
         annotations = configuration.annotations
-        sharesProcesses = configuration.launch.namespaces.pid != .new
+        sharesProcesses = !configuration.launch.namespaces.pid.isNew
         hookKinds = configuration.hooks.kinds
     }
 
@@ -51,10 +52,10 @@ struct ContainerRecord {
             "id": .string(id), "pid": JSON(pid), "startTime": JSON(startTime), "isReady": .bool(isReady),
             "bundle": .string(bundle), "rootfs": .string(rootfs), "created": .string(created),
             "cgroup_paths": .object(JSONObject(cgroups.map { ($0.controller, .string($0.path)) })),
-            "kept_cgroups": .array(keptCgroups.sorted().map { .string($0) }), "sharesProcesses": .bool(sharesProcesses),
-            "unit": .string(scope?.unit ?? ""), "unitOfUser": .bool(scope?.isOfUser ?? false),
+            "kept_cgroups": .array(keptCgroups.sorted().map { .string($0) }),
+            "sharesProcesses": .bool(sharesProcesses), "unit": .string(unit), "unitOfUser": .bool(unitIsOfUser),
             "inheritsKeyring": .bool(inheritsKeyring),
-            "hooks": .array(hookKinds.map(\.rawValue).sorted().map { .string($0) }),
+            "hooks": .array(hookKinds.map { .string($0.rawValue) }),
             "annotations": .object(annotations),
         ]
         try directory.replace(document.serialized(), Self.file)
@@ -80,15 +81,19 @@ struct ContainerRecord {
             record.cgroups.append((controller, path.stringValue ?? ""))
         }
         record.keptCgroups = Set(document["kept_cgroups"]?.arrayValue?.compactMap(\.stringValue) ?? [])
-        if let unit = document["unit"]?.stringValue, !unit.isEmpty {
-            record.scope = SystemdScope(unit: unit, isOfUser: document["unitOfUser"]?.boolValue ?? false)
-        }
+        record.unit = document["unit"]?.stringValue ?? ""
+        record.unitIsOfUser = document["unitOfUser"]?.boolValue ?? false
         record.sharesProcesses = document["sharesProcesses"]?.boolValue ?? false
         record.inheritsKeyring = document["inheritsKeyring"]?.boolValue ?? false
-        record.hookKinds = Set(
-            document["hooks"]?.arrayValue?.compactMap { $0.stringValue.flatMap(Hook.Kind.init) } ?? Hook.Kind.allCases)
+        record.hookKinds =
+            document["hooks"]?.arrayValue?.compactMap { $0.stringValue.flatMap(Hook.Kind.init) } ?? Hook.Kind.allCases
         record.annotations = document["annotations"]?.objectValue ?? JSONObject()
         return record
+    }
+
+    var scope: SystemdScope? {
+        get { unit.isEmpty ? nil : SystemdScope(unit: unit, isOfUser: unitIsOfUser) }
+        set { (unit, unitIsOfUser) = (newValue?.unit ?? "", newValue?.isOfUser ?? false) }
     }
 
     /// The name of its session keyring; empty for the caller's.

@@ -128,7 +128,7 @@ enum CreateCommand {
         if staysInFront && !spec.waitsForHooks { Foreground.holdSignals() }
         spec.networkFollows = network != nil
         let child = try ContainerStart.clone(
-            spec, root: root, streams: streams, status: channel.child, gate: gate)
+            &spec, root: root, streams: streams, status: channel.child, gate: gate)
         channel.closeChild()
         do throws(LaunchFailure) {
             if spec.cgroupsCome { try ContainerCgroup.make(&cgroup, configuration.limits, context) }

@@ -26,7 +26,7 @@ enum ExecCommand {
         let namespaces = configuration.launch.namespaces
         // What it has by a path may be the caller's own: its users could not be joined again.
         let kinds =
-            namespaces.user == .host && namespaces.mount == .new
+            namespaces.user == .host && namespaces.mount.isNew
             ? namespaces.flags : ContainerJoin.kinds(of: record.pid)
         let root = kinds & ContainerJoin.mountKind == 0 ? try Self.root(record, target) : -1
         defer { if root >= 0 { close(root) } }

@@ -8,6 +8,16 @@ import Testing
         #expect(try JSON.parse(text).text() == text)
     }
 
+    @Test func writesWholeNumbers() {
+        let numbers: [JSON] = [
+            JSON(0), JSON(-7), JSON(1_000), JSON(Int.min), JSON(Int.max), JSON(Int32.min), JSON(UInt64.max),
+            JSON(UInt8(9)),
+        ]
+        #expect(
+            JSON.array(numbers).text()
+                == "[0,-7,1000,-9223372036854775808,9223372036854775807,-2147483648,18446744073709551615,9]")
+    }
+
     @Test func escapesLikeGo() throws {
         let value = JSON.string("<a & \"b\">\n\t\u{1}\u{2028}é")
         #expect(value.text() == #""\u003ca \u0026 \"b\"\u003e\n\t\u0001\u2028é""#)
