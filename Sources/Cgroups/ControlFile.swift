@@ -39,20 +39,7 @@ enum ControlFile {
     static func bytes(_ path: String) -> [UInt8]? {
         let handle = open(path, O_RDONLY | O_CLOEXEC)
         guard handle >= 0 else { return nil }
-        defer { close(handle) }
-        var result: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = Glibc.read(handle, &chunk, chunk.count)
-            if count > 0 {
-                result += chunk[..<count]
-            } else if count == 0 {
-                break
-            } else if errno != EINTR {
-                return nil
-            }
-        }
-        return result
+        return try? Descriptor(owning: handle).readAll(limit: .max)
     }
 
     /// A file of one line, without its end.

@@ -13,21 +13,22 @@ extension Descriptor {
 
     /// Everything from here to the end, refused with EFBIG beyond `limit` bytes.
     package borrowing func readAll(limit: Int) throws(SystemError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16384)
-        while true {
-            var count = 0
-            do {
-                count = try chunk.withUnsafeMutableBytes { try read(into: $0) }
-            } catch let error as SystemError {
-                throw error
-            } catch {
-                throw SystemError("read", code: EIO)
+        let handle = raw
+        // Not an array: it would be zeroed, and most files are a fraction of it.
+        let result = withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 16) { chunk in
+            var bytes: [UInt8] = []
+            while true {
+                let count = Glibc.read(handle, chunk.baseAddress, chunk.count)
+                if count == 0 { return Result<[UInt8], SystemError>.success(bytes) }
+                if count < 0 {
+                    if errno == EINTR { continue }
+                    return .failure(SystemError("read", code: errno))
+                }
+                if bytes.count + count > limit { return .failure(SystemError("read", code: EFBIG)) }
+                bytes += UnsafeRawBufferPointer(rebasing: chunk[..<count])
             }
-            if count == 0 { return bytes }
-            if bytes.count + count > limit { throw SystemError("read", code: EFBIG) }
-            bytes += chunk[..<count]
         }
+        return try result.get()
     }
 
     /// write(2) until every byte is written.

@@ -14,16 +14,17 @@ struct Attributes {
     }
 
     /// While the process still has the caller's privileges and the caller's /proc.
-    /// The CPUs are those of an exec: a first process has its cgroup's (runtime-spec, "execCPUAffinity").
-    func prepare(_ cgroups: [CgroupJoin], isExec: Bool = false) throws(LaunchFailure) {
+    /// The CPUs are those of an exec: a first process has its cgroup's (runtime-spec, "execCPUAffinity"), and takes them with
+    /// ``enter(_:)`` where `cgroups` is nil, because they come later.
+    func prepare(_ cgroups: [CgroupJoin]?, isExec: Bool = false) throws(LaunchFailure) {
         if isExec, !process.initialAffinity.isEmpty {
             try step("set the CPUs", linux_set_affinity(0, process.initialAffinity, process.initialAffinity.count))
-        } else {
-            Processors.useAll()
+            try Self.join(cgroups ?? [])
+        } else if let cgroups {
+            try Self.enter(cgroups)
         }
         if let score = process.oomScoreAdj { try setScore(score) }
         try raiseLimits()
-        try Self.join(cgroups)
         if isExec, !process.finalAffinity.isEmpty {
             try step("set the CPUs", linux_set_affinity(0, process.finalAffinity, process.finalAffinity.count))
         }
@@ -48,7 +49,13 @@ struct Attributes {
         for limit in process.rlimits { try set(limit) }
     }
 
-    static func join(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
+    /// Joins them, and takes all of their processors.
+    static func enter(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
+        Processors.useAll()
+        try join(cgroups)
+    }
+
+    private static func join(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
         for join in cgroups where !join.controller.isEmpty {
             // `tasks` and `0`: moving itself, a single-threaded process does not wait for RCU as `cgroup.procs` makes it.
             let file = Descriptor(

@@ -104,7 +104,7 @@ package enum ContainerStart {
             if spec.makesNetwork {
                 try step("make the network namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
             }
-            try Attributes(spec.process, status: status).prepare(spec.cgroupsCome ? [] : spec.cgroups)
+            try Attributes(spec.process, status: status).prepare(spec.cgroupsCome ? nil : spec.cgroups)
         }
         for (flag, path) in spec.namespaces.joined where flag != linux_CLONE_NEWNET && (entered ?? 0) & flag == 0 {
             try join(path, flag)
@@ -227,8 +227,7 @@ package enum ContainerStart {
         let network = try awaitCaller(status, "the runtime went away before the cgroups and the network were made")
         if spec.networkFollows { try joinNetwork(network) }
         guard spec.cgroupsCome else { return }
-        Processors.useAll()
-        try Attributes.join(spec.cgroups)
+        try Attributes.enter(spec.cgroups)
         try isolateCgroups(spec)
     }
 
