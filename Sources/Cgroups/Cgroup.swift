@@ -44,8 +44,7 @@ package struct Cgroup: Sendable {
     /// The cgroup of that name, made or not.
     package init(_ name: String, in hierarchy: CgroupHierarchy) {
         self.hierarchy = hierarchy
-        let parts = name.split(separator: "/")
-        let clean = parts.isEmpty ? "/" : Self.name(parts)
+        let clean = "/" + PathText.joined(name.split(separator: "/"))
         self.name = clean
         var places = hierarchy.mounts.map {
             Place(controller: $0.name, path: $0.path + clean, controllers: $0.controllers)
@@ -54,13 +53,6 @@ package struct Cgroup: Sendable {
             places.append(Place(controller: "", path: unified + clean, controllers: []))
         }
         self.places = places
-    }
-
-    /// `/a/b` of its parts, with strings only: joining substrings has the standard library look up what their characters are.
-    static func name(_ parts: [Substring]) -> String {
-        var name = ""
-        for part in parts { name += "/" + String(part) }
-        return name
     }
 
     /// A cgroup that was made before, by what ``places`` said then: folder and directory.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Linux
 
 extension CgroupHierarchy {
     /// The same hierarchies with names that start at the caller's own cgroups, for a path that does not begin with `/`.
@@ -65,12 +66,9 @@ extension CgroupHierarchy {
             return Cgroup(name, in: self)
         }
         let wanted = path ?? id
-        var parts: [Substring] = []
-        for part in wanted.split(separator: "/") where part != "." {
-            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
-        }
+        let parts = PathText.components(wanted)
         guard !parts.isEmpty else { throw CgroupError("create", wanted, "not a name of a cgroup") }
-        return Cgroup(Cgroup.name(parts), in: wanted.hasPrefix("/") ? self : try beneathOwn())
+        return Cgroup(PathText.joined(parts), in: wanted.hasPrefix("/") ? self : try beneathOwn())
     }
 }
 

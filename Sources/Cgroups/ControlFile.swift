@@ -37,9 +37,7 @@ enum ControlFile {
     static func read(_ path: String) -> String? { bytes(path).map { String(decoding: $0, as: UTF8.self) } }
 
     static func bytes(_ path: String) -> [UInt8]? {
-        let handle = open(path, O_RDONLY | O_CLOEXEC)
-        guard handle >= 0 else { return nil }
-        return try? Descriptor(owning: handle).readAll(limit: .max)
+        try? Descriptor.open(path, O_RDONLY).readAll(limit: .max)
     }
 
     /// A file of one line, without its end.

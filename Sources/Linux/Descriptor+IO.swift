@@ -13,19 +13,16 @@ extension Descriptor {
 
     /// Everything from here to the end, refused with EFBIG beyond `limit` bytes.
     package borrowing func readAll(limit: Int) throws(SystemError) -> [UInt8] {
-        let handle = raw
         // Not an array: it would be zeroed, and most files are a fraction of it.
         let result = withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 16) { chunk in
-            var bytes: [UInt8] = []
-            while true {
-                let count = Glibc.read(handle, chunk.baseAddress, chunk.count)
-                if count == 0 { return Result<[UInt8], SystemError>.success(bytes) }
-                if count < 0 {
-                    if errno == EINTR { continue }
-                    return .failure(SystemError("read", code: errno))
+            Result<[UInt8], SystemError> { () throws(SystemError) in
+                var bytes: [UInt8] = []
+                while true {
+                    let count = try read(into: chunk)
+                    if count == 0 { return bytes }
+                    if bytes.count + count > limit { throw SystemError("read", code: EFBIG) }
+                    bytes += UnsafeRawBufferPointer(rebasing: chunk[..<count])
                 }
-                if bytes.count + count > limit { return .failure(SystemError("read", code: EFBIG)) }
-                bytes += UnsafeRawBufferPointer(rebasing: chunk[..<count])
             }
         }
         return try result.get()

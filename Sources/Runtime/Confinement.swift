@@ -85,7 +85,7 @@ struct Confinement {
             var error = errno
             if error == ENOENT {
                 var path = ""
-                for part in ContainerRoot.components(cwd) {
+                for part in PathText.components(cwd) {
                     path += "/" + part
                     if mkdir(path, 0o755) < 0 && errno != EEXIST { break }
                 }

@@ -17,25 +17,6 @@ struct ContainerRoot {
         linux_openat2(descriptor, path.isEmpty ? "." : path, UInt64(flags), 0, resolve)
     }
 
-    /// The components of a container path without `.` and with `..` taken back, never above the root.
-    static func components(_ path: String) -> [Substring] {
-        var result: [Substring] = []
-        for part in path.split(separator: "/", omittingEmptySubsequences: true) where part != "." {
-            if part == ".." { _ = result.popLast() } else { result.append(part) }
-        }
-        return result
-    }
-
-    /// As `joined`, with strings only: joining substrings has the standard library look up what their characters are.
-    private static func path(_ components: [Substring]) -> String {
-        var path = ""
-        for component in components {
-            if !path.isEmpty { path += "/" }
-            path += String(component)
-        }
-        return path
-    }
-
     /// An open (O_PATH) place to mount on.
     struct Place: ~Copyable {
         let descriptor: Descriptor
@@ -50,7 +31,7 @@ struct ContainerRoot {
     /// `strict` refuses every symbolic link on the way: /proc, /sys and /dev must be what they are called
     /// (CVE-2019-19921, CVE-2023-27561).
     func place(_ path: String, _ kind: Kind, strict: Bool = false) throws(LaunchFailure) -> Place {
-        let clean = Self.path(Self.components(path))
+        let clean = PathText.joined(PathText.components(path))
         let direct = find(clean, linux_O_PATH, resolve: Self.inRoot | linux_RESOLVE_NO_SYMLINKS)
         if direct >= 0 { return Place(descriptor: Descriptor(owning: direct)) }
         if direct == -ELOOP {
@@ -73,11 +54,11 @@ struct ContainerRoot {
     /// Makes what is missing of a path, one component after the other, each in a parent that is open.
     private func make(_ path: String, _ kind: Kind, _ strict: Bool) throws(LaunchFailure) -> Place {
         let resolve = strict ? Self.inRoot | linux_RESOLVE_NO_SYMLINKS : Self.inRoot
-        var waiting = Array(Self.components(path).reversed())
+        var waiting = Array(PathText.components(path).reversed())
         var done: [Substring] = []
         var links = 0
         while let part = waiting.popLast() {
-            let parent = Self.path(done)
+            let parent = PathText.joined(done)
             let current = parent.isEmpty ? String(part) : parent + "/" + part
             let found = find(current, linux_O_PATH, resolve: resolve)
             if found >= 0 {
@@ -93,14 +74,14 @@ struct ContainerRoot {
                 guard !strict, links <= 40 else { throw notFound(current, -ELOOP) }
                 let base = target.hasPrefix("/") ? "" : parent + "/"
                 let rest = waiting.reversed().joined(separator: "/")
-                waiting = Self.components(base + target + "/" + rest).map { Substring($0) }.reversed()
+                waiting = PathText.components(base + target + "/" + rest).map { Substring($0) }.reversed()
                 done = []
                 continue
             }
             try make(String(part), in: directory, isFile: waiting.isEmpty && kind == .file, current)
             done.append(part)
         }
-        let clean = Self.path(done)
+        let clean = PathText.joined(done)
         let place = try step("open /\(clean) in the container", find(clean, linux_O_PATH, resolve: resolve))
         return Place(descriptor: Descriptor(owning: place), isNew: true, isBehindLink: !strict)
     }

@@ -9,7 +9,8 @@ package struct ClonedProcess: Sendable {
     package let pidfd: Int32
 }
 
-/// Starts the first process of a container. Only for a process with a single thread.
+/// Starts the first process of a container. Only for a process with no thread besides its own and
+/// ``NetworkAhead``'s.
 package enum ContainerStart {
     /// Clones the child, which sets everything up and executes; returns in the parent at once.
     ///

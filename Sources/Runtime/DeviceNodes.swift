@@ -128,7 +128,7 @@ enum DeviceNodes {
 
     /// Makes a device the user asked for.
     static func make(_ device: DeviceSpec, in root: ContainerRoot) throws(LaunchFailure) {
-        var parts = ContainerRoot.components(device.path)
+        var parts = PathText.components(device.path)
         guard let name = parts.popLast() else { throw LaunchFailure("device \(device.path): not a path of a device") }
         let place = try root.place(parts.joined(separator: "/"), .directory, strict: parts == ["dev"])
         let type: mode_t
@@ -172,13 +172,13 @@ extension RootFilesystem {
     /// Fills /dev and makes the devices of the bundle, once every mount is there.
     func makeDevices() throws(LaunchFailure) {
         let covering = spec.mounts.last {
-            ContainerRoot.components($0.destination) == ["dev"] && !$0.flags.contains(.remount)
+            PathText.components($0.destination) == ["dev"] && !$0.flags.contains(.remount)
         }
         // The host's /dev has what the host has; nothing is made in it.
         let isHosts = covering?.kind == .bind
         if !isHosts, covering?.kind != .tmpfs { try DeviceNodes.complete(root, except: spec.devices) }
         for device in spec.devices {
-            if isHosts, ContainerRoot.components(device.path).first == "dev" { continue }
+            if isHosts, PathText.components(device.path).first == "dev" { continue }
             try DeviceNodes.make(device, in: root)
         }
     }

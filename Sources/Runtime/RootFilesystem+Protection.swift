@@ -58,7 +58,7 @@ extension RootFilesystem {
 
     /// What is to be protected beneath /proc and /sys must be the kernel's (CVE-2019-16884).
     private func checkKernelPath(_ path: String, _ place: borrowing Descriptor) throws(LaunchFailure) {
-        let top = ContainerRoot.components(path).first
+        let top = PathText.components(path).first
         guard top == "proc" || top == "sys" else { return }
         let magic = linux_filesystem_magic(place.raw)
         let kernels = [

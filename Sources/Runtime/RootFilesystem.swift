@@ -20,12 +20,12 @@ final class RootFilesystem {
     }
 
     static func isBeneathSys(_ destination: String) -> Bool {
-        ContainerRoot.components(destination).first == "sys"
+        PathText.components(destination).first == "sys"
     }
 
     /// Makes one mount.
     func make(_ mount: MountSpec) throws(LaunchFailure) {
-        let parts = ContainerRoot.components(mount.destination)
+        let parts = PathText.components(mount.destination)
         if parts.isEmpty { throw LaunchFailure("mount on /: the root of a container cannot be covered") }
         if mount.flags.contains(.remount) { return try remount(mount) }
         if mount.kind == .cgroup { return try makeCgroups(mount) }

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 /// clone3(2) without a new stack (so it returns twice, like fork) and with CLONE_PIDFD always on. SIGCHLD on exit.
-/// With CLONE_PARENT the new process is the caller's sibling. `cgroup` is a cgroup2 directory for CLONE_INTO_CGROUP, or -1. Only for a process with a single thread.
+/// With CLONE_PARENT the new process is the caller's sibling. `cgroup` is a cgroup2 directory for CLONE_INTO_CGROUP, or -1. Only for a process with a single thread, or with others that take no locks of the C library's.
 pid_t linux_clone(uint64_t flags, int *pidfd, int cgroup);
 /// As linux_clone, but the new process has the caller's memory (CLONE_VM, CLONE_VFORK) and a stack of its own, on which it calls
 /// `run`, which must not return: the caller sleeps until the new process executes a program or ends. Nothing is copied; what

@@ -57,6 +57,10 @@ final class Bundle {
         config[section] = value
     }
 
+    func namespaces(_ change: ([Document]) -> [Document]) {
+        edit("linux") { $0["namespaces"] = change($0["namespaces"] as? [Document] ?? []) }
+    }
+
     func add(mount destination: String, type: String, source: String, _ options: [String] = []) {
         var mounts = config["mounts"] as? [Document] ?? []
         mounts.append(["destination": destination, "type": type, "source": source, "options": options])

@@ -68,10 +68,8 @@ extension Integration {
                 for p in /proc/[0-9]*; do
                   [ ${p#/proc/} = $$ ] || (exec 3<>$p/mem && echo "${p#/proc/} $(tr '\\0' ' ' <$p/cmdline)"); done
                 """)
-            other.edit("linux") { linux in
-                let namespaces = linux["namespaces"] as? [Bundle.Document] ?? []
-                let joined: Bundle.Document = ["type": "pid", "path": "/proc/\(pid)/ns/pid"]
-                linux["namespaces"] = namespaces.filter { $0["type"] as? String != "pid" } + [joined]
+            other.namespaces {
+                $0.filter { $0["type"] as? String != "pid" } + [["type": "pid", "path": "/proc/\(pid)/ns/pid"]]
             }
             try eventually("the joining process is held") {
                 try bundle.runtime(["ps", "-f", "json", bundle.id]).trimmed.contains(",")

@@ -15,9 +15,7 @@ extension Integration {
 
         private func namespaces(_ bundle: Bundle, _ change: ([Bundle.Document]) -> [Bundle.Document]) {
             bundle.config["hostname"] = nil
-            bundle.edit("linux") { linux in
-                linux["namespaces"] = change(linux["namespaces"] as? [Bundle.Document] ?? [])
-            }
+            bundle.namespaces(change)
         }
 
         private func own(_ file: String) throws -> String {
