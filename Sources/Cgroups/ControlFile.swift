@@ -42,9 +42,17 @@ enum ControlFile {
 
     /// A file of one line, without its end.
     static func word(_ path: String) -> String? {
-        guard var text = read(path) else { return nil }
-        if text.utf8.last == 0x0a { text.removeLast() }
-        return text
+        guard let file = try? Descriptor.open(path, O_RDONLY) else { return nil }
+        // The kernel gives a line that fits in one piece: no second call has to find the end.
+        let short = withUnsafeTemporaryAllocation(byteCount: 512, alignment: 1) { buffer -> String? in
+            guard let count = try? file.read(into: buffer), count < buffer.count else { return nil }
+            return line(buffer[..<count])
+        }
+        return short ?? bytes(path).map { line($0) }
+    }
+
+    private static func line(_ bytes: some BidirectionalCollection<UInt8>) -> String {
+        String(decoding: bytes.last == 0x0a ? bytes.dropLast() : bytes[...], as: UTF8.self)
     }
 
     /// A file of one line, as its words.
