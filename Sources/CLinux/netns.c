@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,24 +24,47 @@ static void set_inside(const char *path, const char *value) {
     close(file);
 }
 
-// In the calling thread: a new namespace, its loopback up. Its descriptor, or -errno.
+// In the calling thread: a new namespace. A socket of it, or -errno.
 static int make_here(void) {
     if (unshare(CLONE_NEWNET) < 0) return -errno;
-    int result = linux_loopback_up();
-    if (result < 0) return result;
-    int namespace = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    int handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return handle < 0 ? -errno : handle;
+}
+
+int linux_try_join(pthread_t thread) {
+    return -pthread_tryjoin_np(thread, NULL);
+}
+
+int linux_network_namespace_of(int handle) {
+    int namespace = ioctl(handle, SIOCGSKNS);
     return namespace < 0 ? -errno : namespace;
+}
+
+int linux_loopback_up_of(int handle) {
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    return ioctl(handle, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
+}
+
+int linux_loopback_up(void) {
+    int handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (handle < 0) return -errno;
+    int result = linux_loopback_up_of(handle);
+    close(handle);
+    return result;
 }
 
 static void *make_with_socket(void *argument) {
     struct request *request = argument;
-    request->namespace = make_here();
+    int handle = make_here();
+    int failed = handle < 0 ? handle : linux_loopback_up_of(handle);
+    request->namespace = failed ? failed : linux_network_namespace_of(handle);
+    if (handle >= 0) close(handle);
     if (request->namespace < 0) return NULL;
     // No link-local addresses on links that are given IPv4 only; absent when the kernel has no IPv6.
     set_inside("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
     request->route_socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (request->route_socket >= 0) return NULL;
-    int failed = errno;
+    failed = errno;
     close(request->namespace);
     request->namespace = -failed;
     return NULL;
@@ -59,10 +85,12 @@ static void *make_alone(void *argument) {
     return NULL;
 }
 
-int linux_start_network_namespace(pthread_t *thread, int *result, const void *processors, size_t length) {
+int linux_start_network_namespace(
+    pthread_t *thread, int *result, void *stack, size_t size, const void *processors, size_t length) {
     pthread_attr_t attributes;
     int failed = pthread_attr_init(&attributes);
     if (failed) return -failed;
+    pthread_attr_setstack(&attributes, stack, size);
     if (length) pthread_attr_setaffinity_np(&attributes, length, processors);
     failed = pthread_create(thread, &attributes, make_alone, result);
     pthread_attr_destroy(&attributes);

@@ -256,17 +256,6 @@ void linux_reset_signals(void)
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty, NULL, 8);
 }
 
-int linux_loopback_up(void)
-{
-    int handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (handle < 0)
-        return -errno;
-    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-    int result = answer(ioctl(handle, SIOCSIFFLAGS, &request));
-    close(handle);
-    return result;
-}
-
 int linux_memfd(const char *name)
 {
     int result = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);

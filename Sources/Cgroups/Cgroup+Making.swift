@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Linux
 
 extension Cgroup {
     /// How much of what is asked has to be possible.
@@ -24,7 +25,7 @@ extension Cgroup {
         return cgroup
     }
 
-    /// Makes only what a process has to be cloned into, its cgroup2 directory: ``make(_:_:)`` can then go on beside that
+    /// Makes only what a process has to be cloned into, its cgroup2 directory: ``make(_:_:between:)`` can then go on beside that
     /// process, which joins the rest when it is there. False when there is no rest, or when others may be in that directory.
     package mutating func makeAhead(_ limits: CgroupLimits) throws(CgroupError) -> Bool {
         guard hierarchy.mode != .v2 else { return false }
@@ -34,14 +35,16 @@ extension Cgroup {
         return true
     }
 
-    /// Takes back ``makeAhead(_:)`` after a ``make(_:_:)`` that failed, once nobody is in it.
+    /// Takes back ``makeAhead(_:)`` after a ``make(_:_:between:)`` that failed, once nobody is in it.
     package func removeAhead() {
         if isAhead, let unifiedPath { _ = Self.removeTree(unifiedPath) }
     }
 
     /// As ``create(_:limits:in:_:)``, for a cgroup that is described already. After ``makeAhead(_:)`` its directory is not
-    /// removed when this fails.
-    package mutating func make(_ limits: CgroupLimits, _ demand: Demand) throws(CgroupError) {
+    /// removed when this fails. `between` is called after each directory.
+    package mutating func make(
+        _ limits: CgroupLimits, _ demand: Demand, between: () -> Void = {}
+    ) throws(CgroupError) {
         var made: [Place] = []
         do throws(CgroupError) {
             var allowed: [Place] = []
@@ -55,6 +58,7 @@ extension Cgroup {
                         found.insert(place.controller)
                     }
                     allowed.append(place)
+                    between()
                 } catch {
                     let isDenied = error.code == EACCES || error.code == EPERM || error.code == EROFS
                     guard demand == .strictWhereAllowed, isDenied else { throw error }
@@ -134,7 +138,9 @@ extension Cgroup {
                 throw CgroupError("use", name, "container's cgroup is not empty: \(count) process(es) found")
             }
         }
-        if let path = path(of: "freezer") {
+        // A new one is as its parent, which is not frozen where it is the hierarchy's root or the caller's own.
+        let mayBeFrozen = !kept.isEmpty || isUnit || PathText.components(name).count > 1
+        if mayBeFrozen, let path = path(of: "freezer") {
             let state = ControlFile.word(path + "/freezer.state")
             guard state == nil || state == "THAWED" else {
                 throw CgroupError("use", path, "container's cgroup unexpectedly frozen; thaw it or its parent first")

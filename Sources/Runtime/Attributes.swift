@@ -14,14 +14,15 @@ struct Attributes {
     }
 
     /// While the process still has the caller's privileges and the caller's /proc.
-    /// The CPUs are those of an exec: a first process has its cgroup's (runtime-spec, "execCPUAffinity"), and takes them with
-    /// ``enter(_:)`` where `cgroups` is nil, because they come later.
+    /// The CPUs are those of an exec: a first process has its cgroup's (runtime-spec, "execCPUAffinity"), and takes them when
+    /// it joins; that is later where `cgroups` is nil.
     func prepare(_ cgroups: [CgroupJoin]?, isExec: Bool = false) throws(LaunchFailure) {
         if isExec, !process.initialAffinity.isEmpty {
             try step("set the CPUs", linux_set_affinity(0, process.initialAffinity, process.initialAffinity.count))
             try Self.join(cgroups ?? [])
         } else if let cgroups {
-            try Self.enter(cgroups)
+            Processors.useAll()
+            try Self.join(cgroups)
         }
         if let score = process.oomScoreAdj { try setScore(score) }
         try raiseLimits()
@@ -49,20 +50,8 @@ struct Attributes {
         for limit in process.rlimits { try set(limit) }
     }
 
-    /// Joins them, and takes all of their processors.
-    static func enter(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
-        Processors.useAll()
-        try join(cgroups)
-    }
-
     private static func join(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
-        for join in cgroups where !join.controller.isEmpty {
-            // `tasks` and `0`: moving itself, a single-threaded process does not wait for RCU as `cgroup.procs` makes it.
-            let file = Descriptor(
-                owning: try libraryStep("open cgroup \(join.path)", open(join.path + "/tasks", O_WRONLY | O_CLOEXEC)))
-            let written = Glibc.write(file.raw, "0", 1)
-            try libraryStep("join cgroup \(join.path)", Int32(written))
-        }
+        for join in cgroups where !join.controller.isEmpty { try join.enter(by: join.open()) }
     }
 
     private func setScore(_ score: Int32) throws(LaunchFailure) {

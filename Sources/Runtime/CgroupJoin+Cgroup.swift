@@ -9,6 +9,18 @@ extension CgroupJoin {
         cgroup.places.map { CgroupJoin(controller: $0.controller, path: $0.path) }
     }
 
+    /// The file by which processes join one of version 1.
+    func open() throws(LaunchFailure) -> Descriptor {
+        Descriptor(
+            owning: try libraryStep("open cgroup \(path)", Glibc.open(path + "/tasks", O_WRONLY | O_CLOEXEC)))
+    }
+
+    /// Moves the calling process into one of version 1, whose ``open()`` may have been called by another.
+    func enter(by file: consuming Descriptor) throws(LaunchFailure) {
+        // `tasks` and `0`: moving itself, a single-threaded process does not wait for RCU as `cgroup.procs` makes it.
+        try libraryStep("join cgroup \(path)", Int32(write(file.raw, "0", 1)))
+    }
+
     /// The container's cgroup2 directory for a process beside the first one (`target`, a pidfd): -1 when there is none.
     ///
     /// A container that hands controllers down to cgroups of its own has no processes in its topmost one any more, and
@@ -24,7 +36,7 @@ extension CgroupJoin {
             path.hasPrefix(unified.path + "/")
         else { return outer }
         defer { close(outer) }
-        return try libraryStep("open cgroup \(path)", open(path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
+        return try libraryStep("open cgroup \(path)", Glibc.open(path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
     }
 
     private static func path(of pidfd: Int32) -> String? {

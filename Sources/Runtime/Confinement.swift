@@ -10,6 +10,8 @@ struct Confinement {
     let channels: ContainerStart.Channels
     /// In a user namespace the right to set groups may have been given up.
     let isolatesUsers: Bool
+    /// ``bound(_:)`` was done before.
+    var isBounded = false
     /// For those of the kind `startContainer`, which run as confined as the program itself.
     var hooks: ContainerHooks?
 
@@ -119,7 +121,8 @@ struct Confinement {
         }
     }
 
-    private func become(_ user: UserDatabase.User) throws(LaunchFailure) {
+    /// Takes from the calling process what no program that it executes may have again. What it can do itself stays.
+    static func bound(_ process: ProcessSpec) throws(LaunchFailure) {
         // Inheritable may be what was neither bounded nor permitted, but only now (capabilities(7)).
         let held = linux_permitted_capabilities()
         let inheritable = process.capabilities.inheritable & held
@@ -129,6 +132,10 @@ struct Confinement {
             if result == -EINVAL { break }
             try step("drop capability \(capability)", result)
         }
+    }
+
+    private func become(_ user: UserDatabase.User) throws(LaunchFailure) {
+        if !isBounded { try Self.bound(process) }
         let result = linux_set_groups(user.groups, user.groups.count)
         let isGivenUp = result == -EPERM && isolatesUsers
         if isGivenUp && user.groups.contains(where: { $0 != user.gid }) {

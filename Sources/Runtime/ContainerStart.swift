@@ -75,15 +75,18 @@ package enum ContainerStart {
         _exit(Int32(255))
     }
 
-    /// Waits for the byte with which the caller lets this process go on. The descriptor that came with it, or -1.
+    /// Waits for the byte with which the caller lets this process go on. The descriptors that came with it, at most `count`.
     @discardableResult
-    private static func awaitCaller(_ status: Int32, _ otherwise: String) throws(LaunchFailure) -> Int32 {
+    private static func awaitCaller(
+        _ status: Int32, _ otherwise: String, descriptors count: Int = 1
+    ) throws(LaunchFailure) -> [Int32] {
         var byte: UInt8 = 0
-        var descriptor: Int32 = -1
-        var count = 1
-        let received = linux_receive_message(status, &byte, 1, &descriptor, &count, 0)
+        var descriptors = [Int32](repeating: -1, count: count)
+        var found = count
+        let received = linux_receive_message(status, &byte, 1, &descriptors, &found, 0)
         guard received == 1 else { throw LaunchFailure(otherwise) }
-        return count == 1 ? descriptor : -1
+        descriptors.removeLast(count - found)
+        return descriptors
     }
 
     static func join(_ path: String, _ kind: UInt64) throws(LaunchFailure) {
@@ -122,7 +125,7 @@ package enum ContainerStart {
         // From here on only the standard streams and the status socket are open (CVE-2024-21626).
         finish(
             spec.process, try keepOnly(status, gate: gate, preserved: streams.preserved),
-            isolatesUsers: spec.namespaces.user != .host, hooks: spec.containerHooks)
+            isolatesUsers: spec.namespaces.user != .host, isBounded: spec.worksAhead, hooks: spec.containerHooks)
     }
 
     /// Now that the cgroups are joined they are what the namespace shows as the root.
@@ -154,10 +157,13 @@ package enum ContainerStart {
 
     /// The last part, with nothing else open.
     static func finish(
-        _ process: ProcessSpec, _ channels: Channels, isolatesUsers: Bool, hooks: ContainerHooks? = nil
+        _ process: ProcessSpec, _ channels: Channels, isolatesUsers: Bool, isBounded: Bool = false,
+        hooks: ContainerHooks? = nil
     ) -> Never {
         do throws(LaunchFailure) {
-            try Confinement(process: process, channels: channels, isolatesUsers: isolatesUsers, hooks: hooks).execute()
+            try Confinement(
+                process: process, channels: channels, isolatesUsers: isolatesUsers, isBounded: isBounded, hooks: hooks
+            ).execute()
         } catch {
             // Behind the gate nobody listens any more.
             if !StatusMessage.failure(error).send(on: channels.status) {
@@ -193,46 +199,72 @@ package enum ContainerStart {
         if case .path(let path) = spec.namespaces.network, !spec.networkComes, entered & linux_CLONE_NEWNET == 0 {
             try join(path, linux_CLONE_NEWNET)
         }
-        var isWaiting = spec.cgroupsCome || spec.networkFollows
-        for mount in spec.mounts where !isLate(mount) {
-            if isWaiting, needsWhatComes(mount) {
-                try enterWhatComes(spec, status)
-                isWaiting = false
+        var isNetworkDue = spec.networkFollows
+        var areCgroupsDue = spec.cgroupsCome
+        for (index, mount) in spec.mounts.enumerated() where !isLate(mount) {
+            let needed = Need(mount)
+            if isNetworkDue, needed != .nothing {
+                try enterNetworkThatFollows(status)
+                isNetworkDue = false
+            }
+            if areCgroupsDue, needed == .cgroups {
+                if spec.worksAhead {
+                    try tree.protectProc(after: spec.mounts[..<index], before: spec.mounts[index...])
+                }
+                try enterCgroupsThatCome(tree, status)
+                areCgroupsDue = false
             }
             try tree.make(mount)
         }
-        if isWaiting { try enterWhatComes(spec, status) }
+        if isNetworkDue { try enterNetworkThatFollows(status) }
+        if areCgroupsDue { try enterCgroupsThatCome(tree, status) }
         try tree.makeDevices()
         if spec.process.tty { try installTerminal(tree, status) }
         try enterNetwork(spec, status)
         for mount in spec.mounts where isLate(mount) { try tree.make(mount) }
         try runHooks(spec, root, status)
         try setParameters(spec)
-        for path in spec.readonlyPaths { try tree.makeReadonly(path) }
-        for path in spec.maskedPaths { try tree.mask(path) }
+        try tree.protect()
         let inside = DeviceNodes.openNull(in: tree.root, fallback: null)
         try tree.enter(root, in: host)
         return inside
     }
 
-    /// Whether it shows the network or the cgroups, may do so, or may take memory, which is the cgroup's.
-    private static func needsWhatComes(_ mount: MountSpec) -> Bool {
-        switch mount.kind {
-        case .sysfs, .cgroup, .other: true
-        case .bind, .tmpfs, .proc, .devpts, .mqueue: mount.flags.contains(.copyUp)
+    /// What must be there before a mount, of what the caller makes meanwhile. The network is there first.
+    private enum Need {
+        case nothing, network, cgroups
+
+        /// The cgroups also where a mount may take memory, which is theirs.
+        init(_ mount: MountSpec) {
+            switch mount.kind {
+            case .sysfs: self = .network
+            case .cgroup, .other: self = .cgroups
+            case .bind, .tmpfs, .proc, .devpts, .mqueue: self = mount.flags.contains(.copyUp) ? .cgroups : .nothing
+            }
         }
     }
 
-    /// Joins what the caller has made meanwhile.
-    private static func enterWhatComes(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {
-        let network = try awaitCaller(status, "the runtime went away before the cgroups and the network were made")
-        if spec.networkFollows { try joinNetwork(network) }
-        guard spec.cgroupsCome else { return }
-        try Attributes.enter(spec.cgroups)
+    private static func enterNetworkThatFollows(_ status: Int32) throws(LaunchFailure) {
+        try joinNetwork(awaitCaller(status, "the runtime went away before the network was made"))
+    }
+
+    private static func enterCgroupsThatCome(_ tree: RootFilesystem, _ status: Int32) throws(LaunchFailure) {
+        let spec = tree.spec
+        if spec.worksAhead { try Confinement.bound(spec.process) }
+        let joins = spec.firstCgroups
+        var came = try awaitCaller(
+            status, "the runtime went away before the cgroups were made", descriptors: 2 * joins.count + 1)[...]
+        Processors.useAll()
+        for join in joins {
+            guard let file = came.popFirst() else { throw LaunchFailure("join cgroup \(join.path): it did not come") }
+            try join.enter(by: Descriptor(owning: file))
+        }
+        tree.cgroupMounts = came
         try isolateCgroups(spec)
     }
 
-    private static func joinNetwork(_ handle: Int32) throws(LaunchFailure) {
+    private static func joinNetwork(_ came: [Int32]) throws(LaunchFailure) {
+        guard let handle = came.first else { throw LaunchFailure("join the network namespace: it did not come") }
         try step("join the network namespace", linux_setns(handle, Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
         close(handle)
     }
@@ -282,7 +314,9 @@ package enum ContainerStart {
 
     private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {
         if spec.networkComes {
-            try joinNetwork(try awaitCaller(status, "the daemon went away before the network was made"))
+            try joinNetwork(awaitCaller(status, "the daemon went away before the network was made"))
+        } else if spec.networkFollows {
+            try awaitCaller(status, "the runtime went away before the network was up")
         } else if spec.makesNetwork {
             try step("bring the loopback link up", linux_loopback_up())
         }

@@ -38,10 +38,11 @@ package struct LaunchSpec: Equatable, Sendable {
     package var cgroups: [CgroupJoin] = []
     /// The network namespace arrives later, in a `network` message.
     package var networkComes = false
-    /// The network namespace is made meanwhile (``NetworkAhead``), and comes with the caller's word on the status socket, which
-    /// is waited for as late as that can be. Not for what goes through a stage. Not encoded.
+    /// The network namespace is made meanwhile (``NetworkAhead``), and comes with the caller's first word on the status socket;
+    /// its last one says that the loopback is up. They are waited for as late as that can be. Not for what goes through a
+    /// stage. Not encoded.
     package var networkFollows = false
-    /// The same of the cgroups that are not cgroup2: with the word they are there to be joined.
+    /// The same of the cgroups that are not cgroup2: with a word between these comes what ``openCgroups()`` gives.
     package var cgroupsCome = false
     /// Wait for a byte on the status socket while the OCI hooks run. Stays in this process: it is not encoded.
     package var waitsForHooks = false
@@ -59,6 +60,9 @@ package struct LaunchSpec: Equatable, Sendable {
 
     /// Hooks look at the root at its own path.
     var isRootSeen: Bool { waitsForHooks || containerHooks != nil }
+
+    /// The process does what it can while its cgroups are made. Not where hooks would find it done.
+    var worksAhead: Bool { cgroupsCome && !isRootSeen }
 
     package init() {}
 

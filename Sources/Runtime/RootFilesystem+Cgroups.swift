@@ -2,31 +2,66 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
+extension LaunchSpec {
+    /// Those of version 1.
+    var firstCgroups: [CgroupJoin] { cgroups.filter { !$0.controller.isEmpty } }
+
+    /// What the container's process needs of its cgroups of version 1, for its caller to open while it is busy, to send to it and
+    /// to close: the file to join each, and where one of `mounts` shows them the folder of all and the directory of each, as
+    /// detached mounts.
+    package func openCgroups() throws(LaunchFailure) -> [Int32] {
+        var opened: [Int32] = []
+        do throws(LaunchFailure) {
+            for join in firstCgroups { opened.append(try join.open().release()) }
+            guard let mount = mounts.first(where: { $0.kind == .cgroup && $0.type != "cgroup2" }), !opened.isEmpty
+            else { return opened }
+            opened.append(try cgroupFolder().release())
+            for join in firstCgroups { opened.append(try Self.mount(of: join, mount).release()) }
+            return opened
+        } catch {
+            for each in opened { close(each) }
+            throw error
+        }
+    }
+
+    /// A directory for each hierarchy, to be mounted on.
+    fileprivate func cgroupFolder() throws(LaunchFailure) -> Descriptor {
+        let folder = try MountBuilder.make(
+            "tmpfs", options: ["mode=755"] + labelOptions, flags: [.noSuid, .noDev, .noExec])
+        for join in firstCgroups {
+            try libraryStep("create cgroup folder \(join.controller)", mkdirat(folder.raw, join.controller, 0o755))
+            guard join.controller.contains(",") else { continue }
+            for name in join.controller.split(separator: ",") {
+                _ = symlinkat(join.controller, folder.raw, String(name))
+            }
+        }
+        return folder
+    }
+
+    fileprivate static func mount(of join: CgroupJoin, _ mount: MountSpec) throws(LaunchFailure) -> Descriptor {
+        try MountBuilder.bind(join.path, flags: mount.flags.union(.nonRecursive), propagation: .private)
+    }
+}
+
 extension RootFilesystem {
     /// cgroup2 as one file system; cgroup v1 as a tmpfs with the container's own directory of every hierarchy.
     func makeCgroups(_ mount: MountSpec) throws(LaunchFailure) {
         guard !spec.cgroups.isEmpty else { return }
-        let first = spec.cgroups.filter { !$0.controller.isEmpty }
+        let first = spec.firstCgroups
         let place = try root.place(mount.destination, .directory, strict: Self.isBeneathSys(mount.destination))
         if first.isEmpty || mount.type == "cgroup2" {
             return try MountBuilder.attach(try unified(mount), on: place.descriptor, mount.destination)
         }
-        let folder = try MountBuilder.make(
-            "tmpfs", options: ["mode=755"] + spec.labelOptions, flags: [.noSuid, .noDev, .noExec])
+        var ready = cgroupMounts
+        cgroupMounts = []
+        let folder = ready.isEmpty ? try spec.cgroupFolder() : Descriptor(owning: ready.removeFirst())
         try MountBuilder.attach(folder, on: place.descriptor, mount.destination)
         for join in first {
-            try libraryStep("create cgroup folder \(join.controller)", mkdirat(folder.raw, join.controller, 0o755))
-            let made = try MountBuilder.bind(
-                join.path, flags: mount.flags.union(.nonRecursive), propagation: .private)
+            let made = ready.isEmpty ? try LaunchSpec.mount(of: join, mount) : Descriptor(owning: ready.removeFirst())
             // The folder is new and this process's alone: its names lead nowhere else.
             try step(
                 "mount \(mount.destination)/\(join.controller)",
                 linux_move_mount(made.raw, "", folder.raw, join.controller, linux_MOVE_MOUNT_F_EMPTY_PATH))
-            if join.controller.contains(",") {
-                for name in join.controller.split(separator: ",") {
-                    _ = symlinkat(join.controller, folder.raw, String(name))
-                }
-            }
         }
         if mount.flags.contains(.readOnly) {
             try MountBuilder.set(

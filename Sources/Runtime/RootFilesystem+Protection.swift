@@ -29,7 +29,30 @@ extension RootFilesystem {
         }
     }
 
-    /// Hides a path: a directory beneath an empty read-only tmpfs, anything else beneath /dev/null.
+    /// Protects what is to be protected beneath /proc, ahead of the rest: but not before everything that is mounted there is.
+    /// That is where its name says; a link that leads there is refused.
+    func protectProc(after made: ArraySlice<MountSpec>, before rest: ArraySlice<MountSpec>) throws(LaunchFailure) {
+        func isThere(_ mount: MountSpec) -> Bool { PathText.components(mount.destination).first == "proc" }
+        guard made.contains(where: isThere), !rest.contains(where: isThere) else { return }
+        try protect(Self.isBeneathProc)
+        isProcProtected = true
+    }
+
+    /// Makes paths read-only and hides paths: what ``protectProc(after:before:)`` has not.
+    func protect() throws(LaunchFailure) {
+        try protect { !self.isProcProtected || !Self.isBeneathProc($0) }
+    }
+
+    private func protect(_ isWanted: (String) -> Bool) throws(LaunchFailure) {
+        for path in spec.readonlyPaths where isWanted(path) { try makeReadonly(path) }
+        for path in spec.maskedPaths where isWanted(path) { try mask(path) }
+    }
+
+    private static func isBeneathProc(_ path: String) -> Bool {
+        path.hasPrefix("/proc/") && PathText.components(path).first == "proc"
+    }
+
+    /// Hides a path: a directory beneath an empty read-only tmpfs, the same for all, anything else beneath /dev/null.
     func mask(_ path: String) throws(LaunchFailure) {
         let found = root.find(path, linux_O_PATH)
         if found == -ENOENT || found == -ENOTDIR { return }
@@ -37,11 +60,16 @@ extension RootFilesystem {
         try checkKernelPath(path, place)
         var status = stat()
         try libraryStep("look at \(path)", fstat(place.raw, &status))
-        let cover =
-            status.st_mode & S_IFMT == S_IFDIR
-            ? try MountBuilder.make(
-                "tmpfs", options: ["size=0k", "nr_inodes=1"] + spec.labelOptions, flags: [.readOnly])
-            : try MountBuilder.bind("", at: null, flags: [.nonRecursive], propagation: .private)
+        let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        if isDirectory, empty < 0 {
+            let options = ["size=0k", "nr_inodes=1"] + spec.labelOptions
+            let cover = try MountBuilder.make("tmpfs", options: options, flags: [.readOnly])
+            try MountBuilder.attach(cover, on: place, path)
+            empty = cover.release()
+            return
+        }
+        let cover = try MountBuilder.bind(
+            "", at: isDirectory ? empty : null, flags: [.nonRecursive], propagation: .private)
         try MountBuilder.attach(cover, on: place, path)
     }
 

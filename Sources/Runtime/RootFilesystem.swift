@@ -12,6 +12,12 @@ final class RootFilesystem {
     let null: Int32
     /// Mounts that become read-only at the end, when nothing has to be made in them any more.
     private var readonlyLater: [Int32] = []
+    /// The mounts of ``LaunchSpec/openCgroups()``, where the caller has made them: for the first mount that shows them.
+    var cgroupMounts: ArraySlice<Int32> = []
+    /// The empty directory that hides others, once there is one.
+    var empty: Int32 = -1
+    /// Whether ``protectProc(after:before:)`` has done its part.
+    var isProcProtected = false
 
     init(spec: LaunchSpec, root: ContainerRoot, null: Int32) {
         self.spec = spec

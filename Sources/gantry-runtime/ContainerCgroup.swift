@@ -24,14 +24,16 @@ enum ContainerCgroup {
     }
 
     /// Makes it where that is possible and sets the limits. No other container may be in it: its end is the end of every
-    /// process there.
+    /// process there. `between` is called after each of its directories.
     static func make(
-        _ cgroup: inout Cgroup?, _ limits: CgroupLimits, _ context: RuntimeProgram.Context
+        _ cgroup: inout Cgroup?, _ limits: CgroupLimits, _ context: RuntimeProgram.Context,
+        between: () -> Void = {}
     ) throws(LaunchFailure) {
         guard var made = cgroup else { return }
         do throws(CgroupError) {
             try made.make(
-                made.isUnit ? limits.forOneTaskMore : limits, context.isRootless ? .strictWhereAllowed : .strict)
+                made.isUnit ? limits.forOneTaskMore : limits, context.isRootless ? .strictWhereAllowed : .strict,
+                between: between)
         } catch {
             throw LaunchFailure(error.description)
         }

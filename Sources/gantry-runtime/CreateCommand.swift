@@ -61,8 +61,15 @@ enum CreateCommand {
         let file = options.value("config") ?? "config.json"
         let text = try Files.read(file.hasPrefix("/") ? file : bundle + "/" + file)
         var network: NetworkAhead?
+        // Started for nothing: waited for at the end.
+        var spare: NetworkAhead?
+        if !context.isRootless, NetworkAhead.isLikely(text) { network = try NetworkAhead.start() }
         var configuration = try BundleConfiguration(text, bundle: bundle) { choices throws(LaunchFailure) in
-            network = try NetworkAhead.start(for: choices)
+            if !NetworkAhead.isWanted(choices) {
+                swap(&network, &spare)
+            } else if network == nil {
+                network = try NetworkAhead.start()
+            }
         }
         configuration.launch.process.env += handover.environment
         let console = try ConsoleSocket.path(options, tty: configuration.launch.process.tty, detaches: needsConsole)
@@ -81,7 +88,7 @@ enum CreateCommand {
             try notify?.makeDirectory()
             let socket = waits ? nil : try notify?.open()
             var created = try start(
-                configuration, &record, in: directory, network, &cgroup, scope, console: console, handover, context,
+                configuration, &record, in: directory, &network, &cgroup, scope, console: console, handover, context,
                 options, waits: waits)
             if let notify, let socket { created.notify = (notify, socket) }
             return created
@@ -94,9 +101,34 @@ enum CreateCommand {
         }
     }
 
+    /// Makes what the process that was cloned waits for, in the order in which it does: the network, the cgroups, and that its
+    /// loopback is up, which hooks and the program may count on. The network is not waited for while there are cgroups to make.
+    private static func complete(
+        _ spec: LaunchSpec, _ cgroup: inout Cgroup?, _ limits: CgroupLimits, _ network: inout NetworkAhead?,
+        _ channel: StatusChannel, _ context: RuntimeProgram.Context
+    ) throws(LaunchFailure) {
+        var isHandedOver = false
+        func handOver(waits: Bool) throws(LaunchFailure) {
+            guard !isHandedOver, waits || network?.isMade == true else { return }
+            if let namespace = try network?.namespace() { channel.letGoOn(with: [namespace.raw]) }
+            isHandedOver = true
+        }
+        try handOver(waits: false)
+        var opened: [Int32] = []
+        defer { for each in opened { close(each) } }
+        if spec.cgroupsCome {
+            // What fails here fails again below.
+            try ContainerCgroup.make(&cgroup, limits, context) { try? handOver(waits: false) }
+            opened = try spec.openCgroups()
+        }
+        try handOver(waits: true)
+        if spec.cgroupsCome { channel.letGoOn(with: opened) }
+        if try network?.bringLoopbackUp() != nil { channel.letGoOn() }
+    }
+
     private static func start(
         _ configuration: BundleConfiguration, _ record: inout ContainerRecord,
-        in directory: borrowing StateDirectory, _ network: consuming NetworkAhead?, _ cgroup: inout Cgroup?,
+        in directory: borrowing StateDirectory, _ network: inout NetworkAhead?, _ cgroup: inout Cgroup?,
         _ scope: SystemdScope?, console: String?, _ handover: Handover, _ context: RuntimeProgram.Context,
         _ options: Options, waits: Bool
     ) throws(LaunchFailure) -> Created {
@@ -131,10 +163,7 @@ enum CreateCommand {
             &spec, root: root, streams: streams, status: channel.child, gate: gate)
         channel.closeChild()
         do throws(LaunchFailure) {
-            if spec.cgroupsCome { try ContainerCgroup.make(&cgroup, configuration.limits, context) }
-            let made = try network.take()?.take().release() ?? -1
-            defer { if made >= 0 { close(made) } }
-            if spec.cgroupsCome || spec.networkFollows { channel.letGoOn(with: made) }
+            try complete(spec, &cgroup, configuration.limits, &network, channel, context)
         } catch {
             // It waits for what could not be made, and is gone before what was.
             _ = linux_pidfd_send_signal(child.pidfd, SIGKILL)

@@ -27,10 +27,10 @@ final class StatusChannel {
         child = -1
     }
 
-    /// Lets the process go on that waits for this, with a descriptor when there is one (-1: none).
-    func letGoOn(with descriptor: Int32 = -1) {
+    /// Lets the process go on that waits for this, with descriptors for it.
+    func letGoOn(with descriptors: [Int32] = []) {
         var byte: UInt8 = 1
-        _ = linux_send_message(parent, &byte, 1, [descriptor], descriptor < 0 ? 0 : 1, 0)
+        _ = linux_send_message(parent, &byte, 1, descriptors, descriptors.count, 0)
     }
 
     /// Takes the messages of the process, its terminal among them, until it is executed or, where it `waits`, at its

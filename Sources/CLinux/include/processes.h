@@ -51,8 +51,6 @@ int linux_raise_ambient(int capability);
 int linux_load_filter(const void *instructions, size_t count, unsigned flags);
 /// Every signal back to its default, and an empty mask (kernel's own sigaction, so the C library's signals too).
 void linux_reset_signals(void);
-/// Brings the loopback link of the calling thread's network namespace up.
-int linux_loopback_up(void);
 /// memfd_create(2), close-on-exec, sealable, never executable where the kernel knows that (6.3).
 int linux_memfd(const char *name);
 /// Seals a memfd against every change.

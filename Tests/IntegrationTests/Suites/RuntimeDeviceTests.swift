@@ -110,7 +110,8 @@ extension Integration {
         @Test func protectedPaths() throws {
             let bundle = try Bundle(
                 """
-                touch /x; touch /etc/protected/x /etc/protected/inner/x; cat /etc/secret; ls /home; touch /home/x
+                touch /x; touch /etc/protected/x /etc/protected/inner/x; cat /etc/secret; ls /home /proc/tty; touch /home/x
+                touch /proc/tty/x; cat /proc/uptime
                 stat -c '%F %t:%T' /etc/secret; cat /proc/keys; echo 1 >/proc/sys/kernel/panic; touch /tmp/ok && echo end
                 """)
             mkdir(bundle.root + "/etc/protected", 0o755)
@@ -123,13 +124,24 @@ extension Integration {
             bundle.edit("linux") {
                 // runc 1.1.5 does not take what is beneath a file for absent.
                 let beneath = Bundle.isGantry ? ["/etc/secret/beneath"] : []
-                $0["maskedPaths"] = ["/etc/secret", "/home", "/not/there", "/proc/keys"] + beneath
+                $0["maskedPaths"] = ["/etc/secret", "/home", "/not/there", "/proc/keys", "/proc/tty"] + beneath
                 $0["readonlyPaths"] = ["/etc/protected", "/proc/sys", "/not/there/either"]
             }
-            let result = try bundle.run()
-            #expect(result.out == "character special file 1:3\nend\n")
-            for path in ["/x", "/etc/protected/x", "/etc/protected/inner/x", "/home/x", "/proc/sys/kernel/panic"] {
-                #expect(result.err.contains("\(path): Read-only file system"), "\(path)")
+            try "always".write(toFile: bundle.directory + "/uptime", atomically: false, encoding: .utf8)
+            // Behind all other mounts, one in /proc: what is protected there waits for it.
+            for isLate in [false, true] {
+                if isLate {
+                    bundle.add(mount: "/proc/uptime", type: "bind", source: bundle.directory + "/uptime", ["bind"])
+                }
+                let result = try bundle.run()
+                let shown = "/home:\n\n/proc/tty:\n"
+                #expect(result.out.hasPrefix(shown) && result.out.hasSuffix("character special file 1:3\nend\n"))
+                #expect(result.out.contains("always") == isLate, "\(result)")
+                let refused = [
+                    "/x", "/etc/protected/x", "/etc/protected/inner/x", "/home/x", "/proc/tty/x",
+                    "/proc/sys/kernel/panic",
+                ]
+                for path in refused { #expect(result.err.contains("\(path): Read-only file system"), "\(path)") }
             }
         }
 

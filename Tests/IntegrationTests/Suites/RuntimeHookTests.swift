@@ -96,6 +96,23 @@ extension Integration {
             }
         }
 
+        /// What is done early for a container without hooks has not been done to them: the network is up, /proc is not protected
+        /// yet, and they have the runtime's capabilities.
+        @Test func hooksComeBeforeTheConfinement() throws {
+            let look = "grep -c 127.0.0.1 /proc/self/net/fib_trie; grep CapBnd /proc/self/status"
+            let bundle = try Bundle(look)
+            bundle.edit("linux") { $0["readonlyPaths"] = ["/proc/sys"] }
+            bundle.hook(
+                "createContainer",
+                "(\(look); grep -c '\(bundle.root)/proc ' /proc/self/mountinfo; grep -c '\(bundle.root)/proc/sys ' /proc/self/mountinfo; true)"
+                    + " >>\(bundle.directory)/log")
+            let result = try bundle.run()
+            let own = try Programs.text("/proc/self/status").split(separator: "\n").first { $0.hasPrefix("CapBnd") }
+            #expect(bundle.log == ["2", String(try #require(own)), "1", "0"], "\(result)")
+            let inside = result.out.split(separator: "\n")
+            #expect(inside.first == "2" && inside.last?.hasPrefix("CapBnd") == true && inside.last != own, "\(result)")
+        }
+
         /// What hooks see of the root: made and mounted at its own path, in the mount namespace of the container.
         @Test func hooksSeeTheRootBeforeItIsEntered() throws {
             let bundle = try Bundle("cat /added")

@@ -251,6 +251,30 @@ extension Integration {
             #expect(!Programs.exists(bundle.root + "/ran"))
         }
 
+        /// What is made while the container's process is being set up already (docs/decisions/010) fails, or is late.
+        @Test(
+            .enabled(if: Bundle.isGantry),
+            arguments: [
+                ("unshare:error=ENOSPC:when=1", "make the network namespace: no space left on device"),
+                ("ioctl:error=EPERM", "find the network namespace: operation not permitted"),
+                ("mkdir:error=ENOSPC:when=6", "create of cgroup /sys/fs/cgroup/"),
+                ("open_tree:error=ENOSPC:when=5", "no space left on device"), ("unshare:delay_enter=100000:when=1", ""),
+            ])
+        func whatIsMadeMeanwhile(_ injected: String, _ reason: String) throws {
+            let bundle = try Bundle("grep -c 127.0.0.1 /proc/net/fib_trie; wc -l </proc/self/cgroup")
+            try bundle.write()
+            let result = try command(
+                ["strace", "-f", "-o", "/dev/null", "-e", "inject=" + injected, Bundle.runtime, "--root", bundle.state]
+                    + ["run", "--bundle", bundle.directory, bundle.id])
+            if reason.isEmpty {
+                #expect(result.status == 0 && result.out.hasPrefix("2\n"), "\(result)")
+            } else {
+                #expect(result.status == 1 && result.err.contains(reason) && result.out == "", "\(result)")
+            }
+            #expect(try bundle.runtime(["list", "--quiet"]).out == "")
+            #expect(try succeed(["find", "/sys/fs/cgroup", "-name", bundle.id]) == "")
+        }
+
         /// Other types than the specification's are never taken for absent, versions are looked at.
         @Test(.enabled(if: Bundle.isGantry)) func readsTheBundleStrictly() throws {
             let edits: [(String, (Bundle) -> Void)] = [
