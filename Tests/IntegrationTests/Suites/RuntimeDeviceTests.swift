@@ -216,11 +216,8 @@ extension Integration {
                 ("network", "net.ipv4.ip_forward"), ("ipc", "kernel.shmmax"), ("uts", "kernel.domainname"),
             ] {
                 let wrong = try Bundle()
-                wrong.edit("linux") { linux in
-                    linux["sysctl"] = [name: "1"]
-                    let all = linux["namespaces"] as? [Bundle.Document] ?? []
-                    linux["namespaces"] = all.filter { $0["type"] as? String != kind }
-                }
+                wrong.edit("linux") { $0["sysctl"] = [name: "1"] }
+                wrong.namespaces { $0.filter { $0["type"] as? String != kind } }
                 if kind == "uts" { wrong.config["hostname"] = nil }
                 #expect(try wrong.run().status == 1, "\(name) of the host")
             }

@@ -268,10 +268,7 @@ extension Integration {
             }
             // With the host's process and network namespaces too.
             let host = try Bundle("ls -d /proc/$$ /sys/class/net/lo && cat /proc/1/comm")
-            host.edit("linux") { linux in
-                let all = linux["namespaces"] as? [Bundle.Document] ?? []
-                linux["namespaces"] = all.filter { !["pid", "network"].contains($0["type"] as? String) }
-            }
+            host.namespaces { $0.filter { !["pid", "network"].contains($0["type"] as? String) } }
             let result = try host.run()
             #expect(result.lines.last == (try Programs.text("/proc/1/comm")).trimmingCharacters(in: .newlines))
         }
@@ -282,12 +279,7 @@ extension Integration {
                 "for h in /sys/fs/cgroup/*; do mkdir $h/sub && rmdir $h/sub && echo made; done 2>/dev/null | wc -l")
             bundle.drop(mount: "/sys/fs/cgroup")
             bundle.add(mount: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", readOnly ? ["ro"] : [])
-            if !namespace {
-                bundle.edit("linux") { linux in
-                    let all = linux["namespaces"] as? [Bundle.Document] ?? []
-                    linux["namespaces"] = all.filter { $0["type"] as? String != "cgroup" }
-                }
-            }
+            if !namespace { bundle.namespaces { $0.filter { $0["type"] as? String != "cgroup" } } }
             let result = try bundle.run()
             let count = Int(result.trimmed) ?? -1
             if readOnly { #expect(count == 0) } else { #expect(count > 3, "\(result)") }

@@ -136,10 +136,7 @@ extension Integration {
         /// Without a process namespace of its own the others outlive the first.
         @Test func nothingOutlivesAContainerWithoutItsOwnProcesses() throws {
             let bundle = try Bundle("sleep 100 & echo up; sleep 101")
-            bundle.edit("linux") { linux in
-                let namespaces = linux["namespaces"] as? [Bundle.Document] ?? []
-                linux["namespaces"] = namespaces.filter { $0["type"] as? String != "pid" }
-            }
+            bundle.namespaces { $0.filter { $0["type"] as? String != "pid" } }
             try bundle.start()
             try eventually("both run") { try bundle.runtime(["ps", "-f", "json", bundle.id]).trimmed.contains(",") }
             #expect(try bundle.runtime(["kill", bundle.id, "KILL"]).status == 0)

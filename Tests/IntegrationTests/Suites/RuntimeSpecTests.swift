@@ -271,8 +271,7 @@ extension Integration {
             } else {
                 #expect(result.status == 1 && result.err.contains(reason) && result.out == "", "\(result)")
             }
-            #expect(try bundle.runtime(["list", "--quiet"]).out == "")
-            #expect(try succeed(["find", "/sys/fs/cgroup", "-name", bundle.id]) == "")
+            #expect(try bundle.traces() == [])
         }
 
         /// Other types than the specification's are never taken for absent, versions are looked at.
