@@ -6,6 +6,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -31,8 +32,11 @@ static int make_here(void) {
     return handle < 0 ? -errno : handle;
 }
 
-int linux_try_join(pthread_t thread) {
-    return -pthread_tryjoin_np(thread, NULL);
+int linux_join_network_thread(pthread_t thread, int waits, int *result) {
+    void *value = NULL;
+    int failed = waits ? pthread_join(thread, &value) : pthread_tryjoin_np(thread, &value);
+    if (!failed) *result = (int)(intptr_t)value;
+    return -failed;
 }
 
 int linux_network_namespace_of(int handle) {
@@ -80,19 +84,19 @@ int linux_make_network_namespace(int *route_socket) {
     return request.namespace;
 }
 
-static void *make_alone(void *argument) {
-    *(int *)argument = make_here();
-    return NULL;
+static void *make_alone(void *unused) {
+    (void)unused;
+    return (void *)(intptr_t)make_here();
 }
 
 int linux_start_network_namespace(
-    pthread_t *thread, int *result, void *stack, size_t size, const void *processors, size_t length) {
+    pthread_t *thread, void *stack, size_t size, const void *processors, size_t length) {
     pthread_attr_t attributes;
     int failed = pthread_attr_init(&attributes);
     if (failed) return -failed;
     pthread_attr_setstack(&attributes, stack, size);
     if (length) pthread_attr_setaffinity_np(&attributes, length, processors);
-    failed = pthread_create(thread, &attributes, make_alone, result);
+    failed = pthread_create(thread, &attributes, make_alone, NULL);
     pthread_attr_destroy(&attributes);
     return -failed;
 }

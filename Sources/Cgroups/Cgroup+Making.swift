@@ -1,5 +1,4 @@
 internal import Glibc
-internal import Linux
 
 extension Cgroup {
     /// How much of what is asked has to be possible.
@@ -139,7 +138,7 @@ extension Cgroup {
             }
         }
         // A new one is as its parent, which is not frozen where it is the hierarchy's root or the caller's own.
-        let mayBeFrozen = !kept.isEmpty || isUnit || PathText.components(name).count > 1
+        let mayBeFrozen = !kept.isEmpty || isUnit || name.dropFirst().contains("/")
         if mayBeFrozen, let path = path(of: "freezer") {
             let state = ControlFile.word(path + "/freezer.state")
             guard state == nil || state == "THAWED" else {

@@ -19,11 +19,10 @@ struct Attributes {
     func prepare(_ cgroups: [CgroupJoin]?, isExec: Bool = false) throws(LaunchFailure) {
         if isExec, !process.initialAffinity.isEmpty {
             try step("set the CPUs", linux_set_affinity(0, process.initialAffinity, process.initialAffinity.count))
-            try Self.join(cgroups ?? [])
-        } else if let cgroups {
+        } else if cgroups != nil {
             Processors.useAll()
-            try Self.join(cgroups)
         }
+        for join in cgroups ?? [] where !join.controller.isEmpty { try join.enter(by: join.open()) }
         if let score = process.oomScoreAdj { try setScore(score) }
         try raiseLimits()
         if isExec, !process.finalAffinity.isEmpty {
@@ -48,10 +47,6 @@ struct Attributes {
         }
         if isLabelled { try Labels(process).labelProgram() }
         for limit in process.rlimits { try set(limit) }
-    }
-
-    private static func join(_ cgroups: [CgroupJoin]) throws(LaunchFailure) {
-        for join in cgroups where !join.controller.isEmpty { try join.enter(by: join.open()) }
     }
 
     private func setScore(_ score: Int32) throws(LaunchFailure) {

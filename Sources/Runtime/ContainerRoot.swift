@@ -73,8 +73,8 @@ struct ContainerRoot {
                 links += 1
                 guard !strict, links <= 40 else { throw notFound(current, -ELOOP) }
                 let base = target.hasPrefix("/") ? "" : parent + "/"
-                let rest = waiting.reversed().joined(separator: "/")
-                waiting = PathText.components(base + target + "/" + rest).map { Substring($0) }.reversed()
+                let rest = PathText.joined(waiting.reversed())
+                waiting = PathText.components(base + target + "/" + rest).reversed()
                 done = []
                 continue
             }

@@ -130,7 +130,7 @@ enum DeviceNodes {
     static func make(_ device: DeviceSpec, in root: ContainerRoot) throws(LaunchFailure) {
         var parts = PathText.components(device.path)
         guard let name = parts.popLast() else { throw LaunchFailure("device \(device.path): not a path of a device") }
-        let place = try root.place(parts.joined(separator: "/"), .directory, strict: parts == ["dev"])
+        let place = try root.place(PathText.joined(parts), .directory, strict: parts == ["dev"])
         let type: mode_t
         switch device.kind {
         case .character: type = S_IFCHR

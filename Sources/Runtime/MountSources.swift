@@ -7,7 +7,7 @@ extension LaunchSpec {
     mutating func prepareMounts() throws(LaunchFailure) {
         let mayMount = linux_permitted_capabilities() & Capability.mask(["SYS_ADMIN"]) != 0
         for index in mounts.indices {
-            if mounts[index].kind == .bind, PathText.components(mounts[index].source).first == "sys",
+            if mounts[index].kind == .bind, RootFilesystem.isBeneathSys(mounts[index].source),
                 mounts[index].flags.contains(.readOnly)
             {
                 // The cgroups beneath a read-only /sys are not for writing either (CVE-2023-25809).

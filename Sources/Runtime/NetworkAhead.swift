@@ -10,15 +10,12 @@ package struct NetworkAhead: ~Copyable {
     private static let stackSize = 64 << 10
 
     private let thread: pthread_t
-    private let result: UnsafeMutablePointer<Int32>
     private let stack: UnsafeMutableRawPointer
-    private var hasEnded = false
+    /// A socket of it, or -errno; nil until the thread has ended.
+    private var made: Int32?
 
-    private init(
-        _ thread: pthread_t, _ result: UnsafeMutablePointer<Int32>, _ stack: UnsafeMutableRawPointer
-    ) {
+    private init(_ thread: pthread_t, _ stack: UnsafeMutableRawPointer) {
         self.thread = thread
-        self.result = result
         self.stack = stack
     }
 
@@ -39,35 +36,35 @@ package struct NetworkAhead: ~Copyable {
 
     /// Where that fails because the caller may not, ``namespace()`` says so.
     package static func start() throws(LaunchFailure) -> NetworkAhead {
-        let result = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
-        result.initialize(to: -1)
         let stack = UnsafeMutableRawPointer.allocate(byteCount: stackSize, alignment: 16)
         var thread = pthread_t()
         do throws(LaunchFailure) {
             let started = Processors.withOthers {
-                linux_start_network_namespace(&thread, result, stack, stackSize, $0.baseAddress, $0.count)
+                linux_start_network_namespace(&thread, stack, stackSize, $0.baseAddress, $0.count)
             }
             try step("start a thread", started)
         } catch {
-            result.deallocate()
             stack.deallocate()
             throw error
         }
-        return NetworkAhead(thread, result, stack)
+        return NetworkAhead(thread, stack)
     }
 
     deinit {
-        if !hasEnded { pthread_join(thread, nil) }
-        if result.pointee >= 0 { close(result.pointee) }
-        result.deallocate()
+        if let socket = made ?? Self.join(thread, waits: true), socket >= 0 { close(socket) }
         stack.deallocate()
+    }
+
+    private static func join(_ thread: pthread_t, waits: Bool) -> Int32? {
+        var result: Int32 = -1
+        return linux_join_network_thread(thread, waits ? 1 : 0, &result) == 0 ? result : nil
     }
 
     /// Whether it is made: ``namespace()`` does not have to wait.
     package var isMade: Bool {
         mutating get {
-            if !hasEnded { hasEnded = linux_try_join(thread) == 0 }
-            return hasEnded
+            made = made ?? Self.join(thread, waits: false)
+            return made != nil
         }
     }
 
@@ -81,8 +78,7 @@ package struct NetworkAhead: ~Copyable {
     }
 
     private mutating func socket() throws(LaunchFailure) -> Int32 {
-        if !hasEnded { pthread_join(thread, nil) }
-        hasEnded = true
-        return try step("make the network namespace", result.pointee)
+        made = made ?? Self.join(thread, waits: true)
+        return try step("make the network namespace", made ?? -ESRCH)
     }
 }

@@ -10,13 +10,14 @@ extension LaunchSpec {
     /// to close: the file to join each, and where one of `mounts` shows them the folder of all and the directory of each, as
     /// detached mounts.
     package func openCgroups() throws(LaunchFailure) -> [Int32] {
+        let first = firstCgroups
         var opened: [Int32] = []
         do throws(LaunchFailure) {
-            for join in firstCgroups { opened.append(try join.open().release()) }
-            guard let mount = mounts.first(where: { $0.kind == .cgroup && $0.type != "cgroup2" }), !opened.isEmpty
+            for join in first { opened.append(try join.open().release()) }
+            guard let mount = mounts.first(where: { $0.kind == .cgroup && $0.type != "cgroup2" }), !first.isEmpty
             else { return opened }
-            opened.append(try cgroupFolder().release())
-            for join in firstCgroups { opened.append(try Self.mount(of: join, mount).release()) }
+            opened.append(try cgroupFolder(first).release())
+            for join in first { opened.append(try Self.mount(of: join, mount).release()) }
             return opened
         } catch {
             for each in opened { close(each) }
@@ -25,10 +26,10 @@ extension LaunchSpec {
     }
 
     /// A directory for each hierarchy, to be mounted on.
-    fileprivate func cgroupFolder() throws(LaunchFailure) -> Descriptor {
+    fileprivate func cgroupFolder(_ joins: [CgroupJoin]) throws(LaunchFailure) -> Descriptor {
         let folder = try MountBuilder.make(
             "tmpfs", options: ["mode=755"] + labelOptions, flags: [.noSuid, .noDev, .noExec])
-        for join in firstCgroups {
+        for join in joins {
             try libraryStep("create cgroup folder \(join.controller)", mkdirat(folder.raw, join.controller, 0o755))
             guard join.controller.contains(",") else { continue }
             for name in join.controller.split(separator: ",") {
@@ -54,7 +55,7 @@ extension RootFilesystem {
         }
         var ready = cgroupMounts
         cgroupMounts = []
-        let folder = ready.isEmpty ? try spec.cgroupFolder() : Descriptor(owning: ready.removeFirst())
+        let folder = ready.isEmpty ? try spec.cgroupFolder(first) : Descriptor(owning: ready.removeFirst())
         try MountBuilder.attach(folder, on: place.descriptor, mount.destination)
         for join in first {
             let made = ready.isEmpty ? try LaunchSpec.mount(of: join, mount) : Descriptor(owning: ready.removeFirst())

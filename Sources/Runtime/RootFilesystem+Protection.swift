@@ -61,16 +61,15 @@ extension RootFilesystem {
         var status = stat()
         try libraryStep("look at \(path)", fstat(place.raw, &status))
         let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-        if isDirectory, empty < 0 {
-            let options = ["size=0k", "nr_inodes=1"] + spec.labelOptions
-            let cover = try MountBuilder.make("tmpfs", options: options, flags: [.readOnly])
-            try MountBuilder.attach(cover, on: place, path)
-            empty = cover.release()
-            return
-        }
-        let cover = try MountBuilder.bind(
-            "", at: isDirectory ? empty : null, flags: [.nonRecursive], propagation: .private)
+        let isFirst = isDirectory && empty < 0
+        let cover =
+            isFirst
+            ? try MountBuilder.make(
+                "tmpfs", options: ["size=0k", "nr_inodes=1"] + spec.labelOptions, flags: [.readOnly])
+            : try MountBuilder.bind(
+                "", at: isDirectory ? empty : null, flags: [.nonRecursive], propagation: .private)
         try MountBuilder.attach(cover, on: place, path)
+        if isFirst { empty = cover.release() }
     }
 
     /// Makes what is at a path read-only, with everything beneath.

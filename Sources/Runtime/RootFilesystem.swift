@@ -25,9 +25,7 @@ final class RootFilesystem {
         self.null = null
     }
 
-    static func isBeneathSys(_ destination: String) -> Bool {
-        PathText.components(destination).first == "sys"
-    }
+    static func isBeneathSys(_ path: String) -> Bool { PathText.components(path).first == "sys" }
 
     /// Makes one mount.
     func make(_ mount: MountSpec) throws(LaunchFailure) {

@@ -13,14 +13,15 @@
 /// inside, through which everything else can be done from outside; or -errno.
 int linux_make_network_namespace(int *route_socket);
 
-/// Starts making a network namespace, on a thread of its own, for pthread_join(3). `result` is then an IPv4 socket of it,
-/// close-on-exec, or -errno. `stack` is the thread's while it runs, `size` bytes, at least 16384 and a multiple of 16.
-/// `processors` is where the thread runs, a bit mask of `length` bytes; anywhere when that is 0. 0 or -errno.
+/// Starts making a network namespace, on a thread of its own, for linux_join_network_thread(). `stack` is the thread's while
+/// it runs, `size` bytes, at least 16384 and a multiple of 16. `processors` is where the thread runs, a bit mask of `length`
+/// bytes; anywhere when that is 0. 0 or -errno.
 int linux_start_network_namespace(
-    pthread_t *thread, int *result, void *stack, size_t size, const void *processors, size_t length);
+    pthread_t *thread, void *stack, size_t size, const void *processors, size_t length);
 
-/// pthread_join(3) of a thread that has ended; -EBUSY for one that has not.
-int linux_try_join(pthread_t thread);
+/// pthread_join(3) of such a thread: `result` is then an IPv4 socket of the namespace, close-on-exec, or -errno. One that has
+/// not ended is waited for, or else -EBUSY.
+int linux_join_network_thread(pthread_t thread, int waits, int *result);
 
 /// The network namespace of a socket (ioctl_ns(2), SIOCGSKNS), which by its name in /proc would cost ten times as much. Its
 /// descriptor, close-on-exec, or -errno.
