@@ -185,7 +185,7 @@ let package = Package(
         program("gantry", ["CommandLine"], staticProgram),
         program(
             "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "JSON", "Linux", "CLinux"],
-            staticProgram + hotCodeTogether, exclude: ["sections.order"]),
+            staticProgram + hotCodeTogether, exclude: ["README.md", "sections.order"]),
         program(
             "gantryd",
             [
@@ -194,7 +194,7 @@ let package = Package(
                 "DockerAPI", "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
-            ] + nio, staticLibraries),
+            ] + nio, staticLibraries, exclude: ["README.md"]),
 
         // Tests
         // IntegrationTests drive the built programs from outside and depend on none of the rooms.
