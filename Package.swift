@@ -137,7 +137,7 @@ let package = Package(
         room(
             "Layers",
             [
-                "Store", "Linux", "CLinux", "OCI", "CArchive", "CZstd", "CISAL",
+                "Store", "Linux", "CLinux", "OCI", "JSON", "CArchive", "CZstd", "CISAL",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         room(
@@ -202,7 +202,7 @@ let package = Package(
         tests("JSONTests", ["JSON"]),
         tests("OCITests", ["OCI"]),
         tests("StoreTests", ["Store", "OCI", .product(name: "GRDB", package: "GRDB.swift")]),
-        tests("LayersTests", ["Layers", "Store", "OCI", "Linux"]),
+        tests("LayersTests", ["Layers", "Store", "OCI", "JSON", "Linux"]),
         tests("ImagesTests", ["Images", "Layers", "Registry", "Store", "OCI"], exclude: ["unruly-registry.py"]),
         tests("CgroupsTests", ["Cgroups"]),
         tests("RuntimeTests", ["Runtime", "JSON"]),
