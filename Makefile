@@ -14,7 +14,7 @@ RELEASE := -c release
 TESTING := $(RELEASE) --disable-testable-imports --disable-xctest --no-parallel
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint format bench demo demo-clean conformance fuzz install clean
+.PHONY: help build test lint format bench demo demo-clean conformance fuzz mutants mutants-check install clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET'
@@ -59,6 +59,14 @@ conformance: build ## the OCI runtime validation programs and crun's tests, with
 
 fuzz: build ## throw SECONDS=60 of broken requests at a daemon of its own; SEED=n repeats a run
 	@FUZZ_SECONDS=$(or $(SECONDS),60) python3 scripts/fuzz.py
+
+# As `make test`, and longer: an hour on two processors. The tree stays as it is; LIMIT is the seconds of one test.
+mutants: ## take each protection out and see its test fail; ONLY=regex chooses mutants by name
+	@scripts/need build test
+	@SWIFT=$(SWIFT) ONLY='$(ONLY)' LIMIT='$(LIMIT)' scripts/mutants run
+
+mutants-check: ## whether each mutant applies, and each row of docs/security.md that is built has one
+	@scripts/mutants rows
 
 install: build ## copy the programs to DESTDIR/PREFIX/bin
 	install -d $(DESTDIR)$(PREFIX)/bin
