@@ -6,11 +6,26 @@ internal import Netlink
 /// Not for two threads at once; its owner sees to that.
 final class Firewall {
     private let context: OpaquePointer
+    private let ruleset: RulesetSocket
     let table: String
+    /// What ``install(bridge:network:icc:masquerade:)`` was told last, as commands, and as the kernel lists it.
+    private var commands = ""
+    private var listing = ""
+    /// The generation of the rules that this daemon's last change led to.
+    private var generation: UInt32
+    /// Somebody else changed something between two changes of this daemon's.
+    private var isSuspect = false
 
     init(table: String) throws(NetworkError) {
         guard let context = nft_ctx_new(UInt32(NFT_CTX_DEFAULT)) else {
             throw .system("libnftables cannot be started")
+        }
+        do {
+            ruleset = try RulesetSocket()
+            generation = try ruleset.generation()
+        } catch {
+            nft_ctx_free(context)
+            throw NetworkError(error)
         }
         self.context = context
         self.table = table
@@ -27,6 +42,62 @@ final class Firewall {
             let text = nft_ctx_get_error_buffer(context).map { String(cString: $0) } ?? ""
             throw .system("the firewall refused a change: \(text.split(separator: "\n").first ?? "no reason given")")
         }
+        let now = try currentGeneration()
+        if now &- generation > 1 { isSuspect = true }
+        generation = now
+    }
+
+    private func currentGeneration() throws(NetworkError) -> UInt32 {
+        do {
+            return try ruleset.generation()
+        } catch {
+            throw NetworkError(error)
+        }
+    }
+
+    private func list(_ what: String, terse: Bool) throws(NetworkError) -> String {
+        let flags = nft_ctx_output_get_flags(context)
+        defer { nft_ctx_output_set_flags(context, flags) }
+        if terse { nft_ctx_output_set_flags(context, flags | UInt32(NFT_CTX_OUTPUT_TERSE)) }
+        // A table or map that is gone is an error, and different from what was there.
+        guard nft_run_cmd_from_buffer(context, "list \(what)\n") == 0 else { return "" }
+        return nft_ctx_get_output_buffer(context).map { String(cString: $0) } ?? ""
+    }
+
+    /// Whether somebody else has changed the table, and what is missing or added matters: `endpoints` are what is published.
+    /// Changes of other tables cost one look.
+    func isDamaged(_ endpoints: [Endpoint]) throws(NetworkError) -> Bool {
+        let now = try currentGeneration()
+        guard isSuspect || now != generation else { return false }
+        guard try list("table ip \(table)", terse: true) == listing else { return true }
+        var expected = Set(
+            endpoints.flatMap { endpoint in
+                endpoint.ports.map { Self.element($0, endpoint.ipAddress).filter { $0 != " " } }
+            })
+        for map in ["published", "published_at"] {
+            for element in Self.elements(in: try list("map ip \(table) \(map)", terse: false)) {
+                guard expected.remove("\(map){\(element)}") != nil else { return true }
+            }
+        }
+        guard expected.isEmpty else { return true }
+        (generation, isSuspect) = (now, false)
+        return false
+    }
+
+    /// What stands between `elements = {` and `}`, without spaces.
+    private static func elements(in listing: String) -> [Substring] {
+        let text = listing.filter { !$0.isWhitespace }
+        guard let start = text.firstRange(of: "elements={") else { return [] }
+        return text[start.upperBound...].prefix { $0 != "}" }.split(separator: ",")
+    }
+
+    /// The table as it was installed, with the ports of `endpoints`, in one transaction.
+    func rebuild(_ endpoints: [Endpoint]) throws(NetworkError) {
+        try run(
+            "add table ip \(table)\ndelete table ip \(table)\n" + commands
+                + endpoints.map { additions($0.ports, $0.ipAddress) }.joined())
+        isSuspect = false
+        listing = try list("table ip \(table)", terse: true)
     }
 
     /// Writes chains and rules anew, in one transaction. The maps keep what is in them: published ports of running
@@ -61,6 +132,8 @@ final class Firewall {
             commands += "add rule ip \(table) forward iifname \"\(bridge)\" oifname \"\(bridge)\" drop\n"
         }
         try run(commands)
+        self.commands = commands
+        listing = try list("table ip \(table)", terse: true)
     }
 
     func publish(_ ports: [PublishedEndpointPort], to address: String) throws(NetworkError) {

@@ -23,6 +23,10 @@ package actor NetworkService {
 
     private var bridge: Bridge?
     private var endpoints: [String: Endpoint] = [:]
+    private var watch: RulesetWatch?
+    private var report: @Sendable (String) -> Void = { _ in }
+    /// Whether the bridge's route_localnet is on; nil as long as it is as an earlier daemon left it.
+    private var routesLoopback: Bool?
 
     /// What exists once the bridge does.
     private struct Bridge {
@@ -124,15 +128,24 @@ package actor NetworkService {
 
     private func switchOn(_ name: String) throws(NetworkError) {
         if configuration.ipForward { try Self.set("/proc/sys/net/ipv4/ip_forward") }
-        // Lets 127.0.0.1:PORT be answered by a container; the table's guard keeps others from using it.
-        if configuration.firewall { try Self.set("/proc/sys/net/ipv4/conf/\(name)/route_localnet") }
     }
 
-    private static func set(_ path: String) throws(NetworkError) {
+    /// Lets 127.0.0.1:PORT be answered by a container; the table's guard keeps others from using it. Only while there is such a
+    /// port: without the guard every neighbour could reach what listens on the host's loopback (CVE-2020-8558).
+    private func routeLoopback(besides port: [PublishedEndpointPort] = []) throws(NetworkError) {
+        guard let bridge, bridge.firewall != nil else { return }
+        let ports = endpoints.values.flatMap(\.ports) + port
+        let isNeeded = ports.contains { $0.hostIP == "0.0.0.0" || $0.hostIP.hasPrefix("127.") }
+        guard isNeeded != routesLoopback else { return }
+        try Self.set("/proc/sys/net/ipv4/conf/\(bridge.name)/route_localnet", isNeeded)
+        routesLoopback = isNeeded
+    }
+
+    private static func set(_ path: String, _ isOn: Bool = true) throws(NetworkError) {
         do {
             let file = try Descriptor.open(path, O_RDWR)
-            if try file.readAll(limit: 64).first == UInt8(ascii: "1") { return }
-            var byte = UInt8(ascii: "1")
+            var byte = UInt8(ascii: isOn ? "1" : "0")
+            if try file.readAll(limit: 64).first == byte { return }
             guard pwrite(file.raw, &byte, 1, 0) == 1 else { throw SystemError("write", path, code: errno) }
         } catch let error as SystemError {
             throw NetworkError(error)
@@ -145,6 +158,7 @@ package actor NetworkService {
     package func stop() {
         guard let bridge, endpoints.isEmpty else { return }
         self.bridge = nil
+        watch = nil
         try? bridge.firewall?.remove()
         if bridge.isOurs { try? bridge.routes.delete(bridge.name, index: bridge.index) }
     }
@@ -198,7 +212,8 @@ package actor NetworkService {
                 try bridge.routes.setPort(
                     Self.linkName(identifier), hairpin: !ports.isEmpty, isolated: !configuration.icc)
             }
-            try bridge.firewall?.publish(ports, to: address.description)
+            try routeLoopback(besides: ports)
+            try publish(ports, to: address)
             let endpoint = Endpoint(
                 id: identifier, networkID: id(of: "bridge"),
                 networkName: "bridge", containerID: request.containerID,
@@ -209,6 +224,8 @@ package actor NetworkService {
             return Attachment(namespace: SharedDescriptor(opened.consumeNamespace()), endpoint: endpoint, held: held)
         } catch {
             self.bridge?.pool.release(address)
+            // What failed is told; that nothing needs the route any more is seen again with the next container.
+            try? routeLoopback()
             if let error = error as? NetworkError { throw error }
             if let error = error as? NetlinkError { throw NetworkError(error) }
             throw .system("\(error)")
@@ -240,6 +257,55 @@ package actor NetworkService {
         guard let endpoint = endpoints.removeValue(forKey: containerID) else { return }
         try? bridge?.firewall?.withdraw(endpoint.ports, from: endpoint.ipAddress)
         if let address = IPv4Address(endpoint.ipAddress) { bridge?.pool.release(address) }
+        do {
+            try routeLoopback()
+        } catch {
+            report("\(error)")
+        }
+    }
+
+    private func publish(_ ports: [PublishedEndpointPort], to address: IPv4Address) throws(NetworkError) {
+        do throws(NetworkError) {
+            try bridge?.firewall?.publish(ports, to: address.description)
+        } catch {
+            // Somebody may have taken the table away a moment ago.
+            guard try repair() else { throw error }
+            try bridge?.firewall?.publish(ports, to: address.description)
+        }
+    }
+
+    // MARK: What others do to the rules
+
+    /// From now on, whatever another program does to the daemon's table is undone at once, and `report` told (CVE-2025-54410).
+    /// After ``adopt(_:)``: what is not known by then is undone too.
+    package func watchRules(report: @escaping @Sendable (String) -> Void) {
+        self.report = report
+        guard bridge?.firewall != nil else { return }
+        do throws(NetworkError) {
+            watch = try RulesetWatch { [weak self] in
+                guard let self else { return }
+                Task { await self.checkRules() }
+            }
+        } catch {
+            report("changes of the firewall by other programs are not noticed: \(error)")
+        }
+        checkRules()
+    }
+
+    private func checkRules() {
+        do throws(NetworkError) {
+            _ = try repair()
+        } catch {
+            report("the firewall's table was changed by another program and cannot be put right: \(error)")
+        }
+    }
+
+    /// True when there was something to repair.
+    private func repair() throws(NetworkError) -> Bool {
+        guard let firewall = bridge?.firewall, try firewall.isDamaged(Array(endpoints.values)) else { return false }
+        try firewall.rebuild(Array(endpoints.values))
+        report("another program changed or removed the firewall's table \(firewall.table): it is as it was again")
+        return true
     }
 
     /// After a daemon's restart: these live on with what they have. Ports and links that nobody of them owns are removed.
@@ -250,6 +316,7 @@ package actor NetworkService {
         }
         guard let bridge else { return }
         try bridge.firewall?.replaceAll(Array(endpoints.values))
+        try routeLoopback()
         let names = Set(endpoints.values.map { Self.linkName($0.id) })
         guard let links = try? bridge.routes.links() else { return }
         for link in links where link.master == bridge.index && Self.isLinkName(link.name) && !names.contains(link.name)

@@ -43,6 +43,7 @@ struct Daemon {
             networks: networks, log: log)
         journal.connect(engine)
         try await engine.restore()
+        await networks.watchRules { log.warning("\($0)") }
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let api = APIServer(engine: engine, images: images, logger: log)

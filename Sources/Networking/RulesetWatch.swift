@@ -1,0 +1,60 @@
+internal import CLinux
+internal import Glibc
+internal import Linux
+internal import Netlink
+
+/// Tells of every change of the nftables rules in a network namespace, whoever makes it. One thread that sleeps in poll(2).
+final class RulesetWatch: Sendable {
+    private let wake: SharedDescriptor
+
+    /// In the calling thread's namespace. `onChange` is called on the watch's thread, once for what comes together.
+    init(onChange: @escaping @Sendable () -> Void) throws(NetworkError) {
+        do {
+            let changes = SharedDescriptor(try RulesetSocket.changes())
+            let wake = SharedDescriptor(Descriptor(owning: Int32(try checking("eventfd") { Int(linux_eventfd()) })))
+            self.wake = wake
+            let box = Unmanaged.passRetained(Job { Self.run(changes, wake, onChange) })
+            var thread = pthread_t()
+            let result = pthread_create(
+                &thread, nil,
+                { argument in
+                    if let argument { Unmanaged<Job>.fromOpaque(argument).takeRetainedValue().body() }
+                    return nil
+                }, box.toOpaque())
+            guard result == 0 else {
+                box.release()
+                throw SystemError("pthread_create", code: result)
+            }
+            pthread_detach(thread)
+        } catch let error as NetlinkError {
+            throw NetworkError(error)
+        } catch let error as SystemError {
+            throw NetworkError(error)
+        } catch {
+            throw .system("\(error)")
+        }
+    }
+
+    deinit {
+        var one: UInt64 = 1
+        _ = write(wake.raw, &one, 8)
+    }
+
+    private final class Job: Sendable {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+
+    private static func run(_ changes: SharedDescriptor, _ wake: SharedDescriptor, _ onChange: () -> Void) {
+        var buffer = [UInt8](repeating: 0, count: 32768)
+        var polls = [changes.raw, wake.raw].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        while true {
+            let count = poll(&polls, 2, -1)
+            if count < 0 && errno == EINTR { continue }
+            if count < 0 || polls[1].revents != 0 { return }
+            // What was lost for lack of space (ENOBUFS) was a change too: its contents are not looked at.
+            while recv(changes.raw, &buffer, buffer.count, Int32(MSG_DONTWAIT)) > 0 || errno == ENOBUFS {}
+            onChange()
+        }
+    }
+}
