@@ -203,7 +203,9 @@ let package = Package(
         tests("OCITests", ["OCI"]),
         tests("StoreTests", ["Store", "OCI", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("LayersTests", ["Layers", "Store", "OCI", "JSON", "Linux"]),
-        tests("ImagesTests", ["Images", "Layers", "Registry", "Store", "OCI"], exclude: ["unruly-registry.py"]),
+        tests(
+            "ImagesTests", ["Images", "Layers", "Registry", "Store", "OCI"],
+            exclude: ["two-hosts-registry.py", "unruly-registry.py"]),
         tests("CgroupsTests", ["Cgroups"]),
         tests("RuntimeTests", ["Runtime", "JSON"]),
         tests("MonitorTests", ["Monitor", "Runtime", "Cgroups", "Linux", "CLinux"]),

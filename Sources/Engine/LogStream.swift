@@ -79,5 +79,5 @@ package actor LogStream {
 /// Nanoseconds since 1970 of an RFC 3339 time; nil for Docker's "never" and for anything else.
 func nanoseconds(_ text: String) -> Int64? {
     guard let time = try? Timestamp(text), !time.isZero else { return nil }
-    return time.seconds * 1_000_000_000 + Int64(time.nanoseconds)
+    return time.unixNanoseconds
 }

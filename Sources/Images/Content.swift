@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JSON
 package import Layers
 internal import OCI
 internal import Store
@@ -66,7 +67,7 @@ extension ImageService {
             for layer in content.layers where !table.uses.has(layer: layer) { table.orphans.insert(layer) }
             return content.blobs.compactMap { table.needs(blob: $0) ? nil : blobs.retire($0) }
         }
-        let size = gone.reduce(0) { $0 + $1.size }
+        let size = gone.reduce(Int64(0)) { $0.saturatingAdd($1.size) }
         for blob in gone { blob.delete() }
         return (collect(), size)
     }
@@ -85,14 +86,18 @@ extension ImageService {
             var (gone, unseen) = ([RetiredLayer](), Int64(0))
             for layer in free {
                 let packed = table.packed.removeValue(forKey: layer)
-                if let retired = layers.retire(layer) { gone.append(retired) } else { unseen += packed?.size ?? 0 }
+                if let retired = layers.retire(layer) {
+                    gone.append(retired)
+                } else {
+                    unseen = unseen.saturatingAdd(packed?.size ?? 0)
+                }
             }
             return (gone, unseen)
         }
         if gone.isEmpty { return unseen }
         for layer in gone { layer.delete() }
         snapshots.forgetStacks()
-        return gone.reduce(unseen) { $0 + $1.size }
+        return gone.reduce(unseen) { $0.saturatingAdd($1.size) }
     }
 
     /// Removes the writable layer of a container, and the layers that only this container has kept.

@@ -58,18 +58,20 @@ extension ImageArchive {
                 }
                 return name
             }
-            return try image(raw, parsed, manifest(of: ContentHash.digest(of: raw), layers), layers, names)
+            return try image(raw, parsed, manifest(of: raw, layers), layers, names)
         }
     }
 
     /// The manifest in the archive's layout for the same configuration and layers.
-    private func manifest(of configuration: Digest, _ layers: [Layer]) -> [UInt8]? {
+    private func manifest(of configuration: [UInt8], _ layers: [Layer]) -> [UInt8]? {
+        let digest = ContentHash.digest(of: configuration)
         guard let index = document("index.json").flatMap({ try? JSON.parse($0) }) else { return nil }
         for entry in index["manifests"]?.arrayValue ?? [] {
-            guard let digest = entry["digest"]?.stringValue.flatMap({ try? Digest($0) }),
-                let bytes = document(digest), case .manifest(let manifest)? = try? ImageDocument(parsing: bytes),
-                manifest.configuration.digest == configuration,
-                manifest.layers.map(\.digest) == layers.map(\.packed.digest)
+            guard let name = entry["digest"]?.stringValue.flatMap({ try? Digest($0) }),
+                let bytes = document(name), case .manifest(let manifest)? = try? ImageDocument(parsing: bytes),
+                manifest.configuration.digest == digest, manifest.configuration.size == configuration.count,
+                manifest.layers.map(\.digest) == layers.map(\.packed.digest),
+                manifest.layers.map(\.size) == layers.map(\.packed.size)
             else { continue }
             return bytes
         }
@@ -82,39 +84,53 @@ extension ImageArchive {
         guard case .index(let index) = try ImageDocument(parsing: bytes) else {
             throw ImageError.corrupt("index.json is not an index")
         }
-        var order: [Digest] = []
+        var order: [ContentDescriptor] = []
         var names: [Digest: [Reference]] = [:]
         for entry in index.manifests {
-            if names[entry.digest] == nil { order.append(entry.digest) }
+            if names[entry.digest] == nil { order.append(entry) }
             names[entry.digest, default: []] += Self.name(entry).map { [$0] } ?? []
         }
-        return try order.map { digest in
-            guard let manifest = try manifest(digest, platform ?? .host, depth: 0) else {
+        return try order.map { entry in
+            guard let manifest = try manifest(entry, platform ?? .host, depth: 0) else {
                 throw ImageError.notFound("no matching manifest for \(platform ?? .host) in the archive")
             }
-            guard let raw = document(manifest.configuration.digest) else {
+            guard let raw = try document(manifest.configuration) else {
                 throw ImageError.corrupt("configuration \(manifest.configuration.digest) is not in the archive")
             }
             let layers = try manifest.layers.map { packed in
                 guard let layer = layersByBlob[packed.digest] else {
                     throw ImageError.corrupt("layer \(packed.digest) is not in the archive")
                 }
+                try Self.check(packed, layer.packed.size)
                 return layer
             }
             return try image(
-                raw, ImageConfiguration(parsing: raw), manifest.raw, layers, names[digest] ?? [])
+                raw, ImageConfiguration(parsing: raw), manifest.raw, layers, names[entry.digest] ?? [])
         }
     }
 
-    private func manifest(_ digest: Digest, _ platform: Platform, depth: Int) throws -> Manifest? {
-        guard depth < 8, let bytes = document(digest) else {
-            throw ImageError.corrupt("manifest \(digest) is not in the archive")
+    private func manifest(_ descriptor: ContentDescriptor, _ platform: Platform, depth: Int) throws -> Manifest? {
+        guard depth < 8, let bytes = try document(descriptor) else {
+            throw ImageError.corrupt("manifest \(descriptor.digest) is not in the archive")
         }
         switch try ImageDocument(parsing: bytes) {
         case .manifest(let manifest): return manifest
         case .index(let index):
             guard let entry = index.best(for: platform) else { return nil }
-            return try manifest(entry.digest, platform, depth: depth + 1)
+            return try manifest(entry, platform, depth: depth + 1)
+        }
+    }
+
+    /// As large as its descriptor says: whoever reads one of the two is to mean the other as well.
+    private func document(_ descriptor: ContentDescriptor) throws -> [UInt8]? {
+        let bytes = document(descriptor.digest)
+        if let bytes { try Self.check(descriptor, Int64(bytes.count)) }
+        return bytes
+    }
+
+    private static func check(_ descriptor: ContentDescriptor, _ size: Int64) throws {
+        if size != descriptor.size {
+            throw ImageError.corrupt("\(descriptor.digest) has \(size) bytes in the archive, not \(descriptor.size)")
         }
     }
 

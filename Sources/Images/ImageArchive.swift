@@ -40,9 +40,12 @@ final class ImageArchive {
             switch entry.kind {
             case .file: try read(name, entry.size, reader.content, unpack, progress)
             case .symbolicLink(let target):
+                try account(for: name, target)
                 let parent = name.split(separator: "/").dropLast().joined(separator: "/")
                 links[name] = Self.normalized(target.hasPrefix("/") ? target : parent + "/" + target)
-            case .hardLink(let target): links[name] = Self.normalized(target)
+            case .hardLink(let target):
+                try account(for: name, target)
+                links[name] = Self.normalized(target)
             case .other: break
             }
         }
@@ -89,9 +92,18 @@ final class ImageArchive {
                 throw .corrupt("\(name) is larger than \(ImageService.documentLimit) bytes")
             }
         }
-        size += bytes.count
-        if size > Self.documentsLimit { throw .corrupt("its documents are larger than \(Self.documentsLimit) bytes") }
+        try account(for: bytes.count)
         return bytes
+    }
+
+    /// Names of links may be a megabyte long each.
+    private func account(for name: String, _ target: String) throws(LayerError) {
+        try account(for: name.utf8.count + target.utf8.count)
+    }
+
+    private func account(for count: Int) throws(LayerError) {
+        size += count
+        if size > Self.documentsLimit { throw .corrupt("its documents are larger than \(Self.documentsLimit) bytes") }
     }
 
     /// In a layout a file's name is its digest.

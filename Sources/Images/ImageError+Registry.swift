@@ -39,6 +39,7 @@ extension ImageError {
         case .tooManyRequests: .tooManyRequests("\(error)")
         case .unreachable(let text), .broken(let text): .unreachable(text)
         case .invalid(let text): .corrupt(text)
+        case .missingBlob: .notFound("\(error)")
         case .mismatch: .corrupt("\(error)")
         case .cancelled: .cancelled
         }

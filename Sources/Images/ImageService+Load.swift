@@ -73,7 +73,7 @@ extension ImageService {
         if !configuration.diffIDs.allSatisfy(layers.contains) {
             try await restore(configuration, manifest, blobs, layers)
         }
-        let size = configuration.diffIDs.reduce(0) { $0 + (layers.size($1) ?? 0) }
+        let size = configuration.diffIDs.reduce(Int64(0)) { $0.saturatingAdd(layers.size($1) ?? 0) }
         return record(configuration, id: id, manifest: manifest, parent: parent, tagged: tagged, size: size, blobs)
     }
 

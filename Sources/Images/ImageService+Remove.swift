@@ -1,4 +1,5 @@
 internal import GRDB
+internal import JSON
 internal import Layers
 internal import OCI
 internal import Store
@@ -56,7 +57,7 @@ extension ImageService {
                 // Another client may have taken it away, or made a container of it, meanwhile.
                 guard let outcome = try? removal(name, force: false, prune: true, inUse) else { continue }
                 deletions += outcome.records
-                freed += outcome.freed
+                freed = freed.saturatingAdd(outcome.freed)
             }
         }
         return (deletions, freed)

@@ -1,3 +1,4 @@
+internal import JSON
 package import Layers
 internal import OCI
 internal import Store
@@ -18,7 +19,10 @@ extension ImageService {
         table.withLock { $0.packed[layer]?.size } ?? layers.size(layer) ?? 0
     }
 
-    package func size(of layers: some Sequence<LayerID>) -> Int64 { layers.reduce(0) { $0 + size(of: $1) } }
+    /// At most what a number holds: sparse files count with the sizes they claim.
+    package func size(of layers: some Sequence<LayerID>) -> Int64 {
+        layers.reduce(Int64(0)) { $0.saturatingAdd(size(of: $1)) }
+    }
 
     /// Returns when all of these layers are unpacked that are here.
     func unpacked(_ layers: [LayerID]) async throws(ImageError) {

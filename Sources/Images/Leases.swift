@@ -1,5 +1,6 @@
 internal import GRDB
 internal import Glibc
+internal import JSON
 internal import Layers
 internal import OCI
 internal import Store
@@ -59,8 +60,8 @@ extension ImageService {
             table.withLock { !$0.pins.has(layer: digest) && !$0.pins.has(blob: digest) }
         }
         endLease(Array(leases))
-        let partials = leases.reduce(0) { $0 + blobs.removePartial($1) }
-        return partials + discard(Content(layers: Array(leases), blobs: Array(leases))).blobs
+        let partials = leases.reduce(Int64(0)) { $0.saturatingAdd(blobs.removePartial($1)) }
+        return partials.saturatingAdd(discard(Content(layers: Array(leases), blobs: Array(leases))).blobs)
     }
 
     /// Partial blobs that no lease protects.

@@ -27,8 +27,11 @@ package struct ContentDescriptor: Hashable, Sendable {
         guard let digest = json["digest"]?.stringValue else {
             throw .invalidDocument(document, reason: "descriptor without digest")
         }
-        guard let size = json["size"]?.intValue, size >= 0 else {
+        guard let member = json["size"] else {
             throw .invalidDocument(document, reason: "descriptor without size")
+        }
+        guard let size = member.intValue, size >= 0 else {
+            throw .invalidDocument(document, reason: "descriptor with an impossible size")
         }
         var platform: Platform?
         if let object = json["platform"], let os = object["os"]?.stringValue,

@@ -85,9 +85,9 @@ package struct Platform: Hashable, Sendable, CustomStringConvertible {
         return nil
     }
 
-    /// The number in the variant, with the default of the architecture.
+    /// The number in the variant, at most 99, with the default of the architecture.
     private var level: Int {
-        if let number = Int(variant.dropFirst().prefix { $0 != "." }) { return number }
+        if let number = Int(digits: variant.dropFirst().prefix { $0 != "." }) { return min(number, 99) }
         return architecture == "arm64" ? 8 : architecture == "arm" ? 7 : 1
     }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JSON
 
 extension Timestamp {
     /// A moment as Docker's filters take it: seconds since 1970, how long ago (`42m`), or RFC 3339, of which time, seconds
@@ -10,7 +11,7 @@ extension Timestamp {
             let digits = fraction + String(repeating: "0", count: 9 - fraction.count)
             self.init(seconds: seconds, nanoseconds: Int32(digits) ?? 0)
         } else if let ago = GoDuration.nanoseconds(text) {
-            self.init(seconds: Timestamp.now().seconds - ago / 1_000_000_000)
+            self.init(seconds: Timestamp.now().seconds.saturatingSubtract(ago / 1_000_000_000))
         } else if let whole = Self.completed(text), let time = try? Timestamp(whole) {
             self = time
         } else {

@@ -1,15 +1,26 @@
 internal import Glibc
+internal import JSON
 
 /// A moment: nanoseconds since 1970 in two parts, written as Go writes it (RFC3339Nano).
+///
+/// From the year 0 to the year 9999, which is what RFC 3339 can say; the arithmetic below holds for those.
 package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Since 1970-01-01T00:00:00Z; may be negative.
     package let seconds: Int64
     /// 0 to 999,999,999.
     package let nanoseconds: Int32
 
+    private static let range: ClosedRange<Int64> = -62_167_219_200...253_402_300_799
+
+    /// What is out of range becomes the first or the last moment there is.
     package init(seconds: Int64, nanoseconds: Int32 = 0) {
-        self.seconds = seconds
-        self.nanoseconds = nanoseconds
+        self.seconds = min(max(seconds, Self.range.lowerBound), Self.range.upperBound)
+        self.nanoseconds = min(max(nanoseconds, 0), 999_999_999)
+    }
+
+    /// Since 1970, or the bound that lies beyond: 64 bits reach from 1677 to 2262.
+    package var unixNanoseconds: Int64 {
+        seconds.saturatingMultiply(1_000_000_000).saturatingAdd(Int64(nanoseconds))
     }
 
     /// Go's zero time, which Docker writes for "never": 0001-01-01T00:00:00Z.
@@ -90,9 +101,9 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         var offset = 0
         if !(scanner.skip(90) || scanner.skip(122)) {
             let sign = scanner.skip(43) ? 1 : scanner.skip(45) ? -1 : 0
-            guard sign != 0, let hours = scanner.number(2), scanner.skip(58), let minutes = scanner.number(2) else {
-                throw .invalidTimestamp(text)
-            }
+            guard sign != 0, let hours = scanner.number(2), scanner.skip(58), let minutes = scanner.number(2),
+                hours <= 24, minutes < 60
+            else { throw .invalidTimestamp(text) }
             offset = sign * (hours * 3600 + minutes * 60)
         }
         guard scanner.isAtEnd else { throw .invalidTimestamp(text) }

@@ -1,10 +1,17 @@
+internal import JSON
+
 /// An absolute `http` or `https` address in parts.
+///
+/// Every value is one that all parsers read alike: a plain host name or address and a port that exists.
 package struct Address: Equatable, CustomStringConvertible {
     let scheme: String
     /// Lower case, with the port as written.
     let authority: String
     /// Path and query, from the slash.
     let target: String
+    /// Without port and brackets.
+    let host: String
+    let port: Int
 
     package init?(_ text: String) {
         guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else { return nil }
@@ -12,10 +19,15 @@ package struct Address: Equatable, CustomStringConvertible {
         let rest = text[text.index(colon, offsetBy: 3)...]
         let end = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
         authority = rest[..<end].lowercased()
-        // User information in an address is how credentials get lost.
-        guard scheme == "http" || scheme == "https", !authority.isEmpty, !authority.contains("@") else { return nil }
         let tail = rest[end...].prefix { $0 != "#" }
         target = tail.hasPrefix("/") ? String(tail) : "/" + tail
+        // User information in an address is how credentials get lost: it is no host.
+        guard scheme == "http" || scheme == "https", let parts = Self.split(authority), Self.isHost(parts.host),
+            parts.host.contains(":") == authority.hasPrefix("["),
+            target.utf8.allSatisfy({ $0 >= 32 && $0 != 127 })
+        else { return nil }
+        host = parts.host
+        port = parts.port ?? (scheme == "https" ? 443 : 80)
     }
 
     package var description: String { "\(scheme)://\(authority)\(target)" }
@@ -27,11 +39,6 @@ package struct Address: Equatable, CustomStringConvertible {
         scheme == other.scheme && host == other.host && port == other.port
     }
 
-    /// Without port and brackets.
-    var host: String { Self.split(authority).host }
-
-    var port: Int { Self.split(authority).port ?? (scheme == "https" ? 443 : 80) }
-
     /// A location header, which may be relative.
     func resolve(_ location: String) -> Address? {
         if location.hasPrefix("//") { return Address("\(scheme):\(location)") }
@@ -42,13 +49,31 @@ package struct Address: Equatable, CustomStringConvertible {
         return Address(location)
     }
 
-    static func split(_ authority: String) -> (host: String, port: Int?) {
+    /// The parts of `host`, `host:port`, `[::1]` or `[::1]:port`; nil when the port is no number from 1 to 65535.
+    static func split(_ authority: String) -> (host: String, port: Int?)? {
+        var host = Substring(authority)
+        var rest = Substring()
         if authority.hasPrefix("["), let bracket = authority.firstIndex(of: "]") {
-            let host = String(authority[authority.index(after: authority.startIndex)..<bracket])
-            return (host, Int(authority[authority.index(after: bracket)...].dropFirst()))
+            host = authority[authority.index(after: authority.startIndex)..<bracket]
+            rest = authority[authority.index(after: bracket)...]
+        } else if let colon = authority.lastIndex(of: ":"), Network.address(authority) == nil {
+            host = authority[..<colon]
+            rest = authority[colon...]
         }
-        guard let colon = authority.lastIndex(of: ":") else { return (authority, nil) }
-        return (String(authority[..<colon]), Int(authority[authority.index(after: colon)...]))
+        if rest.isEmpty { return (String(host), nil) }
+        guard rest.first == ":", let port = Int(digits: rest.dropFirst()), (1...65535).contains(port) else {
+            return nil
+        }
+        return (String(host), port)
+    }
+
+    /// A name as the domain name system has them, or an address.
+    private static func isHost(_ text: String) -> Bool {
+        if text.contains(":") { return Network.address(text) != nil }
+        return !text.isEmpty
+            && text.utf8.allSatisfy {
+                (48...57).contains($0) || (97...122).contains($0) || $0 == 45 || $0 == 46 || $0 == 95
+            }
     }
 
     /// For a query: everything but unreserved characters escaped.

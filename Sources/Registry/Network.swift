@@ -16,7 +16,10 @@ struct Network: Equatable, Sendable {
 
     /// Whether `host` is an address in this range.
     func contains(_ host: String) -> Bool {
-        guard let other = Self.address(host), other.count == bytes.count else { return false }
+        guard var other = Self.address(host) else { return false }
+        // An IPv4 address in IPv6's clothes (RFC 4291, section 2.5.5.2) is that address.
+        if other.count == 16, bytes.count == 4, other.starts(with: Self.mappedPrefix) { other.removeFirst(12) }
+        guard other.count == bytes.count else { return false }
         for bit in 0..<length {
             let mask: UInt8 = 0x80 >> UInt8(bit & 7)
             if (bytes[bit / 8] ^ other[bit / 8]) & mask != 0 { return false }
@@ -24,10 +27,26 @@ struct Network: Equatable, Sendable {
         return true
     }
 
+    private static let mappedPrefix = [UInt8](repeating: 0, count: 10) + [0xff, 0xff]
+
     static let loopback = ["127.0.0.0/8", "::1/128"].compactMap(Network.init)
 
     /// `localhost` and the loopback networks.
     static func isLoopback(_ host: String) -> Bool { host == "localhost" || loopback.contains { $0.contains(host) } }
+
+    /// What an address reaches on whichever machine it is used: the machine itself, and its link, where clouds answer with
+    /// the machine's own credentials.
+    enum Reach: CaseIterable {
+        case machine
+        case link
+
+        private static let machines = loopback + ["0.0.0.0/8", "::/128"].compactMap(Network.init)
+        private static let links = ["169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"].compactMap(Network.init)
+
+        func includes(_ address: String) -> Bool {
+            (self == .machine ? Self.machines : Self.links).contains { $0.contains(address) }
+        }
+    }
 
     /// 4 or 16 bytes; nil for a name.
     static func address(_ text: String) -> [UInt8]? {

@@ -78,16 +78,29 @@ package final class RegistryClient: Sendable {
     static let hubNames: Set<String> = ["docker.io", "index.docker.io", "registry-1.docker.io"]
 
     /// Named so, or in a network named so, by its address or by one that its name has.
-    private func isInsecure(_ domain: String) async -> Bool {
-        let host = Address.split(domain).host
-        if Network.isLoopback(host) { return true }
-        let named = options.insecureRegistries
-        if named.contains(domain) || named.contains(host) { return true }
-        let networks = named.compactMap(Network.init) + Network.loopback
-        if networks.contains(where: { $0.contains(host) }) { return true }
-        guard Network.address(host) == nil else { return false }
-        let addresses = (try? await NIOThreadPool.singleton.runIfActive { Network.lookUp(host) }) ?? []
-        return addresses.contains { address in networks.contains { $0.contains(address) } }
+    private func isInsecure(_ authority: String) async -> Bool {
+        if isNamedInsecure(authority) { return true }
+        guard let host = Address.split(authority)?.host, Network.address(host) == nil else { return false }
+        return await addresses(of: host).contains { isInNetworkNamedInsecure($0) }
+    }
+
+    /// Named so by its own name or address. Names are not looked up: whoever owns a name may have it mean anything.
+    func isNamedInsecure(_ authority: String) -> Bool {
+        let authority = authority.lowercased()
+        guard let host = Address.split(authority)?.host else { return false }
+        return Network.isLoopback(host) || isInNetworkNamedInsecure(host)
+            || options.insecureRegistries.contains { [authority, host].contains($0.lowercased()) }
+    }
+
+    private func isInNetworkNamedInsecure(_ address: String) -> Bool {
+        (options.insecureRegistries.compactMap(Network.init) + Network.loopback).contains { $0.contains(address) }
+    }
+
+    /// An address is its own; a name has those that the system knows.
+    func addresses(of host: String) async -> [String] {
+        if Network.address(host) != nil { return [host] }
+        // A pool that is shut down is the end of the process.
+        return (try? await NIOThreadPool.singleton.runIfActive { Network.lookUp(host) }) ?? []
     }
 
     // MARK: Requests

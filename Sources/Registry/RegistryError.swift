@@ -16,6 +16,8 @@ package enum RegistryError: Error, Sendable, Equatable {
     case broken(String)
     /// The answer breaks the protocol or a limit.
     case invalid(String)
+    /// The registry does not have a layer that its manifest names; `isForeign` when the manifest says that others have it.
+    case missingBlob(isForeign: Bool)
     /// The bytes are not those of the digest.
     case mismatch(expected: Digest, actual: Digest)
     case cancelled
@@ -35,6 +37,9 @@ extension RegistryError: CustomStringConvertible {
         case .tooManyRequests(let message, let seconds):
             "toomanyrequests: " + message + (seconds.map { "; try again in \(RetryAfter.words($0))" } ?? "")
         case .unreachable(let text), .broken(let text), .invalid(let text): text
+        case .missingBlob(let isForeign):
+            // Docker's words.
+            "unknown blob" + (isForeign ? ": the manifest names other hosts that may have it, which are not asked" : "")
         case .mismatch(let expected, let actual):
             "content does not match its digest: expected \(expected), got \(actual)"
         case .cancelled: "context canceled"

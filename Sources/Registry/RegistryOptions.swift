@@ -50,7 +50,8 @@ package struct Proxies: Sendable, Equatable {
                 if let network = Network(rule), network.contains(host) { return true }
                 continue
             }
-            let (name, port) = Address.split(rule)
+            // A rule that is no host says nothing.
+            guard let (name, port) = Address.split(rule) else { continue }
             if let port, port != address.port { continue }
             if name == host { return true }
             let domain = name.hasPrefix("*.") ? String(name.dropFirst()) : name.hasPrefix(".") ? name : "." + name
@@ -98,7 +99,9 @@ package struct ProxyAddress: Hashable, Sendable {
             secret = parts.count > 1 ? Address.unescaped(String(parts[1])) : ""
             rest = rest[rest.index(after: at)...]
         }
-        let (name, number) = Address.split(String(rest))
+        guard let (name, number) = Address.split(String(rest)) else {
+            throw .invalid("proxy \(scheme)://\(rest) has no port from 1 to 65535 behind its colon")
+        }
         if name.isEmpty { throw .invalid("a proxy without a host: give it as http://HOST:PORT or socks5://HOST:PORT") }
         switch scheme {
         case "http": kind = .http

@@ -12,6 +12,7 @@ extension RegistrySession {
     }
 
     static let documentLimit = 4 << 20
+    private static let tagsLimit = 100_000
     private static let accepted = [
         MediaType.manifest, MediaType.index, MediaType.dockerManifest, MediaType.dockerManifestList,
         MediaType.dockerSchema1Signed, MediaType.dockerSchema1,
@@ -26,12 +27,22 @@ extension RegistrySession {
                 address: try await address("/v2/\(path)/manifests/\(name)"), headers: [("Accept", Self.accepted)],
                 scopes: pullScopes))
         let bytes = try await answer.collect(limit: Self.documentLimit)
-        let claimed = answer.header("Docker-Content-Digest").flatMap { try? Digest($0) }
+        let claimed = try claimedDigest(answer)
         let expected = digest ?? claimed
         let actual = ContentHash.digest(of: bytes, expected?.algorithm ?? .sha256)
         if let expected, expected != actual { throw .mismatch(expected: expected, actual: actual) }
         let type = answer.header("Content-Type").map { String($0.prefix { $0 != ";" }) }
         return Document(bytes: bytes, mediaType: type, digest: actual)
+    }
+
+    /// What the registry calls a document. Anything but a digest is refused: it may be meant for a path (CVE-2024-3727).
+    func claimedDigest(_ answer: Answer) throws(RegistryError) -> Digest? {
+        guard let text = answer.header("Docker-Content-Digest") else { return nil }
+        do throws(OCIError) {
+            return try Digest(text)
+        } catch {
+            throw .invalid("registry \(authority) names a document by an \(error)")
+        }
     }
 
     /// A small blob, verified.
@@ -60,9 +71,10 @@ extension RegistrySession {
             let answer = try await perform(Request(address: page, scopes: pullScopes))
             let json = try? JSON.parse(try await answer.collect(limit: Self.documentLimit))
             tags += (json?["tags"]?.arrayValue ?? []).compactMap(\.stringValue)
+            if tags.count > Self.tagsLimit { break }
             next = answer.header("Link").flatMap { Self.next($0, page) }
         }
-        throw .invalid("registry \(authority) has no end to its list of tags")
+        throw .invalid("registry \(authority) lists more than \(Self.tagsLimit) tags")
     }
 
     /// `</v2/x/tags/list?n=100&last=b>; rel="next"`
@@ -75,31 +87,30 @@ extension RegistrySession {
     }
 
     /// A blob in pieces from `offset` on, up to exactly `descriptor.size` bytes. A broken transfer is taken up where it
-    /// stopped. What the registry does not have and others do (`urls`) is asked of them, without credentials.
+    /// stopped.
+    ///
+    /// Addresses of other hosts in the descriptor (`urls`) are not followed, as Docker has it on Linux: they would have
+    /// the daemon ask whomever an image's author wants it to (CVE-2020-15157).
     ///
     /// The digest is the receiver's to verify: it sees every byte anyway.
     /// - Parameter receive: gets the next piece; false means that no more is wanted.
     package func blob(
         _ descriptor: ContentDescriptor, from offset: Int64 = 0, receive: @Sendable ([UInt8]) async -> Bool
     ) async throws(RegistryError) {
-        var sources = [try await address("/v2/\(path)/blobs/\(descriptor.digest)")]
-        sources += descriptor.urls.compactMap { Address($0) }
+        let source = try await address("/v2/\(path)/blobs/\(descriptor.digest)")
         var received = offset
         var failures = 0
         while received < descriptor.size {
             let before = received
             do throws(RegistryError) {
                 let request = Request(
-                    address: sources[0], headers: received > 0 ? [("Range", "bytes=\(received)-")] : [],
+                    address: source, headers: received > 0 ? [("Range", "bytes=\(received)-")] : [],
                     scopes: pullScopes, accepted: [200, 206])
                 let answer = try await perform(request)
                 if !(try await Self.pass(answer, descriptor, &received, receive)) { return }
                 if received < descriptor.size { throw .broken("unexpected EOF") }
             } catch {
-                if case .refused(404, _, _) = error, sources.count > 1 {
-                    sources.removeFirst()
-                    continue
-                }
+                if case .refused(404, _, _) = error { throw .missingBlob(isForeign: !descriptor.urls.isEmpty) }
                 guard case .broken(let reason) = error else { throw error }
                 failures = received > before ? 1 : failures + 1
                 if failures > client.options.maxAttempts {
@@ -115,7 +126,7 @@ extension RegistrySession {
         _ answer: Answer, _ descriptor: ContentDescriptor, _ received: inout Int64,
         _ receive: @Sendable ([UInt8]) async -> Bool
     ) async throws(RegistryError) -> Bool {
-        // Who does not know ranges starts again; who knows them must start where it was asked to.
+        // A server without ranges starts again at the first byte; one with ranges must start where it was asked to.
         var skipped = answer.status == 206 ? 0 : received
         if answer.status == 206, received > 0, let range = answer.header("Content-Range"),
             !range.hasPrefix("bytes \(received)-")

@@ -1,3 +1,4 @@
+internal import JSON
 internal import NIOCore
 package import Linux
 package import OCI
@@ -58,9 +59,7 @@ extension RegistrySession {
                 headers: [("Content-Type", mediaType)], body: .bytes(document), scopes: pushScopes,
                 accepted: [200, 201, 202]))
         await answer.discard()
-        if let told = answer.header("Docker-Content-Digest").flatMap({ try? Digest($0) }), told != digest {
-            throw .mismatch(expected: digest, actual: told)
-        }
+        if let told = try claimedDigest(answer), told != digest { throw .mismatch(expected: digest, actual: told) }
         return digest
     }
 
@@ -205,8 +204,7 @@ extension RegistrySession {
                 Request(address: session, scopes: pushScopes, accepted: [204, 202, 200]))
             await answer.discard()
             guard let range = answer.header("Range")?.split(separator: "-"), range.count == 2,
-                let last = Int64(range[1]),
-                last > 0, last < size
+                let last = Int64(digits: range[1]), last > 0, last < size
             else { return (nil, 0) }
             return ((try? self.session(answer)) ?? session, last + 1)
         } catch {

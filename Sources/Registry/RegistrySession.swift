@@ -9,9 +9,10 @@ package actor RegistrySession {
     package nonisolated let path: String
     nonisolated let credentials: RegistryCredentials?
     nonisolated let notice: RegistryClient.Notice
-    /// `https://registry.example`, once it has answered.
-    private var origin: String?
-    private var challenge: Challenge?
+    /// `https://registry.example/`, once it has answered.
+    private(set) var origin: Address?
+    /// The registry's own: see ``learn(_:)``.
+    private(set) var challenge: Challenge?
 
     init(
         client: RegistryClient, endpoint: Endpoint, path: String, credentials: RegistryCredentials?,
@@ -46,7 +47,7 @@ package actor RegistrySession {
 
     /// An address of the registry, which has answered at least once then.
     func address(_ target: String) async throws(RegistryError) -> Address {
-        guard let address = Address(try await findOrigin() + target) else {
+        guard let address = try await findOrigin().resolve(target) else {
             throw .invalid("invalid registry address \(authority)")
         }
         return address
@@ -71,6 +72,13 @@ package actor RegistrySession {
             }
             if request.accepted.contains(answer.status) { return answer }
             switch answer.status {
+            // Somebody else's wish for credentials is none of ours (CVE-2020-15157).
+            case 401 where !isOurs(request.address) || answer.address != request.address:
+                await answer.discard()
+                throw .refused(
+                    status: 401, code: "",
+                    message: "\(answer.address.authority) wants credentials, and those of registry \(authority), "
+                        + "which sends there, are for that registry alone")
             case 401 where !isRenewed:
                 isRenewed = true
                 let refusal = await answer.refusal()
@@ -91,19 +99,18 @@ package actor RegistrySession {
     }
 
     private func follow(_ request: Request, isRenewed: Bool) async throws(RegistryError) -> Answer {
-        let isOurs = await isOurs(request.address)
-        let authorization =
-            isOurs ? try await authorization(request.scopes, isRenewed: isRenewed) : nil
+        var authorization =
+            isOurs(request.address) ? try await authorization(request.scopes, isRenewed: isRenewed) : nil
         let mayFollow = request.method == "GET" || request.method == "HEAD"
         var address = request.address
         for _ in 0..<6 {
             var headers = request.headers
-            // Only to the service that asked for it: a storage service behind a redirect has its own signature.
-            if let authorization, address.hasSameOrigin(as: request.address) {
-                headers.append(("Authorization", authorization))
-            }
+            // Only to the service that asked for it: a storage service behind a redirect has its own signature. Who was
+            // sent elsewhere and back comes by somebody else's word (CVE-2024-45336).
+            if !address.hasSameOrigin(as: request.address) { authorization = nil }
+            if let authorization { headers.append(("Authorization", authorization)) }
             let answer = try await client.send(
-                request.method, address, headers, request.body, isBlind: endpoint.isInsecure)
+                request.method, address, headers, request.body, isBlind: isBlind(for: address))
             guard mayFollow, [301, 302, 303, 307, 308].contains(answer.status) else { return answer }
             await answer.discard()
             guard let location = answer.header("Location"), let next = address.resolve(location) else {
@@ -117,9 +124,13 @@ package actor RegistrySession {
         throw .invalid("registry \(authority) redirects too often")
     }
 
-    /// Whether an address is the registry's own: only there credentials go (CVE-2020-15157).
-    private func isOurs(_ address: Address) async -> Bool {
-        origin.flatMap { Address($0) }.map { address.hasSameOrigin(as: $0) } ?? false
+    /// Whether an address is the registry's own: only there credentials go, and only from there challenges come
+    /// (CVE-2020-15157). Another port is another service (GHSA-vh4v-2xq2-g5cg).
+    private func isOurs(_ address: Address) -> Bool { origin.map { address.hasSameOrigin(as: $0) } ?? false }
+
+    /// Whether any certificate will do there: "insecure" is said of a host, not of those it sends us to.
+    nonisolated func isBlind(for address: Address) -> Bool {
+        address.host == Address.split(authority)?.host ? endpoint.isInsecure : client.isNamedInsecure(address.authority)
     }
 
     /// Waits as long as the registry asks for and tells the user; false when that is too long.
@@ -135,11 +146,11 @@ package actor RegistrySession {
     // MARK: Finding the way
 
     /// Asks `/v2/` once: what answers there decides between https and http, and brings the challenge.
-    func findOrigin() async throws(RegistryError) -> String {
+    func findOrigin() async throws(RegistryError) -> Address {
         if let origin { return origin }
         var failure: RegistryError?
         for scheme in endpoint.schemes {
-            guard let address = Address("\(scheme)://\(authority)/v2/") else { continue }
+            guard let address = Address("\(scheme)://\(authority)/v2/") else { throw invalidAuthority(scheme) }
             let answer: Answer
             do throws(RegistryError) {
                 answer = try await client.send("GET", address, [], isBlind: endpoint.isInsecure)
@@ -151,15 +162,20 @@ package actor RegistrySession {
             // A TLS server tells a plain client so with status 400.
             if scheme == "http", answer.status == 400, endpoint.schemes.count > 1, let failure { throw failure }
             await answer.discard()
-            learn(answer)
-            let found = "\(scheme)://\(authority)"
-            origin = found
-            return found
+            if answer.status == 401 { learn(answer) }
+            origin = address
+            return address
         }
         throw failure ?? .unreachable("registry \(authority) does not answer")
     }
 
-    /// Remembers how the registry wants to be asked.
+    /// Go's words for a port that no machine has.
+    private nonisolated func invalidAuthority(_ scheme: String) -> RegistryError {
+        let port = authority.lastIndex(of: ":").map { authority[authority.index(after: $0)...] } ?? ""
+        return .unreachable("Get \"\(scheme)://\(authority)/v2/\": dial tcp: address \(port): invalid port")
+    }
+
+    /// Remembers how the registry wants to be asked. Only for answers of its own to what it was asked directly.
     @discardableResult
     private func learn(_ answer: Answer) -> Bool {
         let known = answer.headers(named: "WWW-Authenticate").compactMap(Challenge.init)
@@ -168,75 +184,6 @@ package actor RegistrySession {
         else { return false }
         challenge = found
         return true
-    }
-
-    /// What the challenge asks for, from memory while it is good.
-    private func authorization(_ scopes: [String], isRenewed: Bool) async throws(RegistryError) -> String? {
-        if let token = credentials?.registryToken, !token.isEmpty { return "Bearer " + token }
-        guard let challenge else { return nil }
-        guard challenge.scheme == "bearer" else {
-            guard let credentials, !credentials.username.isEmpty else { return nil }
-            return "Basic " + credentials.basic
-        }
-        return "Bearer "
-            + (try await token(challenge, scopes: scopes, isRenewed: isRenewed))
-    }
-
-    private func token(
-        _ challenge: Challenge, scopes: [String], isRenewed: Bool
-    ) async throws(RegistryError) -> String {
-        var wanted = Set(scopes)
-        // A registry that asks for more than we thought knows why.
-        if isRenewed, let scope = challenge.parameters["scope"], !scope.isEmpty { wanted.insert(scope) }
-        let realm = try tokenService(challenge)
-        let key = TokenCache.Key(
-            realm: realm.description, service: challenge.parameters["service"] ?? "", scopes: wanted.sorted(),
-            credentials: credentials)
-        if isRenewed {
-            await client.tokens.drop(key)
-        } else if let token = await client.tokens.value(key) {
-            return token
-        }
-        let grant = try await TokenGrant.ask(realm, key, client, isBlind: endpoint.isInsecure)
-        await client.tokens.keep(grant.token, for: key, seconds: grant.seconds)
-        return grant.token
-    }
-
-    private func tokenService(_ challenge: Challenge) throws(RegistryError) -> Address {
-        guard let realm = challenge.parameters["realm"].flatMap(Address.init) else {
-            throw .invalid("registry \(authority) asks for a token without saying where")
-        }
-        if origin?.hasPrefix("https:") == true, realm.scheme == "http" {
-            throw .invalid("registry \(authority) sends for its token to http://\(realm.authority), refused")
-        }
-        return realm
-    }
-
-    // MARK: Logging in
-
-    /// Tries the credentials. Returns a refresh token when the registry has one to give, else "".
-    package func logIn() async throws(RegistryError) -> String {
-        let address = try await address("/v2/")
-        guard let challenge else { return "" }
-        var identity = ""
-        var headers: [(String, String)] = []
-        if challenge.scheme == "bearer" {
-            let key = TokenCache.Key(
-                realm: "", service: challenge.parameters["service"] ?? "", scopes: [], credentials: credentials)
-            let grant = try await TokenGrant.ask(
-                try tokenService(challenge), key, client, isBlind: endpoint.isInsecure, isOffline: true)
-            identity = grant.identity
-            headers = [("Authorization", "Bearer " + grant.token)]
-        } else if let credentials {
-            headers = [("Authorization", "Basic " + credentials.basic)]
-        }
-        let answer = try await client.send("GET", address, headers, isBlind: endpoint.isInsecure)
-        await answer.discard()
-        guard answer.status == 200 else {
-            let word = answer.status == 401 ? " Unauthorized" : ""
-            throw .unauthorized(message: "login attempt to \(address) failed with status: \(answer.status)\(word)")
-        }
-        return identity
     }
 
     // MARK: Time

@@ -1,24 +1,24 @@
 internal import Glibc
+internal import JSON
+internal import OCI
 
 /// The header of that name: seconds, or a date (RFC 9110, section 10.2.3).
 enum RetryAfter {
-    static func seconds(_ text: String, now: Int = time(nil)) -> Int? {
-        if let seconds = Int(text) { return max(0, seconds) }
+    /// A year. Who asks for more means never.
+    static let most = 366 * 86400
+
+    static func seconds(_ text: String, now: Int64 = Int64(time(nil))) -> Int? {
+        if !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) {
+            return min(Int(digits: text) ?? most, most)
+        }
         // `Sun, 06 Nov 1994 08:49:37 GMT`
         let words = text.split { " ,:".contains($0) }
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        let numbers = [1, 3, 4, 5, 6].map { $0 < words.count ? Int32(words[$0]) : nil }
-        guard words.count == 8, let day = numbers[0], let month = months.firstIndex(of: String(words[2])),
-            let year = numbers[1], let hour = numbers[2], let minute = numbers[3], let second = numbers[4]
+        guard words.count == 8, let month = months.firstIndex(of: String(words[2])) else { return nil }
+        let number = (month < 9 ? "0" : "") + String(month + 1)
+        guard let date = try? Timestamp("\(words[3])-\(number)-\(words[1])T\(words[4]):\(words[5]):\(words[6])Z")
         else { return nil }
-        var parts = tm()
-        parts.tm_mday = day
-        parts.tm_mon = Int32(month)
-        parts.tm_year = year - 1900
-        parts.tm_hour = hour
-        parts.tm_min = minute
-        parts.tm_sec = second
-        return max(0, timegm(&parts) - now)
+        return Int(min(max(0, date.seconds.saturatingSubtract(now)), Int64(most)))
     }
 
     /// `90 seconds`, `2 hours`.

@@ -1,6 +1,8 @@
 /// Tokens that are still good, shared by everything that goes to the same registry.
 actor TokenCache {
     struct Key: Hashable {
+        /// The registry that sent us to the realm: a token is for nobody else, whatever another one says of its realm.
+        let registry: String
         let realm: String
         let service: String
         /// Sorted.
@@ -19,8 +21,8 @@ actor TokenCache {
     func keep(_ value: String, for key: Key, seconds: Int64?) {
         let now = ContinuousClock.now
         tokens = tokens.filter { $0.value.expires > now }
-        // One that runs out on its way is of no use.
-        let life = max(0, min(seconds ?? 60, 86400) - 5)
+        // A day at most, whatever the service says; one that runs out on its way is of no use.
+        let life = max(5, min(seconds ?? 60, 86400)) - 5
         tokens[key] = (value, now.advanced(by: .seconds(life)))
     }
 

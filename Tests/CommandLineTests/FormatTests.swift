@@ -30,6 +30,35 @@ struct FormatTests {
         #expect(TabWriter().format("a\tb\nplain\na\tb\n") == "a         b\nplain\na         b\n")
     }
 
+    /// A manifest may say that a layer has 2^63-1 bytes, and a registry may send one of them a second.
+    @Test func progressOfAbsurdSizes() async {
+        // In a process of its own, which a number that does not fit would end.
+        await #expect(processExitsWith: .success) {
+            for (current, total) in [
+                (Int64(1), Int64.max), (.max, .max), (.max, 1), (.min, .max), (.max, .min), (0, .max), (-1, -1),
+            ] {
+                var layer = TransferProgress()
+                _ = layer.text("Downloading", 0, total, at: 0, room: 80)
+                let text = layer.text("Downloading", current, total, at: .max, room: 80)
+                #expect(text.utf8.count <= 80, "\(text)")
+            }
+        }
+    }
+
+    @Test func registriesAreCalledAsTheDaemonCallsThem() {
+        for (image, key) in [
+            ("bar", RegistryName.hub), ("foo/bar", RegistryName.hub), ("docker.io/bar", RegistryName.hub),
+            ("registry-1.docker.io/foo/bar", RegistryName.hub), ("localhost/bar", "localhost"),
+            ("foo.test/bar", "foo.test"), ("foo:5000/bar", "foo:5000"), ("/bar", RegistryName.hub),
+            // No repository has capital letters: a host's name, which must not see what Docker Hub is told.
+            ("FOO/bar", "FOO"), ("fOO/bar:tag", "fOO"),
+        ] {
+            #expect(RegistryName.key(forImage: image) == key, "\(image)")
+        }
+        #expect(RegistryName.key(forSearch: "FOO/bar") == RegistryName.hub)
+        #expect(RegistryName.key(forSearch: "foo.test/bar") == "foo.test")
+    }
+
     @Test func transfersHaveARateAndATimeLeft() {
         let start: Int64 = 5_000_000_000
         var layer = TransferProgress()

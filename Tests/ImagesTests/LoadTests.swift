@@ -43,6 +43,45 @@ struct LoadTests {
         return files
     }
 
+    /// A layout of one image. The sizes stand in its documents as they are given, or right.
+    static func layout(layer size: String? = nil, configuration: String? = nil, manifest: String? = nil) -> Files {
+        let config = Self.configuration([layerID])
+        func descriptor(_ bytes: [UInt8], _ type: String, _ size: String?) -> String {
+            let digest = ContentHash.digest(of: bytes)
+            let size = size ?? "\(bytes.count)"
+            return #"{"mediaType":"application/vnd.oci.image.\#(type)","digest":"\#(digest)","size":\#(size)}"#
+        }
+        let document = Array(
+            (#"{"schemaVersion":2,"config":\#(descriptor(config, "config.v1+json", configuration)),"#
+                + #""layers":[\#(descriptor(layer, "layer.v1.tar", size))]}"#).utf8)
+        let index = #"{"schemaVersion":2,"manifests":[\#(descriptor(document, "manifest.v1+json", manifest))]}"#
+        var files: Files = ["index.json": Array(index.utf8)]
+        files["oci-layout"] = Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8)
+        for blob in [config, layer, document] { files["blobs/sha256/\(ContentHash.digest(of: blob).hex)"] = blob }
+        return files
+    }
+
+    static let sizes = ["-1", "-9223372036854775808", "9223372036854775808", "18446744073709551616", "1e308", "0.5"]
+
+    /// Sizes that no document has, and sizes that are another's (GHSA-f36w-mj3v-6jqv).
+    @Test(arguments: sizes + ["9223372036854775807", "0"], ["layer", "configuration", "manifest"])
+    func refusesSizesThatAreWrong(_ size: String, _ place: String) async throws {
+        let files = Self.layout(
+            layer: place == "layer" ? size : nil, configuration: place == "configuration" ? size : nil,
+            manifest: place == "manifest" ? size : nil)
+        try await Fixture.with { fixture in
+            do {
+                try await fixture.images.load(bytes: Pieces(tar(files))) { _ in }
+                Issue.record("loaded")
+            } catch {
+                let text = Self.sizes.contains(size) ? "impossible size" : "bytes in the archive, not \(size)"
+                #expect("\(error)".contains(text), "\(error)")
+            }
+            #expect(await fixture.leftovers.isEmpty)
+        }
+        try await Fixture.with { try await $0.images.load(bytes: Pieces(tar(Self.layout()))) { _ in } }
+    }
+
     static let cases: [(String, @Sendable () -> Files, String)] = [
         ("a layer is missing", { whole.filter { $0.key != "layer.tar" } }, "which is not in the archive"),
         (
@@ -139,6 +178,26 @@ struct LoadTests {
             #expect(await fixture.leftovers.isEmpty)
             #expect(try fixture.images.list().isEmpty)
             #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.root).sorted() == before)
+        }
+    }
+
+    /// A link may have a megabyte of target, in GNU's form: many of them are not all kept.
+    @Test func stopsReadingLinksWithoutEnd() async throws {
+        var target = Array(tar(["././@LongLink": [UInt8](repeating: 0x78, count: 1_000_000)]).dropLast(1024))
+        target[156] = UInt8(ascii: "K")
+        target.replaceSubrange(148..<156, with: Array("        ".utf8))
+        let sum = String(target[..<512].reduce(0) { $0 + Int($1) }, radix: 8)
+        let digits = String(repeating: "0", count: 6 - sum.count) + sum
+        target.replaceSubrange(148..<155, with: Array((digits + "\u{0}").utf8))
+        let link = Array(tar(["l": Array("->x".utf8)]).dropLast(1024))
+        let archive = (0..<70).flatMap { _ in target + link } + [UInt8](repeating: 0, count: 1024)
+        try await Fixture.with { fixture in
+            do {
+                try await fixture.images.load(bytes: Pieces(archive)) { _ in }
+                Issue.record("loaded")
+            } catch {
+                #expect("\(error)".contains("its documents are larger than"), "\(error)")
+            }
         }
     }
 

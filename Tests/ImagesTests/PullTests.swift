@@ -56,32 +56,6 @@ struct PullTests {
         #expect(try await registry.peak() == most)
     }
 
-    // CVE-2020-15157: a token goes to the registry that asked for it and to nobody else.
-    @Test func keepsTokensToItself() async throws {
-        let registry = try UnrulyRegistry()
-        try await Fixture.with { fixture in
-            _ = try await fixture.images.pull(
-                try registry.name("redirect"), credentials: RegistryCredentials(username: "user", password: "secret")
-            ) { _ in }
-        }
-        let log = try await registry.log()
-        #expect(log.contains { $0.port == registry.port && $0.authorization == "Bearer sesame" })
-        let elsewhere = log.filter { $0.port != registry.port }
-        #expect(!elsewhere.isEmpty)
-        #expect(elsewhere.allSatisfy { $0.authorization.isEmpty })
-    }
-
-    @Test func fetchesForeignLayersWhereTheyAre() async throws {
-        let registry = try UnrulyRegistry()
-        try await Fixture.with { fixture in
-            _ = try await fixture.images.pull(
-                try registry.name("foreign"), credentials: RegistryCredentials(username: "user", password: "secret")
-            ) { _ in }
-        }
-        let elsewhere = try await registry.log().filter { $0.port != registry.port }
-        #expect(!elsewhere.isEmpty && elsewhere.allSatisfy { $0.authorization.isEmpty })
-    }
-
     @Test func speaksBasic() async throws {
         let registry = try UnrulyRegistry()
         try await Fixture.with { fixture in
@@ -109,6 +83,10 @@ struct PullTests {
         ("artifact", "is no container image"), ("odd", "unsupported media type"), ("many", "500 are the most"),
         ("crowd", "is larger than"),
         ("loop", "redirects too often"), ("changing", "does not match its digest"), ("garbage", "127.0.0.1"),
+        ("path", "invalid digest"), ("digestpath", "invalid digest"), ("digestkind", "invalid digest"),
+        ("size0", "impossible size"), ("size1", "impossible size"), ("size2", "impossible size"),
+        ("size3", "impossible size"), ("size4", "impossible size"), ("size5", "impossible size"),
+        ("size6", "impossible size"), ("size7", "unexpected EOF"),
     ])
     func refuses(_ repository: String, _ text: String) async throws {
         let registry = try UnrulyRegistry()
@@ -123,6 +101,31 @@ struct PullTests {
             #expect(await fixture.leftovers.isEmpty)
             #expect(try fixture.images.list().isEmpty)
         }
+    }
+
+    /// What cannot be unpacked ends the download, too, however much of it is still on its way (CVE-2021-20291).
+    @Test(arguments: ["cut", "noise", "zstdnoise", "empty"])
+    func givesUpOnLayersThatDoNotUnpack(_ repository: String) async throws {
+        let registry = try UnrulyRegistry()
+        let fixture = try await Fixture()
+        let errors = Recorder<String>()
+        let name = try registry.name(repository)
+        let pull = Task {
+            do {
+                _ = try await fixture.images.pull(name, platform: try Platform("linux/amd64")) { _ in }
+                errors.add("pulled")
+            } catch {
+                errors.add("\(error)")
+            }
+        }
+        // One that hangs does not hear of a time limit.
+        for _ in 0..<1500 where errors.all.isEmpty { try await Task.sleep(for: .milliseconds(20)) }
+        let error = try #require(errors.all.first, "it does not end")
+        #expect(error.contains("failed to register layer"), "\(error)")
+        await pull.value
+        #expect(await fixture.leftovers.isEmpty)
+        #expect(fixture.partials.isEmpty)
+        await fixture.close()
     }
 
     @Test func namesTheClosedPort() async throws {

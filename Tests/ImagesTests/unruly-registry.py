@@ -5,8 +5,9 @@ origin), token (bearer), basic (user:secret), busy (429), wrong (bytes do not ma
 short, both (manifest and index in one), schema1, huge (endless manifest), index, deadindex, moving (503 twice), nested
 (an index in an index), deep (ten of them), sized (an index with a wrong size), artifact (no image at all), odd (a layer
 of another kind), many (600 layers), crowd (100,000 layers), loop (redirects in a circle), stall (silent in the middle, twice), garbage (no HTTP),
-patient (429 once), changing (another digest each time), foreign (a layer that only another host has), half (silent after
-half of a blob until /go is asked), crewN (six layers, of which each comes when N were asked for; /peak says how many were
+patient (429 once), changing (another digest each time), path (a digest that is a path), sizeN (a layer as large as N
+says), half (silent after
+half of a blob until /go is asked), cut, noise, zstdnoise, empty (layers that do not unpack, by right digests), crewN (six layers, of which each comes when N were asked for; /peak says how many were
 at once), docker (the image of good by Docker's media types), unpacked (the same with a plain
 layer).
 """
@@ -156,9 +157,17 @@ class Handler(PlainHandler):
             document["layers"] *= 600
         if name == "crowd":
             document["layers"] *= 100000
-        if name == "foreign":
-            document["layers"][0]["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
-            document["layers"][0]["urls"] = ["http://127.0.0.1:%d/storage/%s" % (other.server_port, sha(layer))]
+        if name in damaged:
+            document["layers"] = [describe(damaged[name], "application/vnd.oci.image.layer.v1.tar+gzip")]
+        if name == "path":
+            document["layers"][0]["digest"] = "sha256:../../../../x"
+        if name.startswith("size"):
+            # JSON has no way to write 1e308 as it is.
+            text = json.dumps(document).replace('"size": %d}]' % len(layer), '"size": %s}]' % sizes[int(name[4:])])
+            return self.answer_bytes(200, text.encode(), MANIFEST)
+        if name in ("digestpath", "digestkind"):
+            claim = "sha256:../../../../x" if name == "digestpath" else "md5:" + "0" * 32
+            return self.answer_bytes(200, plain_manifest, MANIFEST, Docker_Content_Digest=claim)
         if name == "short":
             document["layers"][0]["size"] += 10
         if name == "liar":
@@ -183,13 +192,11 @@ class Handler(PlainHandler):
     def blob(self, name, digest):
         if name.startswith("crew"):
             return self.crew_blob(digest, int(name[4:]))
-        data = {sha(layer): layer, sha(plain): plain}.get(digest, config)
+        data = {sha(data): data for data in [layer, plain, *damaged.values()]}.get(digest, config)
         if data is config:
             return self.answer_bytes(200, data)
         if name == "redirect":
             return self.answer_bytes(307, Location="http://127.0.0.1:%d/storage/%s" % (other.server_port, digest))
-        if name == "foreign":
-            return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
         if name == "loop":
             return self.answer_bytes(307, Location=self.path)
         if name == "wrong":
@@ -240,6 +247,12 @@ class Handler(PlainHandler):
             self.close_connection = True
 
 
+# Large enough to fill every buffer on the way. They hide nothing: digests and sizes are right.
+noise = bytes((number * number // 7 + number) % 256 for number in range(1 << 16)) * 128
+damaged = {"cut": gzip.compress(plain * 8, 0, mtime=0)[:-100000], "noise": b"\x1f\x8b\x08\x00" + noise,
+           "zstdnoise": b"\x28\xb5\x2f\xfd" + noise, "empty": b""}
+sizes = ["-1", "-9223372036854775808", "9223372036854775808", "18446744073709551616", "1e308", "0.5", "null",
+         "9223372036854775807"]
 nest, released = [index("amd64")], threading.Event()
 for _ in range(9):
     entry = describe(nest[-1], INDEX)

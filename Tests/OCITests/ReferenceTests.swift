@@ -96,6 +96,22 @@ import Testing
         }
     }
 
+    /// The number in a variant is an index's word for it.
+    @Test(
+        arguments: [
+            "0", "-1", "2147483648", "9223372036854775807", "-9223372036854775808", "18446744073709551616", "1e308",
+            "1.5",
+        ], ["amd64", "arm64", "arm", "386"])
+    func ranksVariantsAtTheirExtremes(variant: String, architecture: String) throws {
+        for other in ["amd64", "arm64", "arm", "386"] {
+            let strange = Platform(os: "linux", architecture: architecture, variant: "v" + variant)
+            let usual = Platform(os: "linux", architecture: other)
+            for rank in [usual.rank(of: strange), strange.rank(of: usual)].compactMap({ $0 }) {
+                #expect((-1000...1000).contains(rank))
+            }
+        }
+    }
+
     @Test func ranks() throws {
         let arm = try Platform("linux/arm64")
         #expect(arm.rank(of: try Platform("linux/arm64/v8")) == 0)
@@ -110,6 +126,34 @@ import Testing
 }
 
 @Suite struct TimestampTests {
+    /// Dates of images and times in requests are anybody's.
+    @Test(arguments: [
+        (Int64.min, "0000-01-01T00:00:00Z"), (Int64.max, "9999-12-31T23:59:59Z"),
+        (-62_167_219_201, "0000-01-01T00:00:00Z"), (253_402_300_800, "9999-12-31T23:59:59Z"),
+    ])
+    func staysWithinTheYearsThatCanBeWritten(seconds: Int64, text: String) throws {
+        let moment = Timestamp(seconds: seconds)
+        #expect(moment.description == text)
+        #expect(try Timestamp(moment.description) == moment)
+        #expect(moment.unixNanoseconds == (seconds < 0 ? .min : .max))
+        #expect(Timestamp(moment: "\(seconds)") == moment)
+    }
+
+    @Test(arguments: ["9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"])
+    func offsetsDoNotLeadOut(text: String) throws {
+        let moment = try Timestamp(text)
+        #expect(try Timestamp(moment.description) == moment)
+    }
+
+    @Test(arguments: [
+        "9223372036854775807", "-9223372036854775808", "9223372036854775808", "1.99999999999999999999",
+        "2562047h47m16s", "-2562047h47m16s",
+        "1e308", "1e308s", "99999-01-01", "9999-12-31T23:59:59-23:59", "0000-01-01", "-0", "1.-1",
+    ])
+    func momentsAtTheirExtremes(text: String) {
+        if let moment = Timestamp(moment: text) { #expect(moment.description.utf8.count <= 30) }
+    }
+
     @Test(arguments: [
         ("2026-01-02T03:04:05.123456789Z", "2026-01-02T03:04:05.123456789Z"),
         ("2026-01-02T03:04:05.120000000Z", "2026-01-02T03:04:05.12Z"),

@@ -27,7 +27,7 @@ enum Search {
         if let limit = call.flags.int("limit"), limit > 0 { query.append(("limit", String(limit))) }
         if let text = Filters.query(filters) { query.append(("filters", text)) }
         let bytes = try call.client.call(
-            "GET", "/images/search", query: query, headers: call.session.registryHeaders(for: term))
+            "GET", "/images/search", query: query, headers: call.session.registryHeaders(forSearch: term))
         // In the order of the index, which knows best what was meant.
         let found = try Client.parse(bytes).arrayValue ?? []
         let isTruncated = !call.flags.bool("no-trunc")

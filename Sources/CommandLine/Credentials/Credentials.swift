@@ -59,18 +59,30 @@ struct Credentials: Equatable {
 }
 
 /// How registries are called in the configuration.
-enum RegistryName {
-    static let hub = "https://index.docker.io/v1/"
+package enum RegistryName {
+    package static let hub = "https://index.docker.io/v1/"
 
     /// Of an image: `registry.example:5000`, or the long name of Docker Hub.
-    static func key(forImage name: String) -> String {
-        let parts = name.split(separator: "/", maxSplits: 1)
-        guard parts.count == 2 else { return hub }
-        let first = String(parts[0])
-        guard first == "localhost" || first.contains(".") || first.contains(":"), first != "docker.io" else {
-            return hub
-        }
+    package static func key(forImage name: String) -> String {
+        guard let first = firstPart(name) else { return hub }
+        // No repository has upper-case letters (distribution/reference): the daemon asks the registry of that name, which
+        // is not to see what Docker Hub knows the user by.
+        let isRegistry = isHost(first) || first.lowercased() != first
+        return isRegistry ? key(forServer: first) : hub
+    }
+
+    /// Of what to search for: `registry.example:5000/word`, else the long name of Docker Hub.
+    package static func key(forSearch term: String) -> String {
+        guard let first = firstPart(term), isHost(first) else { return hub }
         return key(forServer: first)
+    }
+
+    private static func firstPart(_ name: String) -> String? {
+        name.firstIndex(of: "/").map { String(name[..<$0]) }
+    }
+
+    private static func isHost(_ part: String) -> Bool {
+        part == "localhost" || part.contains(".") || part.contains(":")
     }
 
     /// What a user calls a registry.

@@ -86,16 +86,17 @@ package struct TransferProgress {
         if total <= 0 { return done }
         let counts = current > total ? done : "\(done)/\(Units.size(Double(total)))"
         var parts = [counts]
-        let seconds = Double(now - start) / 1e9
+        let seconds = Double(now.saturatingSubtract(start)) / 1e9
         // The first moments say little.
         if seconds >= 1, current > first, current < total {
-            let rate = Double(current - first) / seconds
-            parts.append("\(Units.size(rate))/s \(Self.duration(Int((Double(total - current) / rate).rounded(.up))))")
+            let rate = (Double(current) - Double(first)) / seconds
+            let left = Int(saturating: ((Double(total) - Double(current)) / rate).rounded(.up))
+            parts.append("\(Units.size(rate))/s \(Self.duration(left))")
         }
         let text = parts.joined(separator: "  ")
         let width = min(50, room - text.utf8.count - 4)
         if width < 10 { return text }
-        let filled = min(width, Int(Double(current) / Double(total) * Double(width)))
+        let filled = max(0, min(width, Int(saturating: Double(current) / Double(total) * Double(width))))
         return "[\(String(repeating: "=", count: filled))>\(String(repeating: " ", count: width - filled))] \(text)"
     }
 
