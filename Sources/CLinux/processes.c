@@ -50,6 +50,18 @@ pid_t linux_clone(uint64_t flags, int *pidfd, int cgroup)
     return answer(syscall(SYS_clone3, &arguments, sizeof arguments));
 }
 
+pid_t linux_clone_sibling(void)
+{
+    // clone(2), which filters can look into: many answer clone3 with ENOSYS. A stack of 0 is the caller's, copied.
+    return answer(syscall(SYS_clone, (unsigned long)CLONE_PARENT, 0, 0, 0, 0));
+}
+
+void linux_forget_environment(void)
+{
+    for (char **entry = environ; entry && *entry; entry++)
+        explicit_bzero(*entry, strlen(*entry));
+}
+
 /// clone3(2) with a new stack, on which the new process calls `run`: not even a frame of the caller's is shared. 0 or more, or -errno.
 static long clone_to(struct clone_args *arguments, void (*run)(void *), void *context)
 {
@@ -293,3 +305,8 @@ const uint64_t linux_CLONE_NEWNS = CLONE_NEWNS, linux_CLONE_NEWPID = CLONE_NEWPI
                linux_CLONE_NEWIPC = CLONE_NEWIPC, linux_CLONE_NEWUTS = CLONE_NEWUTS,
                linux_CLONE_NEWCGROUP = CLONE_NEWCGROUP, linux_CLONE_NEWUSER = CLONE_NEWUSER,
                linux_CLONE_NEWTIME = CLONE_NEWTIME, linux_CLONE_PARENT = CLONE_PARENT;
+
+const int linux_SYS_capset = SYS_capset, linux_SYS_prctl = SYS_prctl, linux_SYS_clone = SYS_clone,
+          linux_SYS_exit_group = SYS_exit_group, linux_SYS_setsid = SYS_setsid, linux_SYS_ioctl = SYS_ioctl,
+          linux_SYS_prlimit64 = SYS_prlimit64, linux_SYS_sched_setattr = SYS_sched_setattr, linux_SYS_read = SYS_read,
+          linux_SYS_close = SYS_close, linux_SYS_sendmsg = SYS_sendmsg;

@@ -19,7 +19,6 @@ package final class MonitorLoop {
     private var network: Int32 = -1
     private var held: [Int32] = []
     private var log: Int32 = -1
-    private var joinedProcesses = false
     private var isReported = false
     private var hasStarted = false
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Session.chunk + 8, alignment: 16)
@@ -81,8 +80,9 @@ package final class MonitorLoop {
                 if events != 0 || session.pidfd >= 0 { watch(peer.descriptor, events, .peer(session, peer)) }
             }
         }
-        let count = poll(&polls, nfds_t(polls.count), -1)
-        if count <= 0 { return count < 0 && errno == EINTR }
+        let count = poll(&polls, nfds_t(polls.count), first.timeLeft())
+        if count < 0 { return errno == EINTR }
+        first.dropStuck()
         for (index, item) in polls.enumerated() where item.revents != 0 { handle(tokens[index], Int32(item.revents)) }
         return true
     }
@@ -93,7 +93,7 @@ package final class MonitorLoop {
             if events & POLLOUT != 0 { flushOutbox() }
             if events & ~POLLOUT != 0, control >= 0 { readControl() }
         case .listener: acceptDaemon()
-        case .status(let session): readStatus(session)
+        case .status(let session): _ = readStatus(session)
         case .process(let session): endSession(session)
         case .source(let session, let descriptor):
             if let index = session.sources.firstIndex(where: { $0.descriptor == descriptor }) {
@@ -208,7 +208,9 @@ package final class MonitorLoop {
             if first.isFinished {
                 close(stream)
             } else {
-                first.peers.append(Peer(descriptor: stream, input: input, output: output, error: error))
+                let peer = Peer(descriptor: stream, input: input, output: output, error: error)
+                peer.isLate = hasStarted
+                first.peers.append(peer)
             }
         case .exec(let id):
             let memory = Descriptor(owning: take())
@@ -317,6 +319,7 @@ package final class MonitorLoop {
         let child = try clone(streams, pair[1])
         session.pid = child.pid
         session.pidfd = child.pidfd
+        if child.clonesAnother { session.setup = child }
     }
 
     private func pipeEnds() throws(LaunchFailure) -> (Int32, Int32) {
@@ -344,10 +347,6 @@ package final class MonitorLoop {
             var kinds = ContainerJoin.usualKinds
             if spec.namespaces.time != .host { kinds |= ContainerJoin.timeKind }
             if spec.namespaces.user != .host { kinds = ContainerJoin.kinds(of: first.pid) }
-            if !joinedProcesses && kinds & ContainerJoin.userKind == 0 {
-                try ContainerJoin.enterProcesses(of: first.pidfd)
-                joinedProcesses = true
-            }
             let target = first.pidfd
             let cgroups = spec.cgroups
             try start(session, wanted) { streams, status throws(LaunchFailure) in
@@ -362,36 +361,59 @@ package final class MonitorLoop {
         }
     }
 
-    /// A failure, the terminal, or the end of file that says the program was executed.
-    private func readStatus(_ session: Session) {
+    /// A failure, the terminal, or the end of file that says the program was executed. False when there is no more now.
+    private func readStatus(_ session: Session) -> Bool {
+        guard session.status >= 0 else { return false }
         var bytes = [UInt8](repeating: 0, count: 8192)
         var descriptors: [Int32] = [-1]
         var count = 1
         let received = linux_receive_message(
             session.status, &bytes, bytes.count, &descriptors, &count, Int32(MSG_DONTWAIT))
-        if received == -Int(EAGAIN) || received == -Int(EINTR) { return }
-        if received > 0, let message = try? StatusMessage(decoding: Array(bytes[..<received])) {
-            switch message {
-            case .failure(let failure): session.failure = failure
-            case .ready: session.isReady = true
-            case .hooks: break
-            case .listener: if count == 1 { close(descriptors[0]) }
-            case .warning(let text): send(.warning(text))
-            case .terminal:
-                guard count == 1 else { return }
-                unblock(descriptors[0])
-                session.input = descriptors[0]
-                session.sources = [Session.Source(descriptor: descriptors[0], stream: 1)]
-            }
-            return
+        if received == -Int(EINTR) { return true }
+        if received == -Int(EAGAIN) { return false }
+        guard received > 0 else {
+            endStatus(session)
+            return false
         }
+        var given = descriptors.prefix(count)
+        // What cannot be decoded says nothing.
+        if let message = try? StatusMessage(decoding: Array(bytes[..<received])) { handle(message, &given, session) }
+        for descriptor in given { close(descriptor) }
+        return true
+    }
+
+    /// Descriptors that are kept are taken out of `given`.
+    private func handle(_ message: StatusMessage, _ given: inout ArraySlice<Int32>, _ session: Session) {
+        switch message {
+        case .failure(let failure): session.failure = failure
+        // From here on the other end is a process that the container sees, and may have taken over.
+        case _ where session.isReady: break
+        case .ready: session.isReady = true
+        case .hooks, .listener: break
+        case .warning(let text): send(.warning(text))
+        case .terminal:
+            guard let terminal = given.popFirst() else { return }
+            unblock(terminal)
+            session.input = terminal
+            session.sources = [Session.Source(descriptor: terminal, stream: 1)]
+        }
+    }
+
+    private func endStatus(_ session: Session) {
         close(session.status)
         session.status = -1
-        if session.failure != nil { return }
+        // Before the process is there that was set up, its end says more.
+        if session.setup == nil { announce(session) }
+    }
+
+    /// The program was executed, unless something was said to the contrary.
+    private func announce(_ session: Session) {
         guard session.isReady else {
-            session.failure = LaunchFailure("the container's process was killed while it was being set up")
+            session.failure =
+                session.failure ?? LaunchFailure("the container's process was killed while it was being set up")
             return
         }
+        if session.failure != nil { return }
         if session === first {
             hasStarted = true
             send(.started(pid: session.pid, startTime: session.startTime))
@@ -403,8 +425,19 @@ package final class MonitorLoop {
     // MARK: - Ending
 
     private func endSession(_ session: Session) {
-        // What the child said before it ended comes first.
-        while session.status >= 0 { readStatus(session) }
+        // The process that set everything up has ended; the one that it cloned goes on.
+        let wasSetUp = session.setup == nil
+        if !wasSetUp, session.settle() {
+            if session.status < 0 { announce(session) }
+            return
+        }
+        // What the child said before it ended comes first. Others in the container may have taken the socket from it.
+        while readStatus(session) {}
+        if !wasSetUp {
+            session.isReady = false
+            if session.status < 0 { announce(session) }
+        }
+        if session.status >= 0 { endStatus(session) }
         guard let result = session.reap() else { return }
         session.finish(buffer)
         if session === first {
@@ -418,6 +451,23 @@ package final class MonitorLoop {
             session.closeFinishedPeers()
             if session.peers.isEmpty { execs.removeAll { $0 === session } }
         }
+        dropOldest()
+    }
+
+    /// What clients of processes that have ended did not take yet, in bytes, is kept up to here; then the oldest is dropped.
+    private static let keptLimit = 4 << 20
+
+    private func dropOldest() {
+        var kept = 0
+        for session in ([first] + execs.reversed()) where session.isFinished {
+            for peer in session.peers {
+                // A descriptor costs something too.
+                kept += max(peer.waitingCount, 65536)
+                if kept > Self.keptLimit { peer.drop() }
+            }
+            session.dropDead()
+        }
+        execs.removeAll { $0.isFinished && $0.peers.isEmpty }
     }
 
     private func endContainer(_ result: (code: Int32, signal: Int32)) {

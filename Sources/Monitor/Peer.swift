@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Linux
 
 /// A client that is attached: the daemon's end of its stream is a copy loop away from it.
 final class Peer {
@@ -7,9 +8,13 @@ final class Peer {
     let wantsInput: Bool
     let wantsOutput: Bool
     let wantsError: Bool
-    /// What the socket would not take yet.
-    private var waiting: [UInt8] = []
-    private var offset = 0
+    /// It came when the container was running already: the container does not wait for it without end.
+    var isLate = false
+    /// What the socket would not take yet; parts that several clients wait for are the same.
+    private var waiting: [ArraySlice<UInt8>] = []
+    private(set) var waitingCount = 0
+    /// When it last took something, while something waits (CLOCK_MONOTONIC, milliseconds).
+    private(set) var lastTaken: Int = 0
     /// Its side is at the end.
     var inputEnded = false
     /// Nothing can be sent any more.
@@ -24,31 +29,41 @@ final class Peer {
 
     deinit { close(descriptor) }
 
-    var hasWaiting: Bool { offset < waiting.count }
+    /// More than this is never kept: a container can make its pipes as large as it likes.
+    static let limit = 1 << 20
+
+    var hasWaiting: Bool { waitingCount > 0 }
 
     func wants(_ stream: Int) -> Bool { stream == 2 ? wantsError : wantsOutput }
 
-    /// Sends now what goes, and keeps the rest.
-    func send(_ bytes: UnsafeRawBufferPointer) {
-        guard !isDead else { return }
-        var sent = 0
-        if !hasWaiting {
-            sent = push(bytes)
-            if isDead { return }
-        }
-        if sent < bytes.count { waiting.append(contentsOf: bytes[sent...]) }
+    /// Sends now what goes; the number of bytes.
+    func send(_ bytes: UnsafeRawBufferPointer) -> Int { isDead || hasWaiting ? 0 : push(bytes) }
+
+    /// Keeps what it could not take.
+    func keep(_ part: ArraySlice<UInt8>) {
+        guard !isDead, !part.isEmpty else { return }
+        if !hasWaiting { lastTaken = Self.now() }
+        waiting.append(part)
+        waitingCount += part.count
+        if waitingCount > Self.limit { drop() }
     }
 
     /// Tries again; call when the socket takes more.
     func flush() {
-        guard hasWaiting, !isDead else { return }
-        let sent = waiting.withUnsafeBytes { push(UnsafeRawBufferPointer(rebasing: $0[offset...])) }
-        offset += sent
-        if !hasWaiting {
-            waiting = []
-            offset = 0
+        while let part = waiting.first, !isDead {
+            let sent = part.withUnsafeBytes { push($0) }
+            if isDead || sent == 0 { return }
+            lastTaken = Self.now()
+            waitingCount -= sent
+            if sent < part.count {
+                waiting[0] = part.dropFirst(sent)
+                return
+            }
+            waiting.removeFirst()
         }
     }
+
+    static func now() -> Int { Int(monotonicNanoseconds() / 1_000_000) }
 
     private func push(_ bytes: UnsafeRawBufferPointer) -> Int {
         var done = 0
@@ -72,7 +87,7 @@ final class Peer {
     func drop() {
         isDead = true
         waiting = []
-        offset = 0
+        waitingCount = 0
     }
 
     /// No more output comes.

@@ -19,6 +19,8 @@ final class Session {
     var pid: Int32 = 0
     var startTime: UInt64 = 0
     var pidfd: Int32 = -1
+    /// As long as `pid` is a process that only sets up the one that executes the program.
+    var setup: ClonedProcess?
     /// Open until the program is executed.
     var status: Int32 = -1
     var failure: LaunchFailure?
@@ -44,18 +46,18 @@ final class Session {
     /// Some client is slow: the process waits for it, as with a pipe.
     var isHeldBack: Bool { peers.contains { $0.hasWaiting } }
 
-    /// Reads one chunk of output and gives it to the log and to everybody attached. False when there is no more now.
-    func readOutput(_ index: Int, _ buffer: UnsafeMutableRawBufferPointer) -> Bool {
+    /// Reads one chunk of output and gives it to the log and to everybody attached. 0 when there is no more now.
+    func readOutput(_ index: Int, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
         let source = sources[index]
         // Room in front for the frame's head, so that one send carries both.
         let count = read(source.descriptor, buffer.baseAddress.map { $0 + 8 }, Self.chunk)
         if count > 0 {
             deliver(buffer, count, source.stream)
-            return true
+            return count
         }
-        if count < 0 && (errno == EAGAIN || errno == EINTR) { return false }
+        if count < 0 && (errno == EAGAIN || errno == EINTR) { return 0 }
         closeSource(index)
-        return false
+        return 0
     }
 
     private func deliver(_ buffer: UnsafeMutableRawBufferPointer, _ count: Int, _ stream: Int) {
@@ -67,7 +69,35 @@ final class Session {
         for position in 1...3 { buffer[position] = 0 }
         for position in 0..<4 { buffer[4 + position] = UInt8(truncatingIfNeeded: count >> (8 * (3 - position))) }
         let frame = UnsafeRawBufferPointer(rebasing: buffer[..<(8 + count)])
-        for peer in peers where peer.wants(stream) { peer.send(isTerminal ? body : frame) }
+        let bytes = isTerminal ? body : frame
+        // One copy for all who cannot take it now.
+        var copy: [UInt8] = []
+        for peer in peers where peer.wants(stream) {
+            let sent = peer.send(bytes)
+            guard sent < bytes.count, !peer.isDead else { continue }
+            if copy.isEmpty { copy = Array(bytes) }
+            peer.keep(copy[sent...])
+        }
+        dropDead()
+    }
+
+    /// How long a client may take nothing, in milliseconds, where others wait for it.
+    private static let patience = 10_000
+
+    /// Clients that may not hold the process back without end: who came later, and everybody as soon as there are several. The
+    /// client that has started the process may, as the other end of a pipe may.
+    private var impatient: [Peer] { isFinished ? [] : peers.filter { $0.hasWaiting && ($0.isLate || peers.count > 1) } }
+
+    /// Milliseconds until the next of them is stuck, for poll(2): -1 for none.
+    func timeLeft() -> Int32 {
+        guard let first = impatient.map(\.lastTaken).min() else { return -1 }
+        return Int32(clamping: max(0, first + Self.patience - Peer.now()) + 1)
+    }
+
+    /// Drops the clients that have taken nothing for too long: the process goes on.
+    func dropStuck() {
+        let now = Peer.now()
+        for peer in impatient where now - peer.lastTaken >= Self.patience { peer.drop() }
         dropDead()
     }
 
@@ -76,15 +106,23 @@ final class Session {
         if source.descriptor != input || !isTerminal { close(source.descriptor) }
     }
 
-    /// Everything that can be read now, however slow the clients are.
+    /// What the process had written when it ended, however slow the clients are: others may still write, and without end
+    /// (CVE-2026-53495). A terminal does not say how much that is, but holds little.
     func drain(_ buffer: UnsafeMutableRawBufferPointer) {
         var index = 0
         while index < sources.count {
             let before = sources.count
-            while index < sources.count, sources.count == before, readOutput(index, buffer) {}
+            var left = isTerminal ? Self.terminalLimit : Int(linux_readable_bytes(sources[index].descriptor))
+            while left > 0, index < sources.count, sources.count == before {
+                let count = readOutput(index, buffer)
+                if count == 0 { break }
+                left -= count
+            }
             if sources.count == before { index += 1 }
         }
     }
+
+    private static let terminalLimit = 128 << 10
 
     /// Reads what a client types. Returns false when its side has ended.
     func readInput(_ peer: Peer, _ buffer: UnsafeMutableRawBufferPointer) {
@@ -163,8 +201,17 @@ final class Session {
         peers.removeAll { $0.isDead }
     }
 
+    /// Goes over from the process that sets everything up to the one that it has cloned; false when it failed before.
+    func settle() -> Bool {
+        let process = setup?.settled()
+        setup = nil
+        (pid, pidfd) = (process?.pid ?? pid, process?.pidfd ?? -1)
+        return process != nil
+    }
+
     /// 128 + n for a signal.
     func reap() -> (code: Int32, signal: Int32)? {
+        guard pidfd >= 0 else { return (255, 0) }
         var value: Int32 = 0
         switch linux_wait(pidfd, &value) {
         case 1: return (value, 0)

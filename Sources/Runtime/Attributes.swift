@@ -30,23 +30,56 @@ struct Attributes {
         }
     }
 
-    /// In the container, still as its root.
-    func apply() throws(LaunchFailure) {
-        let isLabelled = !process.appArmorProfile.isEmpty || !process.seLinuxLabel.isEmpty
-        if isLabelled { try Labels(process).labelKeys() }
+    /// Chooses the labels while the caller's /proc is seen, for a process that the container's does not show. A clone has them too.
+    func label() throws(LaunchFailure) {
+        guard isLabelled else { return }
+        let labels = try Labels(process, isCallers: true)
+        try labels.labelKeys()
+        try labels.labelProgram()
+    }
+
+    private var isLabelled: Bool { !process.appArmorProfile.isEmpty || !process.seLinuxLabel.isEmpty }
+
+    /// In the container, still as its root. A process that `clones` the one that executes the program has its labels already
+    /// (``label()``), and leaves it what a clone does not take over.
+    func apply(clones: Bool = false) throws(LaunchFailure) {
+        if isLabelled, !clones { try Labels(process).labelKeys() }
         try joinKeyring()
         if let persona = process.personality { try step("set the personality", linux_set_personality(UInt(persona))) }
-        if let value = process.scheduling {
-            try step(
-                "set the scheduler",
-                linux_set_scheduler(
-                    value.policy, value.flags, value.nice, value.priority, value.runtime, value.deadline, value.period))
-        }
+        if !clones || !losesScheduling { try schedule() }
         if let value = process.ioPriority {
             try step("set the I/O priority", linux_set_io_priority(value.kind, value.level))
         }
-        if isLabelled { try Labels(process).labelProgram() }
-        for limit in process.rlimits { try set(limit) }
+        if isLabelled, !clones { try Labels(process).labelProgram() }
+        for limit in process.rlimits {
+            if clones, limit.resource == Self.processes { try announce(limit) } else { try set(limit) }
+        }
+    }
+
+    /// One process of the user more, for a moment: its number is limited when that is gone.
+    private static let processes = ResourceLimit.number(named: "nproc")
+
+    /// What the cloned process still has to do.
+    func applyAfterClone() throws(LaunchFailure) {
+        if losesScheduling { try schedule() }
+        for limit in process.rlimits where limit.resource == Self.processes { try set(limit) }
+    }
+
+    /// The capabilities that it takes.
+    var needAfterClone: UInt64 { losesScheduling ? Capability.mask(["SYS_NICE"]) : 0 }
+
+    /// SCHED_DEADLINE cannot be cloned, SCHED_FLAG_RESET_ON_FORK says what it does (sched(7)).
+    private var losesScheduling: Bool {
+        guard let value = process.scheduling else { return false }
+        return value.policy == 6 || value.flags & 1 != 0
+    }
+
+    private func schedule() throws(LaunchFailure) {
+        guard let value = process.scheduling else { return }
+        try step(
+            "set the scheduler",
+            linux_set_scheduler(
+                value.policy, value.flags, value.nice, value.priority, value.runtime, value.deadline, value.period))
     }
 
     private func setScore(_ score: Int32) throws(LaunchFailure) {
@@ -91,6 +124,15 @@ struct Attributes {
         warn("limit \(name) cannot be raised to \(limit.hard) without CAP_SYS_RESOURCE: it is \(hard)")
     }
 
+    /// What ``set(_:)`` will warn of, while somebody hears it.
+    private func announce(_ limit: ResourceLimit) throws(LaunchFailure) {
+        var (soft, hard) = (UInt64(0), UInt64(0))
+        let name = ResourceLimit.name(of: limit.resource)
+        try step("read limit \(name)", linux_get_limit(limit.resource, &soft, &hard))
+        guard limit.hard > hard, process.isLenient || process.clampsLimits else { return }
+        warn("limit \(name) cannot be raised to \(limit.hard) without CAP_SYS_RESOURCE: it is \(hard)")
+    }
+
     private static func hint(_ code: Int32) -> String {
         code == EPERM || code == EACCES ? "; it needs CAP_SYS_RESOURCE, which the runtime does not have" : ""
     }
@@ -119,10 +161,22 @@ struct Attributes {
 private struct Labels: ~Copyable {
     private let process: ProcessSpec
     private let proc: Descriptor
+    private let own: String
+    private let resolution: UInt64
 
-    init(_ process: ProcessSpec) throws(LaunchFailure) {
+    /// Before anything of a container is joined the caller's own /proc is as good, and needs no right to mount.
+    init(_ process: ProcessSpec, isCallers: Bool = false) throws(LaunchFailure) {
         self.process = process
-        proc = try MountBuilder.make("proc", flags: [.noSuid, .noExec, .noDev])
+        guard isCallers else {
+            proc = try MountBuilder.make("proc", flags: [.noSuid, .noExec, .noDev])
+            own = String(getpid())
+            resolution = linux_RESOLVE_BENEATH | linux_RESOLVE_NO_SYMLINKS | linux_RESOLVE_NO_XDEV
+            return
+        }
+        proc = Descriptor(
+            owning: try libraryStep("open /proc", open("/proc", linux_O_PATH | O_DIRECTORY | O_CLOEXEC)))
+        own = "self"
+        resolution = linux_RESOLVE_BENEATH | linux_RESOLVE_NO_XDEV
     }
 
     /// Its session keyring is the container's, although it is made before the program is executed; that ends this choice too.
@@ -142,10 +196,9 @@ private struct Labels: ~Copyable {
     }
 
     private func write(_ text: String, _ paths: [String], _ what: String) throws(LaunchFailure) {
-        let how = linux_RESOLVE_BENEATH | linux_RESOLVE_NO_SYMLINKS | linux_RESOLVE_NO_XDEV
         var found = -ENOENT
         for path in paths where found < 0 {
-            found = linux_openat2(proc.raw, "\(getpid())/\(path)", UInt64(O_WRONLY), 0, how)
+            found = linux_openat2(proc.raw, own + "/" + path, UInt64(O_WRONLY), 0, resolution)
         }
         let file = Descriptor(owning: try step(what, found))
         do {

@@ -14,22 +14,29 @@ struct Confinement {
     var isBounded = false
     /// For those of the kind `startContainer`, which run as confined as the program itself.
     var hooks: ContainerHooks?
+    /// Where the program runs in a process namespace that others are in: the process that executes it is cloned at the end.
+    var sibling: SiblingNumber?
+    /// The namespace is another container's, of which nothing is known.
+    var isShared = false
 
     /// Returns only by throwing.
     func execute() throws(LaunchFailure) -> Never {
         let user = try resolveUser()
         var env = Self.lastOfEach(process.env)
         if !env.contains(where: { $0.hasPrefix("HOME=") }) { env.append("HOME=\(user.home)") }
-        try Attributes(process, status: channels.status).apply()
+        try Attributes(process, status: channels.status).apply(clones: sibling != nil)
         let isInside = try enterDirectory(mayRetry: user.uid != 0)
         takeOutput(user.uid)
         try become(user)
         if !isInside { _ = try enterDirectory(mayRetry: false) }
         let program = try CommandSearch.find(process.args.first ?? "", env: env)
         umask(mode_t(process.umask & 0o777))
+        if let sibling { try executeAsSibling(sibling, program, env) }
         // A listener gets its descriptor while whoever created the container is still there; otherwise the filter comes
         // as late as it can.
         if process.seccompNotifies { try confine() }
+        // Everything is set up; between OCI's `create` and `start` the process waits.
+        StatusMessage.ready.send(on: channels.status)
         waitAtGate()
         if !process.seccompNotifies { try confine() }
         try hooks?.run(.startContainer, inheriting: env)
@@ -56,9 +63,8 @@ struct Confinement {
         return false
     }
 
-    /// Tells that everything is set up; between OCI's `create` and `start` the process waits here.
-    private func waitAtGate() {
-        StatusMessage.ready.send(on: channels.status)
+    /// Where the process waits between OCI's `create` and `start`.
+    func waitAtGate() {
         guard channels.gate >= 0 else { return }
         // Whoever created the container is gone when it starts: failures go to standard error.
         close(channels.status)
@@ -148,13 +154,14 @@ struct Confinement {
         try step("keep capabilities", linux_keep_capabilities(0))
     }
 
-    private func confine() throws(LaunchFailure) {
+    /// `extra` capabilities are kept for what is done after a clone. What is `inheritable` is decided before anything is dropped.
+    func confine(inheritable: UInt64? = nil, extra: UInt64 = 0) throws(LaunchFailure) {
         let held = linux_permitted_capabilities()
-        let sets = process.capabilities
+        let inheritable = inheritable ?? process.capabilities.inheritable & held
         if process.noNewPrivileges { try step("set no_new_privs", linux_no_new_privileges()) }
         if !process.seccomp.isEmpty {
             // Without no_new_privs loading needs CAP_SYS_ADMIN, which changing the user took from the effective set.
-            try step("take capabilities", linux_set_capabilities(held, held, sets.inheritable & held))
+            try step("take capabilities", linux_set_capabilities(held, held, inheritable))
             let count = process.seccomp.count / 8
             // Only a listener can be waited for; and this process has no other thread to take along.
             let flags = process.seccompNotifies ? process.seccompFlags & ~1 | 8 : process.seccompFlags & ~32
@@ -165,12 +172,17 @@ struct Confinement {
                 close(result)
             }
         }
+        try setCapabilities(inheritable: inheritable, extra: extra)
+    }
+
+    func setCapabilities(inheritable: UInt64, extra: UInt64 = 0) throws(LaunchFailure) {
+        let sets = process.capabilities
         // The daemon may lack a capability that `--privileged` asks for.
-        let permitted = sets.permitted & held
+        let permitted = sets.permitted & linux_permitted_capabilities()
         try step("clear ambient capabilities", linux_clear_ambient())
         try step(
             "set capabilities",
-            linux_set_capabilities(sets.effective & permitted, permitted, sets.inheritable & held))
+            linux_set_capabilities(sets.effective & permitted | extra, permitted | extra, inheritable))
         // Only what is inheritable can be ambient; like runc, the rest of the wish is left out.
         let ambient = sets.ambient & permitted & sets.inheritable
         for capability in 0..<64 where ambient & (1 << UInt64(capability)) != 0 {
@@ -191,7 +203,7 @@ func replaceProcess(_ program: String, _ arguments: [String], _ environment: [St
 }
 
 /// As exec(3) wants them; never freed.
-private func vector(_ texts: [String]) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
+func vector(_ texts: [String]) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
     let result = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: texts.count + 1)
     for (index, text) in texts.enumerated() { result[index] = strdup(text) }
     result[texts.count] = nil

@@ -3,10 +3,28 @@ internal import Glibc
 internal import Linux
 
 /// A process that was cloned: the parent's view.
-package struct ClonedProcess: Sendable {
+package struct ClonedProcess {
     package let pid: Int32
     /// The caller closes it.
     package let pidfd: Int32
+    /// Set where this process only sets everything up, and clones the one that executes the program as its last step.
+    var sibling: SiblingNumber?
+
+    /// The process that executes the program, when this one has said that it is ready or has ended: in its place, and without it
+    /// from then on. Nil when it has not come so far; why is in the status socket.
+    package func settled() -> ClonedProcess? {
+        guard let sibling else { return self }
+        var value: Int32 = 0
+        _ = linux_wait_blocking(pidfd, &value)
+        close(pidfd)
+        guard sibling.value > 0 else { return nil }
+        // A child of this process that it has not waited for: nothing else can have its number.
+        let handle = linux_pidfd_open(sibling.value)
+        return handle >= 0 ? ClonedProcess(pid: sibling.value, pidfd: handle) : nil
+    }
+
+    /// Whether ``settled()`` gives another process.
+    package var clonesAnother: Bool { sibling != nil }
 }
 
 /// Starts the first process of a container. Only for a process with no thread besides its own and
@@ -35,9 +53,10 @@ package enum ContainerStart {
         let cgroup = try unifiedCgroup(spec.cgroups)
         defer { if cgroup >= 0 { close(cgroup) } }
         if choices.needStage {
-            var stage = StartStage(spec: spec, status: status)
+            let sibling = choices.joinsProcesses && StartStage.canStayOutside() ? try SiblingNumber() : nil
+            var stage = StartStage(spec: spec, status: status, staysOutside: sibling != nil)
             return try StagedClone.clone(
-                cgroup: cgroup,
+                cgroup: cgroup, sibling: sibling,
                 map: { pid throws(LaunchFailure) in
                     try IdentityMaps(users: spec.userMappings, groups: spec.groupMappings).write(pid: pid)
                 },
@@ -46,7 +65,9 @@ package enum ContainerStart {
                     return spec.makesNetwork ? flags | linux_CLONE_NEWNET : flags
                 },
                 child: {
-                    begin(stage.spec, root: root, streams: streams, status: status, gate: gate, entered: stage.entered)
+                    begin(
+                        stage.spec, root: root, streams: streams, status: status, gate: gate, entered: stage.entered,
+                        sibling)
                 })
         }
         var pidfd: Int32 = -1
@@ -65,10 +86,11 @@ package enum ContainerStart {
     }
 
     private static func begin(
-        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32, entered: UInt64?
+        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32, entered: UInt64?,
+        _ sibling: SiblingNumber? = nil
     ) -> Never {
         do throws(LaunchFailure) {
-            try setUp(spec, root: root, streams: streams, status: status, gate: gate, entered: entered)
+            try setUp(spec, root: root, streams: streams, status: status, gate: gate, entered: entered, sibling)
         } catch {
             StatusMessage.failure(error).send(on: status)
         }
@@ -96,7 +118,8 @@ package enum ContainerStart {
     }
 
     private static func setUp(
-        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32, entered: UInt64?
+        _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32, entered: UInt64?,
+        _ sibling: SiblingNumber?
     ) throws(LaunchFailure) -> Never {
         // Nobody in the container may open this process's executable or descriptors (CVE-2019-5736).
         try step("become undumpable", linux_set_dumpable(0))
@@ -114,7 +137,8 @@ package enum ContainerStart {
             try join(path, flag)
         }
         if !spec.cgroupsCome { try isolateCgroups(spec) }
-        let null = try makeMounts(spec, root: root, status: status, entered: entered ?? 0)
+        let null = try makeMounts(
+            spec, root: root, status: status, entered: entered ?? 0, takesTerminal: sibling == nil)
         if !spec.process.tty { try streams.install(null: null) }
         if !spec.hostname.isEmpty, spec.namespaces.uts != .host {
             try libraryStep("set host name", sethostname(spec.hostname, spec.hostname.utf8.count))
@@ -125,7 +149,8 @@ package enum ContainerStart {
         // From here on only the standard streams and the status socket are open (CVE-2024-21626).
         finish(
             spec.process, try keepOnly(status, gate: gate, preserved: streams.preserved),
-            isolatesUsers: spec.namespaces.user != .host, isBounded: spec.worksAhead, hooks: spec.containerHooks)
+            isolatesUsers: spec.namespaces.user != .host, isBounded: spec.worksAhead, hooks: spec.containerHooks,
+            sibling: sibling, isShared: sibling != nil)
     }
 
     /// Now that the cgroups are joined they are what the namespace shows as the root.
@@ -158,11 +183,12 @@ package enum ContainerStart {
     /// The last part, with nothing else open.
     static func finish(
         _ process: ProcessSpec, _ channels: Channels, isolatesUsers: Bool, isBounded: Bool = false,
-        hooks: ContainerHooks? = nil
+        hooks: ContainerHooks? = nil, sibling: SiblingNumber? = nil, isShared: Bool = false
     ) -> Never {
         do throws(LaunchFailure) {
             try Confinement(
-                process: process, channels: channels, isolatesUsers: isolatesUsers, isBounded: isBounded, hooks: hooks
+                process: process, channels: channels, isolatesUsers: isolatesUsers, isBounded: isBounded, hooks: hooks,
+                sibling: sibling, isShared: isShared
             ).execute()
         } catch {
             // Behind the gate nobody listens any more.
@@ -175,7 +201,7 @@ package enum ContainerStart {
     }
 
     private static func makeMounts(
-        _ spec: LaunchSpec, root mount: Int32, status: Int32, entered: UInt64
+        _ spec: LaunchSpec, root mount: Int32, status: Int32, entered: UInt64, takesTerminal: Bool
     ) throws(LaunchFailure) -> Int32 {
         if case .path(let path) = spec.namespaces.mount { try join(path, linux_CLONE_NEWNS) }
         let host = spec.namespaces.mount == .host ? try leaveMounts() : -1
@@ -219,7 +245,7 @@ package enum ContainerStart {
         if isNetworkDue { try enterNetworkThatFollows(status) }
         if areCgroupsDue { try enterCgroupsThatCome(tree, status) }
         try tree.makeDevices()
-        if spec.process.tty { try installTerminal(tree, status) }
+        if spec.process.tty { try installTerminal(tree, status, takesControl: takesTerminal) }
         try enterNetwork(spec, status)
         for mount in spec.mounts where isLate(mount) { try tree.make(mount) }
         try runHooks(spec, root, status)
@@ -300,8 +326,11 @@ package enum ContainerStart {
         try spec.containerHooks?.run(.createContainer, in: root)
     }
 
-    private static func installTerminal(_ tree: RootFilesystem, _ status: Int32) throws(LaunchFailure) {
-        let number = try Terminal.install(root: tree.root, process: tree.spec.process, status: status)
+    private static func installTerminal(
+        _ tree: RootFilesystem, _ status: Int32, takesControl: Bool
+    ) throws(LaunchFailure) {
+        let number = try Terminal.install(
+            root: tree.root, process: tree.spec.process, status: status, takesControl: takesControl)
         let side = Descriptor(
             owning: try step("find the terminal", tree.root.find("dev/pts/\(number)", linux_O_PATH | O_NOFOLLOW)))
         guard linux_filesystem_magic(side.raw) == linux_DEVPTS_SUPER_MAGIC else {

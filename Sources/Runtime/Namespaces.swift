@@ -91,8 +91,13 @@ package struct NamespaceChoices: Equatable, Sendable {
     /// What has to be entered by a process between the caller and the container's: whose user, process or time
     /// namespace is only for what it clones afterwards, or may not be the caller's.
     package var needStage: Bool {
+        joinsProcesses || user != .host || time != .host
+    }
+
+    /// Others are in its process namespace.
+    var joinsProcesses: Bool {
         if case .path = pid { return true }
-        return user != .host || time != .host
+        return false
     }
 
     package var joinsCgroups: Bool {

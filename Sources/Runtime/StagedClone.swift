@@ -20,9 +20,11 @@ enum StagedClone {
     }
 
     /// Runs `enter` in the stage, then clones with the flags that it returns and runs `child` in the new process, which
-    /// is the caller's own child. `map` runs in the caller when `enter` asks for maps.
+    /// is the caller's own child. `map` runs in the caller when `enter` asks for maps. With a `sibling` the stage makes the
+    /// namespaces for itself and runs `child`, which clones later.
     static func clone(
-        cgroup: Int32, map: (pid_t) throws(LaunchFailure) -> Void, enter: (Link) throws(LaunchFailure) -> UInt64,
+        cgroup: Int32, sibling: SiblingNumber? = nil, map: (pid_t) throws(LaunchFailure) -> Void,
+        enter: (Link) throws(LaunchFailure) -> UInt64,
         child: () -> Never
     ) throws(LaunchFailure) -> ClonedProcess {
         var pair: [Int32] = [-1, -1]
@@ -40,24 +42,40 @@ enum StagedClone {
         }
         if pid == 0 {
             close(pair[0])
-            stage(Link(socket: pair[1]), enter, child)
+            stage(Link(socket: pair[1]), stays: sibling != nil, enter, child)
         }
         close(pair[1])
-        defer {
+        func end() {
             // Closed first: after a failure of ours the stage may still wait for an answer.
             close(pair[0])
             var value: Int32 = 0
             _ = linux_wait_blocking(pidfd, &value)
             close(pidfd)
         }
-        return try listen(pair[0], pid, map)
+        do throws(LaunchFailure) {
+            if let child = try listen(pair[0], pid, map) {
+                end()
+                return child
+            }
+        } catch {
+            end()
+            throw error
+        }
+        close(pair[0])
+        return ClonedProcess(pid: pid, pidfd: pidfd, sibling: sibling)
     }
 
     private static func stage(
-        _ link: Link, _ enter: (Link) throws(LaunchFailure) -> UInt64, _ child: () -> Never
+        _ link: Link, stays: Bool, _ enter: (Link) throws(LaunchFailure) -> UInt64, _ child: () -> Never
     ) -> Never {
         do throws(LaunchFailure) {
             let flags = try enter(link)
+            if stays {
+                try step("make the namespaces", linux_unshare(Int32(truncatingIfNeeded: flags)))
+                var kind: UInt8 = 4
+                _ = linux_send_message(link.socket, &kind, 1, nil, 0, 0)
+                child()
+            }
             var pidfd: Int32 = -1
             let pid = try step("clone the container's process", linux_clone(flags | linux_CLONE_PARENT, &pidfd, -1))
             if pid == 0 { child() }
@@ -73,9 +91,10 @@ enum StagedClone {
         _exit(Int32(0))
     }
 
+    /// Nil when the stage goes on by itself.
     private static func listen(
         _ socket: Int32, _ stage: pid_t, _ map: (pid_t) throws(LaunchFailure) -> Void
-    ) throws(LaunchFailure) -> ClonedProcess {
+    ) throws(LaunchFailure) -> ClonedProcess? {
         while true {
             var bytes = [UInt8](repeating: 0, count: 8192)
             var descriptor: Int32 = -1
@@ -89,6 +108,7 @@ enum StagedClone {
                 try map(stage)
                 var byte: UInt8 = 1
                 _ = linux_send_message(socket, &byte, 1, nil, 0, 0)
+            case 4: return nil
             case 2 where count == 1: return ClonedProcess(pid: try reader.integer(), pidfd: descriptor)
             default:
                 if case .failure(let failure) = try StatusMessage(decoding: Array(bytes[1..<Int(received)])) {

@@ -35,9 +35,12 @@ package struct ChildStreams: Sendable {
 
 /// A terminal for a container's process.
 enum Terminal {
-    /// Opens a terminal of the `/dev/pts` in `root`, makes it the process's own and gives its other side to the monitor.
+    /// Opens a terminal of the `/dev/pts` in `root`, makes it the process's own where it `takesControl`, and gives its other side
+    /// to the monitor.
     /// Returns its number. The file system is checked to be devpts: anything else there is hostile (CVE-2025-52565).
-    static func install(root: ContainerRoot, process: ProcessSpec, status: Int32) throws(LaunchFailure) -> Int32 {
+    static func install(
+        root: ContainerRoot, process: ProcessSpec, status: Int32, takesControl: Bool = true
+    ) throws(LaunchFailure) -> Int32 {
         let found = root.find("dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK)
         let master: Descriptor
         if found >= 0, linux_filesystem_magic(found) == linux_DEVPTS_SUPER_MAGIC {
@@ -52,7 +55,7 @@ enum Terminal {
         if process.columns > 0 || process.rows > 0 {
             _ = linux_terminal_resize(master.raw, process.columns, process.rows)
         }
-        try step("take the terminal", linux_terminal_control(peer.raw))
+        if takesControl { try step("take the terminal", linux_terminal_control(peer.raw)) }
         for target: Int32 in 0...2 { try libraryStep("set standard stream \(target)", dup2(peer.raw, target)) }
         StatusMessage.terminal.send(on: status, descriptor: master.raw)
         return number

@@ -11,16 +11,38 @@ struct StartStage {
     private(set) var entered: UInt64 = 0
 
     private let status: Int32
+    /// It goes on by itself, outside the process namespace that is joined.
+    private let staysOutside: Bool
 
-    init(spec: LaunchSpec, status: Int32) {
+    init(spec: LaunchSpec, status: Int32, staysOutside: Bool) {
         self.spec = spec
         self.status = status
+        self.staysOutside = staysOutside
+    }
+
+    /// Whether /proc can be mounted from outside the process namespace that it shows (Linux 6.18).
+    static func canStayOutside() -> Bool {
+        let context = linux_fsopen("proc")
+        guard context >= 0 else { return false }
+        defer { close(context) }
+        return linux_fsconfig_string(context, "pidns", "/proc/self/ns/pid") == 0
+    }
+
+    private mutating func showJoinedProcesses() {
+        for index in spec.mounts.indices where spec.mounts[index].kind == .proc {
+            spec.mounts[index].data.append("pidns=/proc/self/ns/pid_for_children")
+        }
     }
 
     mutating func enter(_ link: StagedClone.Link) throws(LaunchFailure) {
         let isolatesUsers = spec.namespaces.user != .host
         linux_reset_signals()
-        try Attributes(spec.process, status: status).prepare(spec.cgroups)
+        let attributes = Attributes(spec.process, status: status)
+        try attributes.prepare(spec.cgroups)
+        if staysOutside {
+            try attributes.label()
+            showJoinedProcesses()
+        }
         if isolatesUsers { dropUnmappedGroups() }
         var waiting: [(flag: UInt64, path: String, file: Int32)] = []
         for (flag, path) in spec.namespaces.joined {

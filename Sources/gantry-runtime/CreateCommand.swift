@@ -189,15 +189,23 @@ enum CreateCommand {
             try configuration.hooks.run(.createRuntime, state, in: directory)
             if staysInFront { Foreground.holdSignals() }
         }
+        if child.clonesAnother {
+            record.pid = 0
+            guard let process = child.settled() else {
+                throw LaunchFailure("the container's process ended while it was being set up")
+            }
+            (record.pid, created.pidfd) = (process.pid, process.pidfd)
+            record.startTime = ProcessTable.status(process.pid)?.startTime ?? 0
+        }
         try ContainerCgroup.release(keeper, cgroup, configuration.limits)
         try ConsoleSocket.pass(&created.terminal, to: console)
         record.isReady = true
         try record.save(in: directory)
         if let path = options.value("pid-file") {
-            try Files.replace(Array(String(child.pid).utf8), path, mode: 0o644)
+            try Files.replace(Array(String(record.pid).utf8), path, mode: 0o644)
         }
         context.log.write(
-            .debug, "container \(record.id) is created: process \(child.pid), cgroup \(cgroup?.name ?? "none")")
+            .debug, "container \(record.id) is created: process \(record.pid), cgroup \(cgroup?.name ?? "none")")
         created.record = record
         return created
     }

@@ -30,7 +30,6 @@ enum ExecCommand {
             ? namespaces.flags : ContainerJoin.kinds(of: record.pid)
         let root = kinds & ContainerJoin.mountKind == 0 ? try Self.root(record, target) : -1
         defer { if root >= 0 { close(root) } }
-        if kinds & ContainerJoin.userKind == 0 { try ContainerJoin.enterProcesses(of: target.raw) }
         let channel = try StatusChannel()
         var streams = ChildStreams(input: 0, output: 1, error: 2)
         streams.preserved = handover.count
@@ -38,15 +37,18 @@ enum ExecCommand {
             Foreground.giveSize(to: &process)
             Foreground.holdSignals()
         }
-        let child = try ContainerJoin.clone(
+        let joining = try ContainerJoin.clone(
             process, target: target.raw, kinds: kinds, root: root, cgroups: cgroups, streams: streams,
             status: channel.child, sleeps: true)
         channel.closeChild()
-        defer { close(child.pidfd) }
+        // Without a child the channel says why.
+        let child = joining.settled()
+        defer { if let child { close(child.pidfd) } }
         var terminal: Int32 = -1
         try channel.waitUntilReady(
             waits: false, terminal: &terminal, context.log,
-            listener: SeccompListener(configuration.seccomp, record, .running, pid: child.pid))
+            listener: SeccompListener(configuration.seccomp, record, .running, pid: child?.pid ?? joining.pid))
+        guard let child else { throw LaunchFailure("the container's process ended while it was being set up") }
         try ConsoleSocket.pass(&terminal, to: console)
         if let path = options.value("pid-file") {
             try Files.replace(Array(String(child.pid).utf8), path, mode: 0o644)

@@ -53,8 +53,12 @@ final class StatusChannel {
                 }
                 return
             }
-            switch try StatusMessage(decoding: Array(bytes[..<received])) {
+            let message = try StatusMessage(decoding: Array(bytes[..<received]))
+            switch message {
             case .failure(let failure): throw failure
+            // From here on the other end is a process that the container sees, and may have taken over.
+            case _ where isReady:
+                for descriptor in descriptors.prefix(count) { close(descriptor) }
             case .terminal: terminal = count == 1 ? descriptors[0] : -1
             case .ready:
                 isReady = true

@@ -162,6 +162,12 @@ final class Stream: Sendable {
     deinit { close(end) }
 
     func send(_ text: String) { _ = Glibc.send(end, text, text.utf8.count, Int32(MSG_NOSIGNAL)) }
+    /// Reading ends when nothing comes for so long.
+    func limit(seconds: Int) {
+        var time = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(end, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    }
+
     func endInput() { shutdown(end, Int32(SHUT_WR)) }
     func hangUp() { shutdown(end, Int32(SHUT_RDWR)) }
 

@@ -13,6 +13,10 @@ pid_t linux_clone(uint64_t flags, int *pidfd, int cgroup);
 /// `run`, which must not return: the caller sleeps until the new process executes a program or ends. Nothing is copied; what
 /// the process leaves in memory is seen by the caller, also what it had half done when it was killed.
 pid_t linux_clone_in_memory(int *pidfd, int cgroup, void (*run)(void *), void *context);
+/// clone(2) with CLONE_PARENT alone: a copy of the calling process that is its sibling. Returns twice, like fork.
+pid_t linux_clone_sibling(void);
+/// Overwrites the strings of the environment, which /proc/PID/environ and every copy of the process would show.
+void linux_forget_environment(void);
 /// pidfd_open(2).
 int linux_pidfd_open(pid_t pid);
 /// pidfd_send_signal(2).
@@ -63,5 +67,8 @@ int linux_get_limit(int resource, uint64_t *soft, uint64_t *hard);
 
 extern const uint64_t linux_CLONE_NEWNS, linux_CLONE_NEWPID, linux_CLONE_NEWNET, linux_CLONE_NEWIPC,
     linux_CLONE_NEWUTS, linux_CLONE_NEWCGROUP, linux_CLONE_NEWUSER, linux_CLONE_NEWTIME, linux_CLONE_PARENT;
+/// Numbers of system calls.
+extern const int linux_SYS_capset, linux_SYS_prctl, linux_SYS_clone, linux_SYS_exit_group, linux_SYS_setsid,
+    linux_SYS_ioctl, linux_SYS_prlimit64, linux_SYS_sched_setattr, linux_SYS_read, linux_SYS_close, linux_SYS_sendmsg;
 
 #endif
