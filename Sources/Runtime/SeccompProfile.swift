@@ -55,7 +55,7 @@ package struct SeccompProfile: Equatable, Sendable {
         do {
             document = try JSON.parse(text)
         } catch {
-            throw LaunchFailure("decoding seccomp profile failed: \(error)")
+            throw LaunchFailure("the seccomp profile is not a JSON document: \(error)")
         }
         try self.init(document)
     }
@@ -73,14 +73,20 @@ package struct SeccompProfile: Equatable, Sendable {
         for item in document["architectures"]?.arrayValue ?? [] {
             if let name = item.stringValue { architectures.append(architecture(name)) }
         }
-        for item in document["archMap"]?.arrayValue ?? [] {
+        let map = document["archMap"]?.arrayValue ?? []
+        guard architectures.isEmpty || map.isEmpty else {
+            throw LaunchFailure("seccomp profile: both 'architectures' and 'archMap' are specified; use one of them")
+        }
+        for item in map {
             guard let name = item["architecture"]?.stringValue, architecture(name) == Self.native else { continue }
             for other in item["subArchitectures"]?.arrayValue ?? [] {
                 if let name = other.stringValue { architectures.append(architecture(name)) }
             }
         }
         rules = []
-        for item in document["syscalls"]?.arrayValue ?? [] { rules.append(try Self.rule(item)) }
+        for item in document["syscalls"]?.arrayValue ?? [] where try Self.isForKernel(item) {
+            rules.append(try Self.rule(item))
+        }
         flags = try Self.flags(document["flags"])
         listenerPath = document["listenerPath"]?.stringValue ?? ""
         listenerMetadata = document["listenerMetadata"]?.stringValue ?? ""
@@ -158,7 +164,12 @@ package struct SeccompProfile: Equatable, Sendable {
 
     private static func rule(_ item: JSON) throws(LaunchFailure) -> Rule {
         var names = strings(item["names"])
-        if let name = item["name"]?.stringValue, !name.isEmpty { names.append(name) }
+        if let name = item["name"]?.stringValue, !name.isEmpty {
+            guard names.isEmpty else {
+                throw LaunchFailure("seccomp profile: both 'name' and 'names' are specified; use one of them")
+            }
+            names.append(name)
+        }
         guard let action = item["action"]?.stringValue else { throw LaunchFailure("seccomp rule has no action") }
         var rule = Rule(names: names, action: try Self.action(action, item["errnoRet"]?.intValue))
         for argument in item["args"]?.arrayValue ?? [] {

@@ -24,6 +24,34 @@ struct SeccompTests {
         #expect(throws: LaunchFailure.self) { try SeccompProfile(text: Array("{".utf8)) }
     }
 
+    /// `minKernel` as Docker reads it: every kernel that this runs on is newer than 4.0 and older than 200.0.
+    @Test func readsDockersForm() throws {
+        func filter(_ rule: String) throws -> [UInt8] {
+            let text =
+                """
+                {"defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"architecture": "SCMP_ARCH_X86_64",
+                 "subArchitectures": ["SCMP_ARCH_X86"]}], "syscalls": [
+                 {"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "comment": "none", "args": null},
+                 {"names": ["chmod"], "action": "SCMP_ACT_ERRNO", \(rule)}]}
+                """
+            return try SeccompProfile(text: Array(text.utf8)).compile(capabilities: 0)
+        }
+        let with = try filter(#""includes": {}"#)
+        let without = try filter(#""includes": {"caps": ["CAP_SYS_ADMIN"]}"#)
+        #expect(with != without)
+        #expect(try filter(#""includes": {"minKernel": "4.0"}"#) == with)
+        #expect(try filter(#""includes": {"minKernel": "200.0"}"#) == without)
+        #expect(try filter(#""excludes": {"minKernel": "4.0"}"#) == without)
+        #expect(try filter(#""excludes": {"minKernel": "200.0"}"#) == with)
+        #expect(try filter(#""includes": {"arches": ["none"]}"#) == without)
+        #expect(try filter(#""excludes": {"arches": ["amd64", "arm64"]}"#) == without)
+        for broken in [
+            #""includes": {"minKernel": "4"}"#, #""includes": {"minKernel": "4.8.1"}"#, #""name": "mkdir""#,
+        ] {
+            #expect(throws: LaunchFailure.self, "\(broken)") { try filter(broken) }
+        }
+    }
+
     @Test func cacheGivesTheSameAgain() throws {
         let directory = "/tmp/gantry-seccomp-\(getpid())"
         defer {
