@@ -99,8 +99,8 @@ struct ContainerRoutes: Sendable {
 
     @Sendable private func update(_ call: Call) async throws {
         let request = try call.decoded(ContainerUpdateRequest.self, from: try await call.document())
-        try await uninterrupted { try await engine.update(call.path("id"), request) }
-        try await call.answer(.ok, json: ["Warnings": []])
+        let warnings = try await uninterrupted { try await engine.update(call.path("id"), request) }
+        try await call.answer(.ok, json: ["Warnings": .array(warnings.map { .string($0) })])
     }
 
     @Sendable private func resize(_ call: Call) async throws {

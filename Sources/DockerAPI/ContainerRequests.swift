@@ -40,7 +40,7 @@ package struct NetworkingConfig: Codable, Sendable, Equatable {
 
 /// A container's place in one network, as asked for and as it is.
 package struct EndpointSettings: Codable, Sendable, Equatable, WritesNull {
-    package var IPAMConfig: JSON?
+    package var IPAMConfig: EndpointIPAMConfig?
     package var Links: [String]?
     package var Aliases: [String]?
     package var MacAddress: String = ""
@@ -55,6 +55,15 @@ package struct EndpointSettings: Codable, Sendable, Equatable, WritesNull {
     package var GlobalIPv6Address: String = ""
     package var GlobalIPv6PrefixLen: Int = 0
     package var DNSNames: [String]?
+
+    package init() {}
+}
+
+/// The addresses that a container asks for in a network.
+package struct EndpointIPAMConfig: Codable, Sendable, Equatable {
+    package var IPv4Address: String?
+    package var IPv6Address: String?
+    package var LinkLocalIPs: [String]?
 
     package init() {}
 }
@@ -82,7 +91,29 @@ package struct ContainerUpdateRequest: Codable, Sendable {
     package var MemorySwap: Int64?
     package var PidsLimit: Int64?
     package var BlkioWeight: Int?
+    package var BlkioWeightDevice: [WeightDevice]?
+    package var BlkioDeviceReadBps: [ThrottleDevice]?
+    package var BlkioDeviceWriteBps: [ThrottleDevice]?
+    package var BlkioDeviceReadIOps: [ThrottleDevice]?
+    package var BlkioDeviceWriteIOps: [ThrottleDevice]?
+    package var MemorySwappiness: Int64?
+    package var OomKillDisable: Bool?
     package var RestartPolicy: RestartPolicy?
+    // What the document has and an update cannot change.
+    package var CgroupParent: String?
+    package var CpuRealtimePeriod: Int64?
+    package var CpuRealtimeRuntime: Int64?
+    package var Devices: [DeviceMapping]?
+    package var DeviceCgroupRules: [String]?
+    package var DeviceRequests: [JSON]?
+    package var KernelMemory: Int64?
+    package var KernelMemoryTCP: Int64?
+    package var Init: Bool?
+    package var Ulimits: [Ulimit]?
+    package var CpuCount: Int64?
+    package var CpuPercent: Int64?
+    package var IOMaximumIOps: UInt64?
+    package var IOMaximumBandwidth: UInt64?
 
     package init() {}
 }

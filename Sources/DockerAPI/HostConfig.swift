@@ -61,6 +61,9 @@ package struct HostConfig: Codable, Sendable, Equatable, WritesNull {
     package var Devices: [DeviceMapping] = []
     package var DeviceCgroupRules: [String]?
     package var DeviceRequests: [JSON]?
+    /// Of clients before 1.42; what they ask for is told to have no effect.
+    package var KernelMemory: Int64?
+    package var KernelMemoryTCP: Int64?
     package var MemoryReservation: Int64 = 0
     package var MemorySwap: Int64 = 0
     package var MemorySwappiness: Int64?
@@ -76,7 +79,9 @@ package struct HostConfig: Codable, Sendable, Equatable, WritesNull {
     package var ReadonlyPaths: [String]?
     package var Init: Bool?
 
-    package static let omitted: Set<String> = ["Annotations", "StorageOpt", "Tmpfs", "Sysctls", "Mounts", "Init"]
+    package static let omitted: Set<String> = [
+        "Annotations", "StorageOpt", "Tmpfs", "Sysctls", "Mounts", "Init", "KernelMemory", "KernelMemoryTCP",
+    ]
 
     package init() {}
 }
@@ -151,6 +156,7 @@ package struct MountRequest: Codable, Sendable, Equatable {
     package var Consistency: String?
     package var BindOptions: BindOptions?
     package var VolumeOptions: JSON?
+    package var ImageOptions: JSON?
     package var TmpfsOptions: TmpfsOptions?
 
     package init(Type: String, Source: String?, Target: String, ReadOnly: Bool?) {
@@ -174,6 +180,8 @@ package struct BindOptions: Codable, Sendable, Equatable {
 package struct TmpfsOptions: Codable, Sendable, Equatable {
     package var SizeBytes: Int64?
     package var Mode: Int?
+    /// A name and perhaps a value each.
+    package var Options: [[String]]?
 
     package init() {}
 }

@@ -11,7 +11,7 @@ struct BindPlan: Sendable {
     /// Reads and checks the mounts of a request; a missing source is made for `-v`, as Docker does, and refused for `--mount`.
     init(_ host: HostConfig) throws(EngineError) {
         for bind in host.Binds ?? [] { mounts.append(try Self.parse(bind: bind)) }
-        for request in host.Mounts ?? [] where request.`Type` != "tmpfs" {
+        for request in host.Mounts ?? [] where request.`Type` == "bind" {
             mounts.append(try Self.check(request))
         }
         var seen: Set<String> = []
@@ -66,10 +66,6 @@ struct BindPlan: Sendable {
     }
 
     private static func check(_ request: MountRequest) throws(EngineError) -> MountPoint {
-        let type = request.`Type`
-        guard type == "bind" else {
-            throw .invalid("mount type \(type) is not available yet; use bind or tmpfs")
-        }
         guard let source = request.Source, source.hasPrefix("/") else {
             throw .invalid(
                 "invalid mount config for type \"bind\": invalid mount path: '\(request.Source ?? "")' "
@@ -107,6 +103,10 @@ struct BindPlan: Sendable {
                 "invalid volume specification: '\(text)': invalid mount config for type \"bind\": "
                     + "invalid mount path: '\(path)' mount path must be absolute")
         }
+        return cleaned(path)
+    }
+
+    static func cleaned(_ path: String) -> String {
         var parts: [Substring] = []
         for part in path.split(separator: "/") where part != "." {
             if part == ".." { _ = parts.popLast() } else { parts.append(part) }

@@ -98,10 +98,8 @@ extension Container {
         spec.additionalGroups = record.host.GroupAdd ?? []
         let mask = request.Privileged ? Capability.all : try plan.capabilities()
         spec.capabilities = CapabilitySets(mask)
-        spec.noNewPrivileges = plan.noNewPrivileges
-        if !plan.isUnconfined, !request.Privileged {
-            spec.seccomp = try attempt { try environment.filters.filter(for: .dockerDefault, capabilities: mask) }
-        }
+        try plan.restrict(&spec, by: environment)
+        if request.Privileged { spec.seccomp = [] }
         spec.isLenient = true
         spec.keyring = "_ses.\(record.id)"
         spec.tty = request.Tty

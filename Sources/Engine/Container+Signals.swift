@@ -120,30 +120,6 @@ extension Container {
         publish("rename", ["oldName": "/" + old])
     }
 
-    func update(_ request: ContainerUpdateRequest) throws(EngineError) {
-        var host = record.host
-        if let value = request.CpuShares, value != 0 { host.CpuShares = value }
-        if let value = request.Memory, value != 0 { host.Memory = value }
-        if let value = request.NanoCpus, value != 0 { host.NanoCpus = value }
-        if let value = request.CpuPeriod, value != 0 { host.CpuPeriod = value }
-        if let value = request.CpuQuota, value != 0 { host.CpuQuota = value }
-        if let value = request.CpusetCpus, !value.isEmpty { host.CpusetCpus = value }
-        if let value = request.CpusetMems, !value.isEmpty { host.CpusetMems = value }
-        if let value = request.MemoryReservation, value != 0 { host.MemoryReservation = value }
-        if let value = request.MemorySwap, value != 0 { host.MemorySwap = value }
-        if let value = request.PidsLimit, value != 0 { host.PidsLimit = value }
-        if let value = request.BlkioWeight, value != 0 { host.BlkioWeight = value }
-        if let policy = request.RestartPolicy, !policy.Name.isEmpty { host.RestartPolicy = policy }
-        if record.state.Running {
-            try attempt {
-                _ = try Cgroup(cgroupPath, in: environment.hierarchy).apply(CgroupLimits(host))
-            }
-        }
-        let changed = host
-        update { $0.host = changed }
-        publish("update")
-    }
-
     /// Takes the container away.
     func remove(force: Bool) async throws(EngineError) {
         await takeTurn()

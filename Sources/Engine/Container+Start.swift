@@ -72,13 +72,10 @@ extension Container {
         if record.networkMode.hasPrefix("container:") {
             network = try namespacePath(of: String(record.networkMode.dropFirst("container:".count)))
         }
-        let seccomp =
-            try plan.isUnconfined
-            ? []
-            : attempt { try environment.filters.filter(for: .dockerDefault, capabilities: try plan.capabilities()) }
-        let cgroup = try attempt { try makeCgroup(record) }
-        let spec = try plan.spec(
-            seccomp: seccomp, cgroups: CgroupJoin.all(cgroup), joined: network)
+        let devices = try DevicePlan(record.host)
+        let cgroup = try attempt { try makeCgroup(record, devices.rules) }
+        var spec = try plan.spec(cgroups: CgroupJoin.all(cgroup), devices: devices.nodes, joined: network)
+        try plan.restrict(&spec.process, by: environment)
         let log = try attempt { () throws -> SharedDescriptor? in
             guard record.host.LogConfig.`Type` != "none" else { return nil }
             return SharedDescriptor(
@@ -99,7 +96,7 @@ extension Container {
         }
         let request = EndpointRequest(
             containerID: id, networkName: record.networkMode, hostname: record.config.Hostname,
-            macAddress: record.endpoints[record.networkMode]?.MacAddress ?? record.config.MacAddress ?? "",
+            macAddress: record.macAddress,
             ports: try PortPlan.requests(record), containerName: record.name)
         let attachment = try await attemptAsync { try await self.environment.networks.attach(request) }
         update(durably: false) { $0.endpoint = attachment.endpoint }
@@ -135,8 +132,10 @@ extension Container {
         return "/proc/\(state.Pid)/ns/net"
     }
 
-    private func makeCgroup(_ record: ContainerRecord) throws -> Cgroup {
-        let cgroup = try Cgroup.create(cgroupPath, limits: CgroupLimits(record.host), in: environment.hierarchy)
+    private func makeCgroup(_ record: ContainerRecord, _ devices: [DeviceRule]) throws -> Cgroup {
+        var limits = try CgroupLimits(record.host)
+        limits.devices = devices
+        let cgroup = try Cgroup.create(cgroupPath, limits: limits, in: environment.hierarchy)
         for limit in cgroup.leftOut { environment.notices.say("containers run without what they ask for: \(limit)") }
         return cgroup
     }

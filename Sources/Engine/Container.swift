@@ -123,6 +123,9 @@ struct EngineEnvironment: Sendable {
     let reactor: MonitorReactor
     let hierarchy: CgroupHierarchy
     let filters: SeccompCache
+    /// What filters the calls of containers that ask for nothing else.
+    let seccomp: SecurityOptions.Seccomp
+    let kernelLimits: KernelLimits
     let log: Logger
     let notices: Notices
     let shutdown: ShutdownFlag

@@ -26,6 +26,13 @@ struct ContainerRecord: Codable, Sendable {
 
     /// `bridge`, `host`, `none` or `container:…`.
     var networkMode: String {
-        host.NetworkMode.isEmpty || host.NetworkMode == "default" ? "bridge" : host.NetworkMode
+        if config.NetworkDisabled == true { return "none" }
+        return host.NetworkMode.isEmpty || host.NetworkMode == "default" ? "bridge" : host.NetworkMode
+    }
+
+    /// Asked for with its network, or in the older place.
+    var macAddress: String {
+        let own = endpoints[networkMode]?.MacAddress ?? ""
+        return own.isEmpty ? config.MacAddress ?? "" : own
     }
 }

@@ -3,6 +3,7 @@ internal import Cgroups
 package import DockerAPI
 internal import Glibc
 internal import Images
+internal import JSON
 internal import Linux
 internal import OCI
 
@@ -107,8 +108,13 @@ extension Engine {
         var config = request.config
         var host = request.HostConfig
         try check(platform, image)
+        var options = OptionCheck(config, host, image: image.configuration.config)
+        try options.check()
         config.merge(image.configuration.config)
         try complete(&host)
+        let mode = config.NetworkDisabled == true ? "none" : host.NetworkMode
+        let endpoints = try OptionCheck.endpoints(
+            request.NetworkingConfig, mode: mode, asked: request.HostConfig.NetworkMode)
         if config.Hostname.isEmpty {
             config.Hostname =
                 host.NetworkMode == "host" || host.UTSMode == "host" ? Self.hostname() : String(id.prefix(12))
@@ -122,7 +128,17 @@ extension Engine {
         if let signal = config.StopSignal, !signal.isEmpty, Signal.number(signal) == nil {
             throw .invalid("invalid signal: \(signal)")
         }
-        try checkResources(&host, &warnings)
+        let environment = environment
+        var resources = ResourceCheck(isUpdate: false) { environment.kernelLimits.abilities(environment) }
+        try resources.check(&host)
+        if host.PidsLimit == 0 { host.PidsLimit = nil }
+        if host.Memory > 0, host.MemorySwap == 0 { host.MemorySwap = host.Memory.saturatingMultiply(2) }
+        warnings += options.warnings + resources.warnings
+        // What the start would refuse is refused now.
+        _ = try SecurityOptions(host.SecurityOpt ?? [])
+        _ = try DevicePlan(host)
+        _ = try CgroupLimits(host)
+        _ = try LaunchPlan.limits(host.Ulimits)
         _ = try LaunchPlan.capabilities(
             add: host.CapAdd?.words ?? [], drop: host.CapDrop?.words ?? [], privileged: host.Privileged)
         let mounts = try BindPlan(host).mounts
@@ -135,7 +151,7 @@ extension Engine {
             id: id, name: "", created: now.description,
             createdAt: now.seconds * 1_000_000_000 + Int64(now.nanoseconds), image: image.id.description, path: path,
             args: Array(words.dropFirst()), config: config, host: host,
-            endpoints: request.NetworkingConfig?.EndpointsConfig ?? [:], mounts: mounts)
+            endpoints: endpoints, mounts: mounts)
         _ = try PortPlan.requests(record)
         return record
     }
@@ -168,54 +184,22 @@ extension Engine {
         default: throw .noSuchNetwork(host.NetworkMode)
         }
         if host.ShmSize == 0 { host.ShmSize = configuration.sharedMemorySize }
-        if host.IpcMode.isEmpty { host.IpcMode = "private" }
-        if host.CgroupnsMode.isEmpty { host.CgroupnsMode = "private" }
+        if host.IpcMode.isEmpty { host.IpcMode = configuration.ipcMode }
+        if host.CgroupnsMode.isEmpty { host.CgroupnsMode = configuration.cgroupNamespaceMode }
         if host.RestartPolicy.Name.isEmpty { host.RestartPolicy.Name = "no" }
-        guard ["no", "always", "unless-stopped", "on-failure"].contains(host.RestartPolicy.Name) else {
-            throw .invalid(
-                "invalid restart policy: unknown policy '\(host.RestartPolicy.Name)'; "
-                    + "use one of 'no', 'always', 'on-failure', or 'unless-stopped'")
-        }
         if host.AutoRemove, host.RestartPolicy.Name != "no" {
             throw .invalid("can't create 'AutoRemove' container with restart policy")
         }
         if host.LogConfig.`Type`.isEmpty { host.LogConfig.`Type` = configuration.logDriver }
-        guard ["json-file", "none"].contains(host.LogConfig.`Type`) else {
-            throw .invalid(
-                "logger: no log driver named '\(host.LogConfig.`Type`)' is registered; use json-file or none")
+        for limit in configuration.ulimits where !host.Ulimits.contains(where: { $0.Name == limit.Name }) {
+            host.Ulimits.append(limit)
         }
-        if host.Runtime.isEmpty { host.Runtime = "gantry-runtime" }
+        if host.Runtime.isEmpty { host.Runtime = OptionCheck.runtime }
         if configuration.noNewPrivileges,
             !(host.SecurityOpt ?? []).contains(where: { $0.hasPrefix("no-new-privileges") })
         {
             host.SecurityOpt = (host.SecurityOpt ?? []) + ["no-new-privileges"]
         }
-        if !(host.VolumesFrom ?? []).isEmpty {
-            throw .invalid("--volumes-from is not available yet: volumes come with a later release")
-        }
-        if !(host.Links ?? []).isEmpty {
-            throw .invalid("--link is not available yet; give the address with --add-host NAME:ADDRESS")
-        }
-    }
-
-    private func checkResources(_ host: inout HostConfig, _ warnings: inout [String]) throws(EngineError) {
-        if host.Memory != 0, host.Memory < 6 << 20 { throw .invalid("Minimum memory limit allowed is 6MB") }
-        if host.Memory > 0, host.MemorySwap > 0, host.MemorySwap < host.Memory {
-            throw .invalid("Minimum memoryswap limit should be larger than memory limit, see usage")
-        }
-        if host.Memory == 0, host.MemorySwap > 0 {
-            throw .invalid("You should always set the Memory limit when using Memoryswap limit, see usage")
-        }
-        if host.Memory > 0, host.MemorySwap == 0 { host.MemorySwap = host.Memory * 2 }
-        let processors = Int64(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-        if host.NanoCpus < 0 || host.NanoCpus > processors * 1_000_000_000 {
-            throw .invalid(
-                "range of CPUs is from 0.01 to \(processors).00, as there are only \(processors) CPUs available")
-        }
-        if host.NanoCpus > 0, host.CpuPeriod > 0 || host.CpuQuota > 0 {
-            throw .invalid("conflicting options: NanoCpus and CPU Period/Quota cannot both be set")
-        }
-        if let limit = host.PidsLimit, limit == 0 { host.PidsLimit = nil }
     }
 
     /// At most 64 bytes (sethostname(2)): letters, digits, `-`, `.` and `_`, the first one a letter or digit.

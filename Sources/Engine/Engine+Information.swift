@@ -81,9 +81,10 @@ extension Engine {
         info["ContainerdCommit"] = ["ID": "", "Expected": ""]
         info["RuncCommit"] = ["ID": "", "Expected": ""]
         info["InitCommit"] = ["ID": "", "Expected": ""]
-        info["SecurityOptions"] =
-            (environment.hierarchy.mode == .v2)
-            ? ["name=seccomp,profile=builtin", "name=cgroupns"] : ["name=seccomp,profile=builtin"]
+        var security = ["name=seccomp,profile=\(configuration.seccompProfileName)"]
+        if environment.hierarchy.mode == .v2 { security.append("name=cgroupns") }
+        if configuration.noNewPrivileges { security.append("name=no-new-privileges") }
+        info["SecurityOptions"] = .array(security.map { .string($0) })
         info["Warnings"] = .null
         return .object(info)
     }

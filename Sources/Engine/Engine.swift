@@ -26,7 +26,9 @@ package final class Engine: Sendable {
                 journal: Journal(), images: images, snapshots: snapshots, networks: networks,
                 spawner: try MonitorSpawner(executable: configuration.monitorExecutable),
                 reactor: try MonitorReactor(), hierarchy: try CgroupHierarchy.detect(),
-                filters: SeccompCache(directory: configuration.dataRoot + "/seccomp"), log: log,
+                filters: SeccompCache(directory: configuration.dataRoot + "/seccomp"),
+                seccomp: try SecurityOptions.seccomp(configuration.seccompProfile), kernelLimits: KernelLimits(),
+                log: log,
                 notices: Notices(log: log),
                 shutdown: ShutdownFlag())
         } catch {
@@ -64,7 +66,8 @@ package final class Engine: Sendable {
         try await container.rename(to: try Self.checked(name: newName))
     }
 
-    package func update(_ name: String, _ request: ContainerUpdateRequest) async throws(EngineError) {
+    /// Returns what the client is to be warned of.
+    package func update(_ name: String, _ request: ContainerUpdateRequest) async throws(EngineError) -> [String] {
         try await find(name).update(request)
     }
 

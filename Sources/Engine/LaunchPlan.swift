@@ -42,17 +42,6 @@ struct LaunchPlan {
             privileged: record.host.Privileged)
     }
 
-    var noNewPrivileges: Bool {
-        (record.host.SecurityOpt ?? []).contains {
-            ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"].contains($0)
-        }
-    }
-
-    var isUnconfined: Bool {
-        record.host.Privileged
-            || (record.host.SecurityOpt ?? []).contains { $0 == "seccomp=unconfined" || $0 == "seccomp:unconfined" }
-    }
-
     /// The environment: PATH, HOSTNAME, TERM, then what was asked for, which wins.
     static func environment(_ config: ContainerConfig) -> [String] {
         var environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
@@ -76,8 +65,10 @@ struct LaunchPlan {
         return merged
     }
 
-    /// The first process's specification; `seccomp` is the compiled filter.
-    func spec(seccomp: [UInt8], cgroups: [CgroupJoin], joined network: String?) throws(EngineError) -> LaunchSpec {
+    /// The first process's specification, but for what ``restrict(_:by:)`` adds.
+    func spec(
+        cgroups: [CgroupJoin], devices: [DeviceSpec], joined network: String?
+    ) throws(EngineError) -> LaunchSpec {
         let host = record.host
         let config = record.config
         var spec = LaunchSpec()
@@ -87,9 +78,7 @@ struct LaunchPlan {
         spec.process.user = .name(config.User)
         spec.process.additionalGroups = host.GroupAdd ?? []
         spec.process.capabilities = CapabilitySets(try capabilities())
-        spec.process.rlimits = try limits(host.Ulimits)
-        spec.process.noNewPrivileges = noNewPrivileges
-        spec.process.seccomp = seccomp
+        spec.process.rlimits = try Self.limits(host.Ulimits)
         if host.OomScoreAdj != 0 { spec.process.oomScoreAdj = Int32(clamping: host.OomScoreAdj) }
         spec.process.isLenient = true
         spec.process.keyring = "_ses.\(record.id)"
@@ -111,13 +100,13 @@ struct LaunchPlan {
             spec.maskedPaths = host.MaskedPaths ?? LaunchSpec.dockerMaskedPaths
             spec.readonlyPaths = host.ReadonlyPaths ?? LaunchSpec.dockerReadonlyPaths
         }
-        spec.devices = try devices()
+        spec.devices = devices
         spec.sysctls = (host.Sysctls ?? [:]).sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
         spec.cgroups = cgroups
         return spec
     }
 
-    private func limits(_ limits: [Ulimit]) throws(EngineError) -> [ResourceLimit] {
+    static func limits(_ limits: [Ulimit]) throws(EngineError) -> [ResourceLimit] {
         var result: [ResourceLimit] = []
         for limit in limits {
             guard let number = ResourceLimit.number(named: limit.Name) else {
@@ -151,6 +140,14 @@ struct LaunchPlan {
                 mounts[index].flags.remove(.readOnly)
             }
         }
+        switch host.IpcMode {
+        case "none": mounts.removeAll { $0.destination == "/dev/shm" }
+        case "host":
+            for index in mounts.indices where mounts[index].destination == "/dev/shm" {
+                mounts[index] = MountSpec(.bind, source: "/dev/shm", "/dev/shm", flags: mounts[index].flags)
+            }
+        default: break
+        }
         let taken = Set(record.mounts.map(\.Destination) + (host.Tmpfs ?? [:]).keys)
         mounts.removeAll { taken.contains($0.destination) && $0.destination != "/proc" && $0.destination != "/sys" }
         for (destination, source) in [
@@ -169,13 +166,23 @@ struct LaunchPlan {
             if let size = request.TmpfsOptions?.SizeBytes, size > 0 { options.append("size=\(size)") }
             if let mode = request.TmpfsOptions?.Mode, mode > 0 { options.append("mode=" + String(mode, radix: 8)) }
             if request.ReadOnly == true { options.append("ro") }
+            options += (request.TmpfsOptions?.Options ?? []).compactMap(\.first)
             mounts.append(Self.tmpfs(request.Target, options.joined(separator: ",")))
         }
         // Parents before what lies beneath them.
-        mounts += record.mounts.map(\.spec).sorted {
+        mounts += record.mounts.map(bind).sorted {
             $0.destination.split(separator: "/").count < $1.destination.split(separator: "/").count
         }
         return mounts
+    }
+
+    private func bind(_ mount: MountPoint) -> MountSpec {
+        var spec = mount.spec
+        let request = (record.host.Mounts ?? []).first {
+            $0.`Type` == "bind" && BindPlan.cleaned($0.Target) == mount.Destination
+        }
+        spec.apply(request?.BindOptions)
+        return spec
     }
 
     private static func tmpfs(_ destination: String, _ options: String) -> MountSpec {
@@ -196,51 +203,5 @@ struct LaunchPlan {
             }
         }
         return MountSpec(.tmpfs, destination, flags: flags, data: data)
-    }
-
-    private func devices() throws(EngineError) -> [DeviceSpec] {
-        var devices: [DeviceSpec] = []
-        for mapping in record.host.Devices {
-            guard let device = Self.device(at: mapping.PathOnHost, as: mapping.PathInContainer) else {
-                throw .invalid(
-                    "error gathering device information while adding custom device \"\(mapping.PathOnHost)\": "
-                        + "no such file or directory")
-            }
-            devices.append(device)
-        }
-        if record.host.Privileged {
-            for name in Self.hostDevices() where !devices.contains(where: { $0.path == name }) {
-                if let device = Self.device(at: name, as: name) { devices.append(device) }
-            }
-        }
-        return devices
-    }
-
-    private static func device(at path: String, as name: String) -> DeviceSpec? {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        let type = status.st_mode & S_IFMT
-        guard type == S_IFCHR || type == S_IFBLK else { return nil }
-        let number = UInt64(status.st_rdev)
-        return DeviceSpec(
-            type == S_IFBLK ? .block : .character, name.isEmpty ? path : name,
-            major: UInt32((number >> 8) & 0xfff | (number >> 32) & ~0xfff),
-            minor: UInt32(number & 0xff | (number >> 12) & 0xfff00), mode: UInt32(status.st_mode & 0o7777),
-            uid: status.st_uid, gid: status.st_gid)
-    }
-
-    /// The device nodes directly in /dev, for a privileged container.
-    private static func hostDevices() -> [String] {
-        guard let directory = opendir("/dev") else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            let standard: Set = ["null", "zero", "full", "random", "urandom", "tty", "console", "ptmx"]
-            if !name.hasPrefix("."), !standard.contains(name) { names.append("/dev/" + name) }
-        }
-        return names
     }
 }

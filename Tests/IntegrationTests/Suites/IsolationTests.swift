@@ -125,6 +125,67 @@ extension Integration {
             #expect(Set(names) == ["HOME", "HOSTNAME", "PATH", "PWD", "SHLVL"], "\(names)")
         }
 
+        /// CVE-2024-40635, CVE-2026-46680: numbers are numbers, and never somebody else's.
+        @Test(arguments: ["run", "exec"])
+        func usersAreWhatTheySay(by way: String) throws {
+            let scratch = try Scratch("users")
+            let passwd = try scratch.write("root:x:0:0::/:/bin/sh\n1000:x:0:0::/:/bin/sh\n", to: "passwd")
+            let id = try daemon.ok(.docker, "run", "-d", "-v", "\(passwd):/etc/passwd:ro", "busybox", "sleep", "1000")
+            func `as`(_ user: String, _ script: String) throws -> Output {
+                let words = ["-u", user]
+                return way == "exec"
+                    ? try daemon.run(.docker, ["exec"] + words + [id, "sh", "-c", script])
+                    : try daemon.run(
+                        .docker,
+                        ["run", "--rm", "-v", "\(passwd):/etc/passwd:ro"] + words + ["busybox", "sh", "-c", script])
+            }
+            for user in ["4294967296", "4294967295", "-1", "+1", "1x", "0x0", "1000:4294967296", "1000:-1"] {
+                let result = try `as`(user, "id -u; id -g")
+                #expect(result.status != 0 && !result.out.contains("0\n"), "\(user): \(result)")
+            }
+            let named = try `as`("1000", "id -u")
+            #expect(named.out == "1000\n" || named.status != 0, "\(named)")
+            // CVE-2022-36109: the group is among the groups, so that a file that forbids it does.
+            let script = "grep Groups: /proc/self/status; id -u; id -g"
+            let groups = try `as`("1234:4321", script).lines
+            #expect(groups.first?.split { " \t".contains($0) }.contains("4321") == true, "\(groups)")
+            #expect(groups.dropFirst() == ["1234", "4321"])
+            try daemon.ok(.docker, "rm", "-f", id)
+        }
+
+        /// CVE-2026-57231: a variable of the image without `=` must not be filled in from anybody's environment.
+        @Test func variablesWithoutAValueStayAway() throws {
+            let daemon = try Daemon(variables: ["SECRET": "daemon", "A": "daemon"])
+            func ok(_ words: String...) throws -> String {
+                try succeed(
+                    [Client.first.program] + words, environment: daemon.environment.merging(["SECRET": "client"]) { $1 }
+                )
+            }
+            let body = #"{"Image": "busybox", "Cmd": ["true"], "Env": ["SECRET", "*", "A", "KEPT=yes"]}"#
+            #expect(try daemon.request("POST", "/v1.41/containers/create?name=made", body: body).status == 201)
+            _ = try ok("commit", "made", "bare")
+            #expect(try ok("inspect", "-f", "{{.Config.Env}}", "bare").contains("SECRET * A KEPT=yes"))
+            for flags in [[], ["-e", "NONE_SUCH_HERE"]] as [[String]] {
+                let words = ["run", "-d"] + flags + ["bare", "sleep", "1000"]
+                let id = try succeed(
+                    [Client.first.program] + words, environment: daemon.environment.merging(["SECRET": "client"]) { $1 }
+                )
+                for environment in [
+                    try ok("exec", id, "env"), try ok("exec", id, "sh", "-c", "tr '\\0' '\\n' </proc/1/environ"),
+                ] {
+                    #expect(environment.contains("KEPT=yes"))
+                    for word in ["SECRET", "daemon", "client", "*", "A="]
+                    where environment.split(separator: "\n").contains(where: {
+                        $0.hasPrefix(word) || $0.hasSuffix("=" + word)
+                    }) {
+                        Issue.record("\(word) in \(environment)")
+                    }
+                }
+                _ = try ok("rm", "-f", id)
+            }
+            try daemon.finish()
+        }
+
         @Test func stateDirectoriesAreClosed() throws {
             let modes = try succeed(["stat", "-c", "%a", "\(daemon.root)/data", "\(daemon.root)/exec"]).split(
                 separator: "\n")

@@ -1,0 +1,168 @@
+internal import Cgroups
+internal import DockerAPI
+internal import Glibc
+internal import Runtime
+
+/// The devices of a container: the nodes in its /dev, and what its cgroup lets it do with them. Numbers are read anew at each
+/// start: devices come and go.
+struct DevicePlan {
+    /// Nodes in one directory of devices. Whoever names a tree of more than that has not meant it.
+    private static let most = 4096
+
+    private(set) var nodes: [DeviceSpec] = []
+    private(set) var rules: [DeviceRule]
+
+    init(_ host: HostConfig) throws(EngineError) {
+        rules = host.Privileged ? DeviceRule.everything : DeviceRule.dockerDefault
+        for mapping in host.Devices {
+            let access = try Self.access(mapping)
+            let found = try Self.nodes(mapping)
+            nodes += found
+            if !host.Privileged { rules += found.map { DeviceRule($0, access) } }
+        }
+        // What is asked for is checked in either case.
+        var own: [DeviceRule] = []
+        for text in host.DeviceCgroupRules ?? [] { own += try Self.rules(text) }
+        guard host.Privileged else {
+            rules += own
+            return
+        }
+        for name in Self.hostDevices() where !nodes.contains(where: { $0.path == name }) {
+            if let device = Self.device(at: name) { nodes.append(device) }
+        }
+    }
+
+    private static func access(_ mapping: DeviceMapping) throws(EngineError) -> DeviceRule.Access {
+        // Nothing said is everything, as behind `--device`.
+        guard let access = DeviceRule.Access(mapping.CgroupPermissions) else {
+            throw .invalid(
+                "bad mode specified: \(mapping.CgroupPermissions): the permissions of device \(mapping.PathOnHost) are "
+                    + "letters out of r, w and m")
+        }
+        return access.isEmpty ? .all : access
+    }
+
+    /// The device, or those beneath a directory of them.
+    private static func nodes(_ mapping: DeviceMapping) throws(EngineError) -> [DeviceSpec] {
+        let inside = mapping.PathInContainer.isEmpty ? mapping.PathOnHost : mapping.PathInContainer
+        func refuse(_ why: String) -> EngineError {
+            .invalid(
+                "error gathering device information while adding custom device \(mapping.PathOnHost.quoted): \(why)")
+        }
+        guard inside.hasPrefix("/") else { throw refuse("\(inside) is not an absolute path in the container") }
+        var status = stat()
+        guard stat(mapping.PathOnHost, &status) == 0 else {
+            throw refuse(String(cString: strerror(errno)).lowercased())
+        }
+        if let device = device(status, inside) { return [device] }
+        guard status.st_mode & S_IFMT == S_IFDIR else { throw refuse("not a device node") }
+        let found = below(mapping.PathOnHost, inside)
+        guard !found.isEmpty else { throw refuse("not a device node") }
+        guard found.count <= most else { throw refuse("there are more than \(most) devices in it") }
+        return found
+    }
+
+    /// Links in the directory are not followed, as Docker does not.
+    private static func below(_ directory: String, _ inside: String) -> [DeviceSpec] {
+        var found: [DeviceSpec] = []
+        var waiting = [""]
+        var seen = 0
+        while let place = waiting.popLast(), found.count <= most, seen <= 16 * most {
+            for name in names(in: directory + place) {
+                seen += 1
+                var status = stat()
+                guard lstat(directory + place + "/" + name, &status) == 0 else { continue }
+                if status.st_mode & S_IFMT == S_IFDIR { waiting.append(place + "/" + name) }
+                if let device = device(status, inside + place + "/" + name) { found.append(device) }
+            }
+        }
+        return found
+    }
+
+    /// Not what a link leads to: /dev/stdin is the daemon's.
+    private static func device(at path: String) -> DeviceSpec? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? device(status, path) : nil
+    }
+
+    private static func device(_ status: stat, _ name: String) -> DeviceSpec? {
+        let type = status.st_mode & S_IFMT
+        guard type == S_IFCHR || type == S_IFBLK else { return nil }
+        let number = DeviceNumber(status.st_rdev)
+        return DeviceSpec(
+            type == S_IFBLK ? .block : .character, name, major: number.major, minor: number.minor,
+            mode: UInt32(status.st_mode & 0o7777), uid: status.st_uid, gid: status.st_gid)
+    }
+
+    /// The device nodes directly in /dev, for a privileged container.
+    private static func hostDevices() -> [String] {
+        let standard: Set = ["null", "zero", "full", "random", "urandom", "tty", "console", "ptmx"]
+        return names(in: "/dev").filter { !$0.hasPrefix(".") && !standard.contains($0) }.map { "/dev/" + $0 }
+    }
+
+    private static func names(in path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory), names.count <= 16 * most {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// `c 13:* rwm` of `--device-cgroup-rule`.
+    private static func rules(_ text: String) throws(EngineError) -> [DeviceRule] {
+        let words = text.split(separator: " ", omittingEmptySubsequences: false)
+        let numbers = words.count == 3 ? words[1].split(separator: ":", omittingEmptySubsequences: false) : []
+        func isNumber(_ word: Substring) -> Bool {
+            word == "*" || !word.isEmpty && word.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        }
+        guard words.count == 3, ["a", "b", "c"].contains(words[0]), numbers.count == 2,
+            numbers.allSatisfy(isNumber), (1...3).contains(words[2].utf8.count),
+            let access = DeviceRule.Access(String(words[2]))
+        else { throw .invalid("invalid device cgroup rule format: '\(text)'") }
+        func number(_ index: Int, _ name: String, _ most: UInt32) throws(EngineError) -> UInt32? {
+            if numbers[index] == "*" { return nil }
+            // Device numbers have 12 and 20 bits (linux/kdev_t.h).
+            guard let number = UInt32(numbers[index]), number <= most else {
+                throw .invalid("invalid \(name) value in device cgroup rule format: '\(text)'")
+            }
+            return number
+        }
+        let (major, minor) = (try number(0, "major", 0xfff), try number(1, "minor", 0xfffff))
+        guard words[0] == "a" else {
+            return [
+                DeviceRule(
+                    allow: true, words[0] == "b" ? .block : .character, major: major, minor: minor, access: access)
+            ]
+        }
+        if major == nil, minor == nil, access == .all { return DeviceRule.everything }
+        // Version 1 reads no further than the letter: `a 1:3 r` would allow everything.
+        return [DeviceRule.Kind.block, .character].map {
+            DeviceRule(allow: true, $0, major: major, minor: minor, access: access)
+        }
+    }
+}
+
+extension DeviceRule {
+    fileprivate init(_ node: DeviceSpec, _ access: Access) {
+        self.init(
+            allow: true, node.kind == .block ? .block : .character, major: node.major, minor: node.minor, access: access
+        )
+    }
+}
+
+/// The two halves of a `dev_t` (makedev(3)).
+struct DeviceNumber: Equatable {
+    let major: UInt32
+    let minor: UInt32
+
+    init(_ device: dev_t) {
+        let number = UInt64(device)
+        major = UInt32(truncatingIfNeeded: (number >> 8) & 0xfff | (number >> 32) & 0xffff_f000)
+        minor = UInt32(truncatingIfNeeded: number & 0xff | (number >> 12) & 0xffff_ff00)
+    }
+}
