@@ -6,32 +6,6 @@ internal import Linux
 enum ConfigurationFile {
     static let standardPath = "/etc/gantry/daemon.json"
 
-    /// Keys that do something here.
-    static let effective: Set<String> = [
-        "bip", "bridge", "data-root", "debug", "default-gateway", "default-shm-size", "dns", "dns-opts", "dns-search",
-        "exec-root", "fixed-cidr", "group", "hosts", "icc", "insecure-registries", "ip", "ip-forward", "ip-masq",
-        "iptables", "labels", "live-restore", "log-driver", "log-level", "max-concurrent-downloads",
-        "max-concurrent-uploads", "max-download-attempts", "mtu", "no-new-privileges", "no-proxy", "http-proxy",
-        "https-proxy", "pidfile", "proxies", "registry-mirror-map", "registry-mirrors", "shutdown-timeout",
-        "storage-driver",
-    ]
-
-    /// Docker's other keys: taken, so that a file can be moved over, and named in the log.
-    static let accepted: Set<String> = [
-        "allow-direct-routing", "allow-nondistributable-artifacts", "authorization-plugins", "bip6",
-        "bridge-accept-fwmark", "builder", "cdi-spec-dirs", "cgroup-parent", "containerd", "containerd-namespace",
-        "containerd-plugins-namespace", "cpu-rt-period", "cpu-rt-runtime", "cri-containerd",
-        "default-address-pools", "default-cgroupns-mode", "default-gateway-v6", "default-ipc-mode",
-        "default-network-opts", "default-runtime", "default-stop-timeout", "default-ulimits", "deprecated-key-path",
-        "exec-opts", "experimental", "features", "firewall-backend", "fixed-cidr-v6", "host-gateway-ip",
-        "host-gateway-ips", "init", "init-path", "ip-forward-no-drop", "ip6tables",
-        "ipv6", "log-format", "log-opts", "metrics-addr",
-        "min-api-version", "network-control-plane-mtu", "network-diagnostic-port",
-        "node-generic-resources", "nri-opts", "raw-logs", "rootless", "runtimes", "seccomp-profile",
-        "selinux-enabled", "storage-opts", "swarm-default-advertise-addr", "tls", "tlscacert", "tlscert", "tlskey",
-        "tlsverify", "userland-proxy", "userland-proxy-path", "userns-remap",
-    ]
-
     /// The file's settings. The standard file may be missing; one that was named may not.
     static func read(_ path: String?) throws(DaemonError) -> [String: JSON] {
         let name = path ?? standardPath
@@ -53,7 +27,7 @@ enum ConfigurationFile {
         guard let object = json.objectValue else {
             throw DaemonError("unable to configure the daemon with file \(name): it must be one object")
         }
-        let unknown = object.keys.filter { !effective.contains($0) && !accepted.contains($0) }
+        let unknown = object.keys.filter { SettingRule.all[$0] == nil }
         guard unknown.isEmpty else {
             throw DaemonError(
                 "unable to configure the daemon with file \(name): "

@@ -23,6 +23,7 @@ struct DaemonConfiguration {
     var unused: [String] = []
 
     init(_ settings: [String: JSON], insecureTCP: Bool) throws(DaemonError) {
+        try SettingRule.check(settings)
         let reader = SettingsReader(settings)
         engine.dataRoot = try Self.absolute(reader.text("data-root") ?? engine.dataRoot, "data-root")
         engine.execRoot = try Self.absolute(reader.text("exec-root") ?? engine.execRoot, "exec-root")
@@ -43,10 +44,12 @@ struct DaemonConfiguration {
         if !isStandard { engine.cgroupParent += "-" + instance }
         try readNetwork(reader)
         try readDefaults(reader)
-
+        try readConfinement(reader)
         try readRegistries(reader)
         engine.labels = try reader.list("labels") ?? []
-        unused = settings.keys.filter { ConfigurationFile.accepted.contains($0) }.sorted()
+        unused = settings.keys.filter { key in
+            if case .honoured? = SettingRule.all[key] { false } else { true }
+        }.sorted()
         if hosts.contains(where: { $0.hasPrefix("tcp://") }), !insecureTCP {
             throw DaemonError(
                 "tcp:// without TLS gives everybody who reaches it root on this machine; "
@@ -81,7 +84,6 @@ struct DaemonConfiguration {
         engine.dns = try reader.list("dns") ?? []
         engine.dnsSearch = try reader.list("dns-search") ?? []
         engine.dnsOptions = try reader.list("dns-opts") ?? []
-        engine.noNewPrivileges = try reader.flag("no-new-privileges") ?? false
         if let text = try reader.text("default-shm-size") {
             guard let size = Self.size(text) else { throw DaemonError("invalid default-shm-size: \"\(text)\"") }
             engine.sharedMemorySize = size

@@ -77,6 +77,15 @@ struct DaemonOptions: ParsableCommand {
     var sharedMemorySize: String?
     @Option(name: .customLong("log-driver"), help: "json-file or none.")
     var logDriver: String?
+    @Flag(name: .customLong("no-new-privileges"), help: "Containers gain no privileges by executing set-user-id files.")
+    var noNewPrivileges = false
+    @Option(
+        name: .customLong("seccomp-profile"), help: "builtin, unconfined, or a file with the profile of containers.")
+    var seccompProfile: String?
+    @Option(name: .customLong("default-cgroupns-mode"), help: "private or host.")
+    var cgroupNamespaceMode: String?
+    @Option(name: .customLong("default-ipc-mode"), help: "private or shareable.")
+    var ipcMode: String?
     @Option(name: .customLong("label"), help: "A label of the daemon. May be repeated.")
     var labels: [String] = []
     @Option(name: .customLong("storage-driver"), help: "overlay2, vfs or btrfs.")
@@ -90,7 +99,8 @@ struct DaemonOptions: ParsableCommand {
         let texts = [
             "data-root": dataRoot, "exec-root": execRoot, "pidfile": pidfile, "group": group, "log-level": logLevel,
             "bip": bip, "bridge": bridge, "fixed-cidr": fixedCIDR, "ip": ip, "default-shm-size": sharedMemorySize,
-            "log-driver": logDriver, "storage-driver": storageDriver,
+            "log-driver": logDriver, "storage-driver": storageDriver, "seccomp-profile": seccompProfile,
+            "default-cgroupns-mode": cgroupNamespaceMode, "default-ipc-mode": ipcMode,
             "http-proxy": httpProxy, "https-proxy": httpsProxy, "no-proxy": noProxy,
         ]
         for (key, value) in texts { settings[key] = value.map { .string($0) } }
@@ -103,6 +113,7 @@ struct DaemonOptions: ParsableCommand {
         let flags = ["icc": icc, "iptables": iptables, "ip-masq": ipMasquerade, "ip-forward": ipForward]
         for (key, value) in flags { settings[key] = value.map { .bool($0) } }
         if debug { settings["debug"] = true }
+        if noNewPrivileges { settings["no-new-privileges"] = true }
         let lists = [
             "hosts": hosts, "dns": dns, "dns-search": dnsSearch, "dns-opts": dnsOptions, "labels": labels,
             "insecure-registries": insecureRegistries, "registry-mirrors": registryMirrors,
@@ -113,7 +124,9 @@ struct DaemonOptions: ParsableCommand {
 
     /// Docker's spelling of switches: `--icc=false` is `--no-icc`, `--debug=true` is `--debug`.
     static func normalized(_ arguments: [String]) -> [String] {
-        let switches: Set<String> = ["debug", "icc", "iptables", "ip-masq", "ip-forward", "insecure-tcp", "validate"]
+        let switches: Set<String> = [
+            "debug", "icc", "iptables", "ip-masq", "ip-forward", "insecure-tcp", "validate", "no-new-privileges",
+        ]
         return arguments.compactMap { argument in
             let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2, argument.hasPrefix("--"), switches.contains(String(parts[0].dropFirst(2))) else {

@@ -34,6 +34,14 @@ struct SettingsReader {
         return texts
     }
 
+    func object(_ key: String) throws(DaemonError) -> [String: JSON] {
+        guard let value = present(key) else { return [:] }
+        guard let object = value.objectValue else { throw mismatch(key, "an object") }
+        var members: [String: JSON] = [:]
+        for (name, member) in object { members[name] = member }
+        return members
+    }
+
     /// An object of strings.
     func texts(_ key: String) throws(DaemonError) -> [String: String]? {
         guard let value = present(key) else { return nil }
