@@ -62,7 +62,7 @@ def look(pid):
     # The gate of a container that was created is a FIFO, and leads nowhere else.
     for name in os.listdir(f"/proc/{pid}/fd"):
         target = link(f"/proc/{pid}/fd/{name}")
-        if int(name) > 2 and not target.startswith("socket:") and not target.endswith("/start"):
+        if int(name) > 2 and not target.startswith("socket:") and not target.removesuffix(" (deleted)").endswith("/start"):
             print("leak descriptor", target, flush=True)
     for line in read(f"/proc/{pid}/status").decode().splitlines():
         name, _, value = line.partition(":")
