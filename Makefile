@@ -57,8 +57,10 @@ conformance: build ## the OCI runtime validation programs and crun's tests, with
 	@scripts/conformance/fetch
 	@python3 scripts/conformance/run.py $(PROGRAMS)
 
-fuzz: build ## throw SECONDS=60 of broken requests at a daemon of its own; SEED=n repeats a run
+fuzz: build ## throw SECONDS=60 of broken requests and of broken archives at them; SEED=n repeats the requests
+	@scripts/need fuzz
 	@FUZZ_SECONDS=$(or $(SECONDS),60) python3 scripts/fuzz.py
+	@FUZZ_SECONDS=$(or $(SECONDS),60) scripts/fuzz-archives
 
 # As `make test`, and longer: an hour on two processors. The tree stays as it is; LIMIT is the seconds of one test.
 mutants: ## take each protection out and see its test fail; ONLY=regex chooses mutants by name

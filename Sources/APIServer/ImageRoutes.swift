@@ -137,7 +137,7 @@ struct ImageRoutes: Sendable {
             let (deletions, freed) = try images.prune(all: all, filters: filters, inUse: users)
             // What interrupted pulls have left has neither labels nor a name.
             let isPlain = filters.keys.allSatisfy { $0 == "dangling" }
-            return (deletions, freed + (isPlain ? images.forgetInterruptedTransfers() : 0))
+            return (deletions, freed.saturatingAdd(isPlain ? images.forgetInterruptedTransfers() : 0))
         }
         let list: JSON = deletions.isEmpty ? .null : try JSONEncoding.json(deletions.map(item))
         try await call.answer(.ok, json: ["ImagesDeleted": list, "SpaceReclaimed": JSON(freed)])

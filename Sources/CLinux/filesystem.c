@@ -61,6 +61,20 @@ long linux_fs_open_in_root(int root, const char *path, int flags, mode_t mode)
     return answer(syscall(SYS_openat2, root, path, &how, sizeof(how)));
 }
 
+long linux_fs_open_entry(int directory, const char *name, int flags)
+{
+    struct open_how how;
+    memset(&how, 0, sizeof(how));
+    how.flags = (uint64_t)(flags | O_NOFOLLOW | O_CLOEXEC);
+    how.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    return answer(syscall(SYS_openat2, directory, name, &how, sizeof(how)));
+}
+
+long linux_fs_read_entries(int directory, void *records, size_t length)
+{
+    return answer(syscall(SYS_getdents64, directory, records, length));
+}
+
 long linux_fs_make_node(int directory, const char *name, mode_t mode, unsigned int major, unsigned int minor)
 {
     return answer(mknodat(directory, name, mode, makedev(major, minor)));

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Linux
 
 extension Cgroup {
     /// How much of what is asked has to be possible.
@@ -165,11 +166,32 @@ extension Cgroup {
         for attempt in 0..<12 {
             if rmdir(path) == 0 || errno == ENOENT { return true }
             guard errno == EBUSY || errno == ENOTEMPTY else { return false }
-            // Cgroups that were made inside the container.
-            for child in ControlFile.directories(path) { _ = removeTree(path + "/" + child) }
+            removeChildren(path)
             if attempt > 0 { usleep(UInt32(min(20000, 250 << attempt))) }
         }
         return false
+    }
+
+    /// Cgroups that were made inside the container: as deep as it likes.
+    private static func removeChildren(_ path: String) {
+        do throws(SystemError) {
+            var walk = TreeWalk(try Descriptor.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), onlyDirectories: true)
+            while true {
+                if let child = try walk.next() {
+                    if unlinkat(walk.directory, child, AT_REMOVEDIR) != 0, errno == EBUSY || errno == ENOTEMPTY {
+                        try walk.enter(child)
+                    }
+                } else {
+                    if walk.depth == 0 { return }
+                    let emptied = try walk.leave()
+                    // What is busy for a moment is there in the next round.
+                    unlinkat(walk.directory, emptied, AT_REMOVEDIR)
+                }
+            }
+        } catch {
+            // It has gone meanwhile, or is tried again.
+            return
+        }
     }
 
     /// Removes it in each hierarchy where nothing is inside; true when it was there nowhere but where it is ``kept``.

@@ -100,7 +100,7 @@ extension Container {
         if !Cgroup(cgroupPath, in: environment.hierarchy).remove() {
             environment.log.warning("container \(record.shortID): its cgroup \(cgroupPath) cannot be removed yet")
         }
-        removeTree(runDirectory)
+        environment.removeTree(runDirectory)
     }
 
     /// Everything on disk. May be called twice.
@@ -110,7 +110,7 @@ extension Container {
         } catch {
             environment.log.warning("container \(record.shortID): \(error)")
         }
-        removeTree(files.directory)
+        environment.removeTree(files.directory)
         do {
             try environment.store.delete(id)
         } catch {

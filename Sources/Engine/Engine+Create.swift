@@ -5,6 +5,7 @@ internal import Glibc
 internal import Images
 internal import JSON
 internal import Linux
+internal import Logging
 internal import OCI
 
 extension Engine {
@@ -85,8 +86,12 @@ extension Engine {
             try environment.snapshots.prepare(id: record.id, image: image.layers)
             try environment.store.add(record)
         } catch {
-            try? environment.images.removeSnapshot(id: record.id)
-            removeTree(files.directory)
+            do {
+                try environment.images.removeSnapshot(id: record.id)
+            } catch {
+                environment.log.warning("container \(record.shortID): \(error)")
+            }
+            environment.removeTree(files.directory)
             throw EngineError(wrapping: error)
         }
         environment.index.insert(container)

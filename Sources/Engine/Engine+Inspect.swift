@@ -1,3 +1,4 @@
+internal import JSON
 internal import Images
 internal import Layers
 package import DockerAPI
@@ -39,7 +40,8 @@ extension Engine {
     }
 
     func rootSize(_ record: ContainerRecord, _ own: Int64) async -> Int64 {
-        ((try? environment.images.resolve(record.image))?.size ?? 0) + own
+        // Without its image there is nothing below the container's own files to count.
+        ((try? environment.images.resolve(record.image))?.size ?? 0).saturatingAdd(own)
     }
 
     static func settings(_ record: ContainerRecord) -> NetworkSettings {

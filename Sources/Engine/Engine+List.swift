@@ -1,3 +1,4 @@
+internal import JSON
 internal import Layers
 internal import Networking
 internal import OCI
@@ -41,11 +42,21 @@ extension Engine {
         row.NetworkSettings.Networks = Self.settings(record).Networks
         row.Mounts = record.mounts
         if size {
-            let own = environment.snapshots.size(id: record.id)
+            let own = try await writtenSize(record.id)
             row.SizeRw = own
             row.SizeRootFs = await rootSize(record, own)
         }
         return row
+    }
+
+    /// Counted on a thread of its own: how many files there are is the container's decision.
+    private func writtenSize(_ id: String) async throws(EngineError) -> Int64 {
+        let snapshots = environment.snapshots
+        do throws(LayerError) {
+            return try await onThread { () throws(LayerError) in snapshots.size(id: id) }
+        } catch {
+            throw EngineError(wrapping: error)
+        }
     }
 
     /// `Up 5 minutes`, `Exited (0) 2 hours ago`.
@@ -73,10 +84,10 @@ extension Engine {
         for container in environment.index.all {
             let record = container.record
             guard !record.state.Running, await filter.admits(record, environment.images) else { continue }
-            let size = environment.snapshots.size(id: record.id)
+            let size = try await writtenSize(record.id)
             guard (try? await container.remove(force: false)) != nil else { continue }
             result.deleted.append(record.id)
-            result.spaceReclaimed += size
+            result.spaceReclaimed = result.spaceReclaimed.saturatingAdd(size)
         }
         return result
     }

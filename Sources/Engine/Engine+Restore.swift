@@ -41,11 +41,13 @@ extension Engine {
                 environment.log.warning("\(error)")
             }
         }
-        for name in Directory.names(in: configuration.dataRoot + "/containers") where !ids.contains(name) {
-            removeTree(configuration.dataRoot + "/containers/" + name)
+        // What begins with a dot is on its way out already.
+        for name in Directory.names(in: configuration.dataRoot + "/containers")
+        where !ids.contains(name) && !name.hasPrefix(".") {
+            environment.removeTree(configuration.dataRoot + "/containers/" + name)
         }
         for name in Directory.names(in: configuration.execRoot + "/containers") where !running.contains(name) {
-            removeTree(configuration.execRoot + "/containers/" + name)
+            environment.removeTree(configuration.execRoot + "/containers/" + name)
         }
         let stuck = Cgroup.removeOrphans(under: configuration.cgroupParent, keep: running, in: environment.hierarchy)
         if !stuck.isEmpty { environment.log.warning("cgroups cannot be removed yet: \(stuck.joined(separator: ", "))") }
@@ -108,7 +110,13 @@ extension Container {
     }
 }
 
-/// Removes a directory and all below it; what cannot be removed is swept at the next start.
-func removeTree(_ path: String) {
-    try? DirectoryTree.remove(path)
+extension EngineEnvironment {
+    /// Removes a directory and all below it. What cannot be removed is reported, and swept at the next start.
+    func removeTree(_ path: String) {
+        do throws(SystemError) {
+            try DirectoryTree.remove(path)
+        } catch {
+            log.warning("\(path) cannot be removed: \(error); it is tried again at the next start")
+        }
+    }
 }

@@ -16,6 +16,8 @@ package struct ImageOptions: Sendable {
     package var maxConcurrentDownloads = 3
     /// Blobs that leave at once.
     package var maxConcurrentUploads = 5
+    /// Told in words what goes wrong where nobody waits for it.
+    package var report: @Sendable (String) -> Void = { _ in }
 
     package init() {}
 }
@@ -74,8 +76,9 @@ package final class ImageService: Sendable {
             throw ImageError(error)
         }
         do {
-            layers = try LayerStore(root: root + "/layers")
-            snapshots = try Snapshots(root: root + "/containers", layers: layers, driver: options.storageDriver)
+            layers = try LayerStore(root: root + "/layers", report: options.report)
+            snapshots = try Snapshots(
+                root: root + "/containers", layers: layers, driver: options.storageDriver, report: options.report)
         } catch {
             throw ImageError(error)
         }

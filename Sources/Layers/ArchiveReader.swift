@@ -21,6 +21,7 @@ package final class ArchiveReader {
 
     private let input: ArchiveInput
     private let archive: OpaquePointer
+    private var hasEntry = false
 
     package init(_ source: any ByteSource) throws(LayerError) {
         input = ArchiveInput(try inflater(for: source, keepingIn: nil).1)
@@ -36,6 +37,9 @@ package final class ArchiveReader {
     /// The next entry; what was not read of the one before is passed over. Nil at the end of the whole input.
     package func next() throws(LayerError) -> Entry? {
         var header: OpaquePointer?
+        if hasEntry { try input.skip(archive) }
+        hasEntry = false
+        input.beginCall()
         let result = archive_read_next_header(archive, &header)
         if let failure = input.failure { throw failure }
         if result == ARCHIVE_EOF {
@@ -45,6 +49,7 @@ package final class ArchiveReader {
         guard result == ARCHIVE_OK || result == ARCHIVE_WARN, let header else {
             throw .corrupt(Placement.reason(archive))
         }
+        hasEntry = true
         guard let name = archive_entry_pathname(header), strlen(name) <= 4096 else {
             throw .corrupt("an entry has no readable name")
         }
@@ -72,6 +77,7 @@ package final class ArchiveReader {
         func next() throws(LayerError) -> [UInt8]? {
             var count = 0
             let archive = reader.archive
+            reader.input.beginCall()
             let chunk = [UInt8](unsafeUninitializedCapacity: 1 << 17) { buffer, filled in
                 count = archive_read_data(archive, buffer.baseAddress, buffer.count)
                 filled = max(0, count)

@@ -1,94 +1,124 @@
 internal import CLinux
 internal import Glibc
+internal import JSON
 package import Linux
 
-/// Trees below a directory descriptor.
+/// Trees below a directory descriptor, made by whoever: see ``Linux/TreeWalk``.
 package enum DirectoryTree {
-    /// Removes the entry `name` of `directory` and all below it. Links are not followed; nothing there is no error.
+    /// Removes the entry `name` of `directory` and all below it. Links are not followed, other mounts not entered; nothing there is
+    /// no error. What cannot be removed does not keep the rest.
+    ///
+    /// - Throws: the first error, when all is gone that can be.
     package static func remove(_ name: String, at directory: Int32 = AT_FDCWD) throws(SystemError) {
         try remove(Array(name.utf8CString), at: directory)
     }
 
     static func remove(_ name: [CChar], at directory: Int32) throws(SystemError) {
-        var left = Int.max
-        try remove(name, at: directory, &left)
+        _ = try remove(name, at: directory, atMost: .max)
     }
 
     /// The same of at most `count` entries; false when there are more.
     static func remove(_ path: String, atMost count: Int) throws(SystemError) -> Bool {
-        var left = count
-        try remove(Array(path.utf8CString), at: AT_FDCWD, &left)
-        return left > 0
+        try remove(Array(path.utf8CString), at: AT_FDCWD, atMost: count)
     }
 
-    /// Stops when `left` entries are gone.
-    private static func remove(_ name: [CChar], at directory: Int32, _ left: inout Int) throws(SystemError) {
-        left -= 1
-        if unlinkat(directory, name, 0) == 0 || errno == ENOENT { return }
-        guard errno == EISDIR || errno == EPERM else {
-            throw SystemError("unlink", EntryPath.text(name), code: errno)
-        }
-        if unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT { return }
-        guard errno == ENOTEMPTY || errno == EEXIST else {
-            throw SystemError("rmdir", EntryPath.text(name), code: errno)
-        }
-        try empty(name, at: directory, &left)
-        if left <= 0 { return }
-        if unlinkat(directory, name, AT_REMOVEDIR) != 0, errno != ENOENT {
-            throw SystemError("rmdir", EntryPath.text(name), code: errno)
-        }
-    }
-
-    /// Depth first with one open directory per level.
-    private static func empty(_ name: [CChar], at directory: Int32, _ left: inout Int) throws(SystemError) {
-        let opened = Descriptor(
+    private static func remove(_ name: [CChar], at directory: Int32, atMost count: Int) throws(SystemError) -> Bool {
+        if try unlink(name, at: directory) { return true }
+        let root = Descriptor(
             owning: try retrying("open", EntryPath.text(name)) {
                 openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             })
-        for child in try Directory.names(in: opened.raw) where left > 0 { try remove(child, at: opened.raw, &left) }
+        var walk = TreeWalk(root)
+        var failure: SystemError?
+        var left = count
+        while true {
+            var child: [CChar]?
+            do throws(SystemError) {
+                child = try walk.next()
+            } catch {
+                failure = failure ?? error
+            }
+            do throws(SystemError) {
+                if let child {
+                    left -= 1
+                    if left < 0 { return false }
+                    if try !unlink(child, at: walk.directory) { try walk.enter(child) }
+                    continue
+                }
+            } catch {
+                failure = failure ?? error
+                continue
+            }
+            if walk.depth == 0 { break }
+            // Without a way back there is no way on.
+            let emptied = try walk.leave()
+            if unlinkat(walk.directory, emptied, AT_REMOVEDIR) != 0, errno != ENOENT {
+                failure = failure ?? SystemError("rmdir", EntryPath.text(emptied), code: errno)
+            }
+        }
+        if let failure { throw failure }
+        if unlinkat(directory, name, AT_REMOVEDIR) != 0, errno != ENOENT {
+            throw SystemError("rmdir", EntryPath.text(name), code: errno)
+        }
+        return true
     }
 
-    /// Bytes that the tree occupies as `du --apparent-size` would count files; a file with several names counts once.
+    /// False for a directory with something in it.
+    private static func unlink(_ name: [CChar], at directory: Int32) throws(SystemError) -> Bool {
+        if unlinkat(directory, name, 0) == 0 || errno == ENOENT { return true }
+        // POSIX has EPERM for a directory, Linux EISDIR; EPERM is also the answer for what is immutable (chattr(1)).
+        let refused = errno
+        guard refused == EISDIR || refused == EPERM else {
+            throw SystemError("unlink", EntryPath.text(name), code: refused)
+        }
+        if unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT { return true }
+        if errno == ENOTEMPTY || errno == EEXIST { return false }
+        throw SystemError("remove", EntryPath.text(name), code: errno == ENOTDIR ? refused : errno)
+    }
+
+    /// Bytes that the tree occupies as `du --apparent-size` would count files, or the largest number when they are more; a file with
+    /// several names counts once. What goes meanwhile does not count.
     package static func size(_ path: String) -> Int64 {
+        // A tree that is not there any more has no size.
         guard let opened = try? Descriptor.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else { return 0 }
-        var sum = Sum(chosen: nil)
-        sum.add(opened, [])
-        return sum.total
+        return sum(opened, nil)
     }
 
     /// The same of some of its entries.
-    static func size(_ root: borrowing Descriptor, of chosen: TreeSelection) -> Int64 {
-        var sum = Sum(chosen: chosen)
-        sum.add(root, [])
-        return sum.total
-    }
+    static func size(_ root: consuming Descriptor, of chosen: TreeSelection) -> Int64 { sum(root, chosen) }
 
-    private struct Sum {
-        let chosen: TreeSelection?
+    private static func sum(_ root: consuming Descriptor, _ chosen: TreeSelection?) -> Int64 {
+        var walk = TreeWalk(root)
+        // A file may say that it has 2^63-1 bytes, and so may the next.
         var total: Int64 = 0
-        private var seen: Set<UInt64> = []
-
-        init(chosen: TreeSelection?) {
-            self.chosen = chosen
-        }
-
-        /// `path` ends with a slash, except the root's.
-        mutating func add(_ directory: borrowing Descriptor, _ path: [UInt8]) {
-            for name in (try? Directory.names(in: directory.raw)) ?? [] {
-                let child = chosen == nil ? [] : path + name.dropLast().map { UInt8(bitPattern: $0) }
-                if let chosen, !chosen.holds(child) { continue }
+        var seen: Set<UInt64> = []
+        do throws(SystemError) {
+            while true {
+                guard let name = try walk.next() else {
+                    if walk.depth == 0 { return total }
+                    try walk.leave()
+                    continue
+                }
+                if let chosen, !chosen.holds(walk.path + name.dropLast().map { UInt8(bitPattern: $0) }) { continue }
                 var status = stat()
-                guard fstatat(directory.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
+                guard fstatat(walk.directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
                 switch status.st_mode & S_IFMT {
                 case S_IFDIR:
-                    let opened = openat(directory.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                    if opened >= 0 { add(Descriptor(owning: opened), child + [0x2f]) }
+                    do throws(SystemError) {
+                        try walk.enter(name)
+                    } catch {
+                        // It has gone or become something else since.
+                        continue
+                    }
                 case S_IFREG:
                     if status.st_nlink > 1, !seen.insert(UInt64(status.st_ino)).inserted { continue }
-                    total += Int64(status.st_size)
+                    total = total.saturatingAdd(max(0, Int64(status.st_size)))
                 default: break
                 }
             }
+        } catch {
+            // The container moves its directories about; what was counted is as good as any other answer.
+            return total
         }
     }
 }

@@ -1,3 +1,6 @@
+internal import Glibc
+internal import Linux
+
 /// The name of an archive entry, cleaned as text: bytes, because file names are not always UTF-8.
 struct EntryPath {
     /// Without empty and `.` components; `..` has taken away what was before it.
@@ -48,11 +51,12 @@ struct EntryPath {
 
     var path: [CChar] { Self.joined(components) }
 
-    /// By their bytes, whatever the locale.
-    static func sorted(_ names: some Sequence<[CChar]>) -> [[CChar]] {
-        names.sorted { one, two in
-            one.lexicographicallyPrecedes(two) { UInt8(bitPattern: $0) < UInt8(bitPattern: $1) }
-        }
+    /// Refuses paths that nobody could open (PATH_MAX): a container can nest directories deeper than any archive or list can
+    /// say, whose size would be the square of their number.
+    static func checkLength(_ path: [UInt8]) throws(SystemError) {
+        if path.count < 4096 { return }
+        let start = String(decoding: path.prefix(60), as: UTF8.self)
+        throw SystemError("read", "\(start)…, which is nested too deeply", code: ENAMETOOLONG)
     }
 
     static func text(_ path: [CChar]) -> String {

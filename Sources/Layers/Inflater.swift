@@ -280,6 +280,7 @@ final class FilterInflater: Inflater {
             archive_read_support_filter_bzip2(archive)
         }
         archive_read_support_format_raw(archive)
+        reader.beginCallWithoutLimit()
         var entry: OpaquePointer?
         guard reader.open(archive) == ARCHIVE_OK, archive_read_next_header(archive, &entry) == ARCHIVE_OK else {
             throw .corrupt("invalid \(compression.rawValue) data")

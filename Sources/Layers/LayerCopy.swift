@@ -3,61 +3,82 @@ internal import Glibc
 internal import Linux
 
 /// Lays a layer's directory over a tree, as the overlay would show both.
-struct LayerCopy {
-    /// Names of files that have several, by device and number.
-    private var links: [[UInt64]: (directory: SharedDescriptor, name: [CChar])] = [:]
+struct LayerCopy: ~Copyable {
+    private var source: TreeWalk
+    private var target: DirectoryChain
+    private let root: Int32
+    /// Made when the first file with several names comes by.
+    private var links: LinkDirectory?
 
     static func apply(_ layer: String, onto root: String) throws(LayerError) {
         do throws(SystemError) {
-            var copy = LayerCopy()
-            try copy.merge(
-                SharedDescriptor(try Descriptor.open(layer, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)),
-                SharedDescriptor(try Descriptor.open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)))
+            let root = try Descriptor.open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            let number = root.raw
+            var copy = LayerCopy(try Descriptor.open(layer, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), root, number)
+            try copy.merge()
         } catch {
             throw .system(error)
         }
     }
 
-    private mutating func merge(_ source: SharedDescriptor, _ target: SharedDescriptor) throws(SystemError) {
-        for name in try Directory.names(in: source.raw) { try place(name, source, target) }
-        var status = stat()
-        guard fstat(source.raw, &status) == 0 else { throw SystemError("stat", code: errno) }
-        try adopt([0x2e, 0], status, source, target, [0x2e, 0])
+    private init(_ layer: consuming Descriptor, _ root: consuming Descriptor, _ number: Int32) {
+        source = TreeWalk(layer)
+        target = DirectoryChain(root)
+        self.root = number
     }
 
-    private mutating func place(
-        _ name: [CChar], _ source: SharedDescriptor, _ target: SharedDescriptor
-    ) throws(SystemError) {
+    private mutating func merge() throws(SystemError) {
+        while true {
+            if let name = try source.next() {
+                try place(name)
+                continue
+            }
+            if source.depth == 0 { break }
+            try adoptDirectory()
+            try source.leave()
+            try target.leave()
+        }
+        // Before the time of the root is set.
+        try links?.remove()
+        try adoptDirectory()
+    }
+
+    private func adoptDirectory() throws(SystemError) {
+        var status = stat()
+        guard fstat(source.directory, &status) == 0 else { throw SystemError("stat", code: errno) }
+        try adopt([0x2e, 0], status)
+    }
+
+    private mutating func place(_ name: [CChar]) throws(SystemError) {
         let text = EntryPath.text(name)
         var status = stat()
-        guard fstatat(source.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+        guard fstatat(source.directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
             throw SystemError("stat", text, code: errno)
         }
         let kind = status.st_mode & S_IFMT
         var old = stat()
         let isThere = fstatat(target.raw, name, &old, AT_SYMLINK_NOFOLLOW) == 0
         if kind == S_IFDIR {
-            let directory = SharedDescriptor(try open(name, O_RDONLY | O_DIRECTORY, source))
-            let hides = FileAttributes.isOpaque(directory.raw)
+            try source.enter(name)
+            let hides = FileAttributes.isOpaque(source.directory)
             if isThere, hides || old.st_mode & S_IFMT != S_IFDIR { try DirectoryTree.remove(name, at: target.raw) }
             if mkdirat(target.raw, name, 0o700) != 0, errno != EEXIST {
                 throw SystemError("mkdir", text, code: errno)
             }
-            try merge(directory, SharedDescriptor(try open(name, O_RDONLY | O_DIRECTORY, target)))
+            try target.enter(name)
             return
         }
         if isThere { try DirectoryTree.remove(name, at: target.raw) }
         if status.isWhiteout { return }
-        let identity = [UInt64(status.st_dev), UInt64(status.st_ino)]
-        if status.st_nlink > 1, let first = links[identity] {
-            try retrying("link", text) { linkat(first.directory.raw, first.name, target.raw, name, 0) }
-            return
+        if status.st_nlink > 1 {
+            if links == nil { links = try LinkDirectory(in: root) }
+            if try links?.give(status, as: name, in: target.raw) == true { return }
         }
         switch kind {
-        case S_IFREG: try copy(name, source, target)
+        case S_IFREG: try copy(name)
         case S_IFLNK:
             var bytes = [CChar](repeating: 0, count: 4097)
-            guard readlinkat(source.raw, name, &bytes, 4096) >= 0 else {
+            guard readlinkat(source.directory, name, &bytes, 4096) >= 0 else {
                 throw SystemError("readlink", text, code: errno)
             }
             try retrying("symlink", text) { symlinkat(bytes, target.raw, name) }
@@ -67,26 +88,19 @@ struct LayerCopy {
                 linux_fs_make_node(target.raw, name, status.st_mode, device.major, device.minor)
             }
         }
-        if status.st_nlink > 1 { links[identity] = (target, name) }
-        try adopt(name, status, source, target, name)
+        try adopt(name, status)
+        if status.st_nlink > 1 { try links?.take(status, name, in: target.raw) }
     }
 
-    private func open(
-        _ name: [CChar], _ flags: Int32, _ directory: SharedDescriptor
-    ) throws(SystemError) -> Descriptor {
-        Descriptor(
+    private func copy(_ name: [CChar]) throws(SystemError) {
+        let (directory, place) = (source.directory, target.raw)
+        let from = Descriptor(
             owning: try retrying("open", EntryPath.text(name)) {
-                openat(directory.raw, name, flags | O_NOFOLLOW | O_CLOEXEC)
+                openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
             })
-    }
-
-    private func copy(
-        _ name: [CChar], _ source: SharedDescriptor, _ target: SharedDescriptor
-    ) throws(SystemError) {
-        let from = try open(name, O_RDONLY, source)
         let to = Descriptor(
             owning: try retrying("open", EntryPath.text(name)) {
-                openat(target.raw, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+                openat(place, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
             })
         // One copy of the blocks for both, where the file system can.
         if linux_fs_clone(to.raw, from.raw) >= 0 { return }
@@ -97,8 +111,10 @@ struct LayerCopy {
         while offset < Int64(status.st_size) {
             let start = linux_fs_seek_data(from.raw, offset)
             if start == -Int(ENXIO) { return }
+            // A file system that cannot tell holes: all is data.
             let end = start < 0 ? Int(status.st_size) : linux_fs_seek_hole(from.raw, Int64(start))
-            try copy(from, to, Int64(max(0, start)), Int64(end))
+            guard end > start else { throw SystemError("seek", EntryPath.text(name), code: Int32(clamping: -end)) }
+            try copy(from, to, max(offset, Int64(start)), Int64(end))
             offset = Int64(end)
         }
     }
@@ -126,24 +142,61 @@ struct LayerCopy {
     }
 
     /// Owner first, because chown clears set-id bits and capabilities; then attributes, mode, times.
-    private func adopt(
-        _ name: [CChar], _ status: stat, _ source: SharedDescriptor, _ target: SharedDescriptor, _ shown: [CChar]
-    ) throws(SystemError) {
-        let text = EntryPath.text(shown)
-        try retrying("chown", text) {
-            fchownat(target.raw, name, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW)
-        }
-        for (attribute, value) in (try? FileAttributes.all(name, at: source.raw)) ?? [] {
+    private func adopt(_ name: [CChar], _ status: stat) throws(SystemError) {
+        let text = EntryPath.text(name)
+        let (directory, place) = (source.directory, target.raw)
+        try retrying("chown", text) { fchownat(place, name, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW) }
+        // What has no attributes that can be read has none to copy.
+        for (attribute, value) in (try? FileAttributes.all(name, at: directory)) ?? [] {
             let key = attribute.map { CChar(bitPattern: $0) } + [0]
             try checking("setxattr", text) {
-                linux_fs_set_attribute_at(target.raw, name, key, value, value.count)
+                linux_fs_set_attribute_at(place, name, key, value, value.count)
             }
         }
         if status.st_mode & S_IFMT != S_IFLNK {
-            try retrying("chmod", text) { fchmodat(target.raw, name, status.st_mode & 0o7777, 0) }
+            try retrying("chmod", text) { fchmodat(place, name, status.st_mode & 0o7777, 0) }
         }
         try checking("utimensat", text) {
-            linux_fs_set_times_at(target.raw, name, Int64(status.st_mtim.tv_sec), Int(status.st_mtim.tv_nsec))
+            linux_fs_set_times_at(place, name, Int64(status.st_mtim.tv_sec), Int(status.st_mtim.tv_nsec))
         }
     }
+}
+
+/// A directory with one name for every file of several names that was copied so far: it costs neither memory nor descriptors, of
+/// which a layer could ask for any number.
+private struct LinkDirectory: ~Copyable {
+    private let directory: Descriptor
+    private let parent: Int32
+    private let name: String
+
+    /// - Parameter parent: open for as long as this lives; on the file system of the copies.
+    init(in parent: Int32) throws(SystemError) {
+        self.parent = parent
+        let name = ".links-" + String(UInt64.random(in: 0 ... .max), radix: 16)
+        self.name = name
+        try retrying("mkdir", name) { mkdirat(parent, name, 0o700) }
+        directory = try Descriptor.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, at: parent)
+    }
+
+    private static func key(_ status: stat) -> String { "\(status.st_dev)-\(status.st_ino)" }
+
+    /// Notes the copy of a file.
+    func take(_ status: stat, _ copy: [CChar], in place: Int32) throws(SystemError) {
+        let (key, into) = (Self.key(status), directory.raw)
+        try retrying("link", EntryPath.text(copy)) { linkat(place, copy, into, key, 0) }
+    }
+
+    /// Gives the copy of a file another name; false when it has not been copied yet.
+    func give(_ status: stat, as name: [CChar], in place: Int32) throws(SystemError) -> Bool {
+        let key = Self.key(status)
+        if linkat(directory.raw, key, place, name, 0) == 0 { return true }
+        if errno == ENOENT { return false }
+        // As many names as the file system allows: the one in this directory was one too many.
+        guard errno == EMLINK, renameat(directory.raw, key, place, name) == 0 else {
+            throw SystemError("link", EntryPath.text(name), code: errno)
+        }
+        return true
+    }
+
+    func remove() throws(SystemError) { try DirectoryTree.remove(name, at: parent) }
 }

@@ -1,6 +1,6 @@
+internal import JSON
 internal import CArchive
 internal import CLinux
-@preconcurrency internal import Dispatch
 internal import Glibc
 internal import Linux
 package import OCI
@@ -16,7 +16,7 @@ package final class LayerStore: Sendable {
     package let root: String
     /// No name is used twice, even by a daemon that has the process id of the one before it.
     private let counter = Atomic<UInt64>(.random(in: 0..<1 << 48))
-    private let removal = DispatchQueue(label: "gantry.layers.removal")
+    private let removal: TreeRemoval
 
     /// What became of an archive.
     package struct Unpacked: Sendable {
@@ -31,9 +31,13 @@ package final class LayerStore: Sendable {
         package let size: Int64
     }
 
-    /// Opens or makes the store; what is incomplete, or was not on the disk before the machine went down, is removed.
-    package init(root: String) throws(LayerError) {
+    /// Opens or makes the store; what is incomplete, or was not on the disk before the machine went down, is removed in the
+    /// background.
+    ///
+    /// - Parameter report: told in words what cannot be removed.
+    package init(root: String, report: @escaping @Sendable (String) -> Void = { _ in }) throws(LayerError) {
         self.root = root
+        removal = TreeRemoval("layers", report: report)
         do throws(SystemError) {
             if mkdir(root, 0o710) != 0, errno != EEXIST { throw SystemError("mkdir", root, code: errno) }
             try retrying("chmod", root) { chmod(root, 0o710) }
@@ -50,7 +54,7 @@ package final class LayerStore: Sendable {
                 if isLayer, (try? Self.info("\(root)/\(name)"))?.boot == boot {
                     unsynced.append(name)
                 } else {
-                    hide(name)?.delete()
+                    if let gone = hide(name) { removal.finish(gone) }
                 }
             }
             if !unsynced.isEmpty { try Self.sync(root, unsynced) }
@@ -92,7 +96,7 @@ package final class LayerStore: Sendable {
             let unpacked = try unpack(source, expected, blob, temporary)
             return unpacked
         } catch {
-            try? DirectoryTree.remove(temporary)
+            removal.begin(temporary)
             throw error
         }
     }
@@ -132,8 +136,9 @@ package final class LayerStore: Sendable {
         guard statvfs(root, &status) == 0 else { return false }
         let block = Int64(status.f_frsize)
         // Each has an inode, and a last block that is not full.
-        let wanted = tree.size / block + 2 * tree.count
-        return Int64(status.f_bavail) > wanted && (status.f_files == 0 || Int64(status.f_favail) > tree.count)
+        let wanted = (tree.size / max(1, block)).saturatingAdd(2 * tree.count)
+        return Int64(clamping: status.f_bavail) > wanted
+            && (status.f_files == 0 || Int64(clamping: status.f_favail) > tree.count)
     }
 
     private static func read(_ input: ArchiveInput, into placement: Placement) throws(LayerError) {
@@ -156,6 +161,7 @@ package final class LayerStore: Sendable {
             }
             while true {
                 var entry: OpaquePointer?
+                input.beginCall()
                 let result = archive_read_next_header(archive, &entry)
                 if result == ARCHIVE_EOF { return }
                 if let failure = input.failure { throw failure }
@@ -163,7 +169,8 @@ package final class LayerStore: Sendable {
                     throw .corrupt(Placement.reason(archive))
                 }
                 do throws(LayerError) {
-                    try placement.place(entry, from: archive)
+                    try placement.place(entry, from: archive, of: input)
+                    try input.skip(archive)
                 } catch {
                     // A truncated stream shows up as an unreadable entry first.
                     throw input.failure ?? error
@@ -181,7 +188,7 @@ package final class LayerStore: Sendable {
                 guard errno == EEXIST || errno == ENOTEMPTY, contains(layer) else {
                     throw SystemError("rename", "\(root)/\(layer.hex)", code: errno)
                 }
-                removal.async { try? DirectoryTree.remove(temporary) }
+                removal.finish(temporary)
             }
         } catch {
             throw .system(error)
@@ -200,17 +207,18 @@ package final class LayerStore: Sendable {
     /// Takes a layer out of sight at once; its files go with ``RetiredLayer/delete()``. Nil when it was not there.
     /// The caller knows that nothing uses it.
     package func retire(_ layer: LayerID) -> RetiredLayer? {
-        hide(layer.hex, size: size(layer) ?? 0)
+        let size = size(layer) ?? 0
+        return hide(layer.hex).map { RetiredLayer(size: size, path: $0, removal: removal) }
     }
 
-    private func hide(_ name: String, size: Int64 = 0) -> RetiredLayer? {
+    /// The name that it has now.
+    private func hide(_ name: String) -> String? {
         let gone = "\(root)/old-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue)"
-        guard rename("\(root)/\(name)", gone) == 0 else { return nil }
-        return RetiredLayer(size: size, path: gone, removal: removal)
+        return rename("\(root)/\(name)", gone) == 0 ? gone : nil
     }
 
-    /// Returns when everything that was taken out of sight is gone.
-    package func settle() async { await withCheckedContinuation { done in removal.async { done.resume() } } }
+    /// Returns when everything that was taken out of sight is gone, or was tried.
+    package func settle() async { await removal.settle() }
 
     private static func sync(_ root: String, _ names: [String]) throws(SystemError) {
         let directory = try Descriptor.open(root, O_RDONLY | O_DIRECTORY)
@@ -241,15 +249,8 @@ package struct RetiredLayer: Sendable {
     /// Sum of file sizes, in bytes.
     package let size: Int64
     let path: String
-    let removal: DispatchQueue
+    let removal: TreeRemoval
 
-    /// So many entries take some 50 ms.
-    private static let patience = 2000
-
-    /// Deletes its files: the first of them at once, the others behind the caller's back. What stays behind is removed at
-    /// the next start.
-    package func delete() {
-        if (try? DirectoryTree.remove(path, atMost: Self.patience)) == true { return }
-        removal.async { [path] in try? DirectoryTree.remove(path) }
-    }
+    /// Deletes its files: the first of them at once, the others behind the caller's back.
+    package func delete() { removal.begin(path) }
 }

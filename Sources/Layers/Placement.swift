@@ -1,6 +1,7 @@
 internal import CArchive
 internal import CLinux
 internal import Glibc
+internal import JSON
 internal import Linux
 
 /// Puts archive entries under one directory, and nowhere else.
@@ -13,7 +14,9 @@ final class Placement {
     /// The directory used last: archives are sorted.
     private var recent: (path: [CChar], directory: SharedDescriptor)?
     private var directoryTimes: [[CChar]: (seconds: Int64, nanoseconds: Int)] = [:]
-    private var buffer: UnsafeRawPointer?
+    /// Of the paths in `directoryTimes`: five million directories with paths of 4000 bytes would be all the memory there is.
+    private var directoryBytes = 0
+    private static let directoryBytesLimit = 128 << 20
     /// Sum of the sizes of regular files: what Docker calls the size of a layer.
     private(set) var size: Int64 = 0
 
@@ -26,13 +29,16 @@ final class Placement {
     private var entries = 0
 
     /// Places the entry whose header was just read.
-    func place(_ entry: OpaquePointer, from archive: OpaquePointer) throws(LayerError) {
+    func place(_ entry: OpaquePointer, from archive: OpaquePointer, of input: ArchiveInput) throws(LayerError) {
         entries += 1
         if entries > Self.entriesLimit { throw .corrupt("more than \(Self.entriesLimit) entries") }
         guard let name = archive_entry_pathname(entry) else {
             throw .corrupt("an entry has no readable name")
         }
         guard let path = EntryPath(name) else { throw .escape(String(cString: name)) }
+        if !Self.hasSaneNumbers(entry) {
+            throw .corrupt("entry \(path.text) has an owner, size or device that no file can have")
+        }
         if path.isRoot {
             if archive_entry_filetype(entry) == Self.directory { try adoptRoot(entry) }
             return
@@ -48,7 +54,7 @@ final class Placement {
             return
         }
         switch archive_entry_filetype(entry) & Self.kinds {
-        case Self.regular: try file(entry, leaf, in: parent, archive)
+        case Self.regular: try file(entry, leaf, in: parent, archive, input)
         case Self.directory: try makeDirectory(entry, leaf, in: parent, path)
         case Self.symbolicLink: try symbolicLink(entry, leaf, in: parent)
         case Self.character, Self.block, Self.fifo: try node(entry, leaf, in: parent)
@@ -75,23 +81,37 @@ final class Placement {
     private func directory(_ components: ArraySlice<[UInt8]>) throws(LayerError) -> SharedDescriptor {
         let path = EntryPath.joined(components)
         if let recent, recent.path == path { return recent.directory }
-        var opened = linux_fs_open_in_root(root.raw, path, O_RDONLY | O_DIRECTORY, 0)
-        if opened == -Int(ENOENT), !components.isEmpty {
-            let above = try directory(components.dropLast())
-            let leaf = EntryPath.joined(components.suffix(1))
+        // Up to the deepest directory that is there, and down again: there may be 2000 to make.
+        var missing = 0
+        var found = try existing(path, mayLack: !components.isEmpty)
+        while found == nil {
+            missing += 1
+            let above = components.dropLast(missing)
+            found = try existing(EntryPath.joined(above), mayLack: !above.isEmpty)
+        }
+        while missing > 0, let above = found {
+            missing -= 1
+            let made = components.dropLast(missing)
+            let leaf = EntryPath.joined(made.suffix(1))
             if mkdirat(above.raw, leaf, 0o755) == 0 {
                 _ = fchmodat(above.raw, leaf, 0o755, 0)
             } else if errno != EEXIST {
                 throw .system(SystemError("mkdir", EntryPath.text(path), code: errno))
             }
-            opened = linux_fs_open_in_root(root.raw, path, O_RDONLY | O_DIRECTORY, 0)
+            found = try existing(EntryPath.joined(made), mayLack: false)
         }
+        guard let found else { throw .system(SystemError("open", EntryPath.text(path), code: ENOENT)) }
+        recent = (path, found)
+        return found
+    }
+
+    private func existing(_ path: [CChar], mayLack: Bool) throws(LayerError) -> SharedDescriptor? {
+        let opened = linux_fs_open_in_root(root.raw, path, O_RDONLY | O_DIRECTORY, 0)
+        if opened == -Int(ENOENT), mayLack { return nil }
         guard opened >= 0 else {
             throw .system(SystemError("open", EntryPath.text(path), code: Int32(-opened)))
         }
-        let directory = SharedDescriptor(Descriptor(owning: Int32(opened)))
-        recent = (path, directory)
-        return directory
+        return SharedDescriptor(Descriptor(owning: Int32(opened)))
     }
 
     /// Makes room for a new entry. What is cached may have gone with the old one.
@@ -138,7 +158,8 @@ final class Placement {
     private static let fifo: mode_t = 0o010000
 
     private func file(
-        _ entry: OpaquePointer, _ leaf: [CChar], in parent: SharedDescriptor, _ archive: OpaquePointer
+        _ entry: OpaquePointer, _ leaf: [CChar], in parent: SharedDescriptor, _ archive: OpaquePointer,
+        _ input: ArchiveInput
     ) throws(LayerError) {
         let mode = Self.mode(entry) & 0o777
         let opened = try create("open", leaf, in: parent) {
@@ -150,10 +171,16 @@ final class Placement {
             var bytes: UnsafeRawPointer?
             var count = 0
             var offset: Int64 = 0
+            input.beginCall()
             let result = archive_read_data_block(archive, &bytes, &count, &offset)
             if result == ARCHIVE_EOF { break }
             guard result == ARCHIVE_OK || result == ARCHIVE_WARN else {
                 throw .corrupt(Self.reason(archive))
+            }
+            // A map of holes may say anything.
+            let (blockEnd, isBeyond) = offset.addingReportingOverflow(Int64(count))
+            guard offset >= 0, !isBeyond else {
+                throw .corrupt("entry \(EntryPath.text(leaf)) has data beyond the end of any file")
             }
             for start in stride(from: 0, to: count, by: Self.holeSize) {
                 let piece = UnsafeRawBufferPointer(
@@ -163,14 +190,14 @@ final class Placement {
                 try write(piece, to: file.raw, at: Int(offset) + start, leaf)
                 end = offset + Int64(start + piece.count)
             }
-            length = max(length, offset + Int64(count))
+            length = max(length, blockEnd)
         }
         let whole = max(archive_entry_size(entry), length)
         if whole > end {
             // A hole at the end.
             try check("ftruncate", leaf) { Self.answer(ftruncate(file.raw, Int(whole))) }
         }
-        size += whole
+        size = size.saturatingAdd(whole)
         try adopt(entry, file.raw, leaf)
     }
 
@@ -215,7 +242,15 @@ final class Placement {
             owning: try open(leaf, in: parent, O_RDONLY | O_DIRECTORY))
         if wasWhiteout { try markOpaque(directory.raw) }
         try adopt(entry, directory.raw, leaf, times: false)
-        directoryTimes[path.path] = Self.time(entry)
+        try note(Self.time(entry), of: path.path)
+    }
+
+    private func note(_ time: (seconds: Int64, nanoseconds: Int), of path: [CChar]) throws(LayerError) {
+        if directoryTimes.updateValue(time, forKey: path) != nil { return }
+        directoryBytes += path.count
+        if directoryBytes > Self.directoryBytesLimit {
+            throw .corrupt("the paths of its directories are longer than \(Self.directoryBytesLimit) bytes")
+        }
     }
 
     private func adoptRoot(_ entry: OpaquePointer) throws(LayerError) {
@@ -402,12 +437,25 @@ final class Placement {
         )
     }
 
+    /// What does not fit must not become something else: owner 4294967296 would be root, and -1 would leave the owner as it is.
+    private static func hasSaneNumbers(_ entry: OpaquePointer) -> Bool {
+        let ids = Int64(Int32.min)..<Int64(UInt32.max)
+        let (user, group) = (archive_entry_uid(entry), archive_entry_gid(entry))
+        guard ids.contains(user), ids.contains(group), user != -1, group != -1 else { return false }
+        if archive_entry_size(entry) < 0 { return false }
+        let kind = archive_entry_filetype(entry) & kinds
+        guard kind == character || kind == block else { return true }
+        // 12 and 20 bits (linux/kdev_t.h).
+        return UInt64(archive_entry_rdevmajor(entry)) < 1 << 12 && UInt64(archive_entry_rdevminor(entry)) < 1 << 20
+    }
+
     private static func mode(_ entry: OpaquePointer) -> mode_t { archive_entry_perm(entry) & 0o7777 }
 
     private static func time(_ entry: OpaquePointer) -> (seconds: Int64, nanoseconds: Int) {
         let (seconds, nanoseconds) = (Int64(archive_entry_mtime(entry)), archive_entry_mtime_nsec(entry))
         // libarchive 3.6 reads -1.5 as -1 and +0.5.
-        return seconds < 0 && nanoseconds > 0 ? (seconds - 1, 1_000_000_000 - nanoseconds) : (seconds, nanoseconds)
+        guard seconds < 0, nanoseconds > 0 else { return (seconds, nanoseconds) }
+        return (seconds.saturatingSubtract(1), 1_000_000_000 - nanoseconds)
     }
 
     static func reason(_ archive: OpaquePointer) -> String {

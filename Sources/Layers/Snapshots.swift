@@ -12,25 +12,33 @@ package final class Snapshots: Sendable {
     private let layers: LayerStore
     private let driver: any StorageDriver
     package let driverName: StorageDriverName
-    private let counter = Atomic<UInt64>(0)
+    private let removal: TreeRemoval
+    /// No name is used twice, even by a daemon that has the process id of the one before it.
+    private let counter = Atomic<UInt64>(.random(in: 0..<1 << 48))
 
-    /// Opens or makes the directory; what was being removed when an earlier process ended is removed now.
+    /// Opens or makes the directory; what was being removed when an earlier process ended is removed in the background.
+    ///
+    /// - Parameter report: told in words what cannot be removed.
     package init(
-        root: String, layers: LayerStore, driver: StorageDriverName = .overlay2
+        root: String, layers: LayerStore, driver: StorageDriverName = .overlay2,
+        report: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(LayerError) {
         self.root = root
         self.layers = layers
         driverName = driver
-        self.driver = try driver.open(beside: root)
+        let driver = try driver.open(beside: root)
+        self.driver = driver
+        removal = TreeRemoval("containers", report: report) { path, count throws(SystemError) in
+            try driver.discard(path, atMost: count)
+        }
         do throws(SystemError) {
             if mkdir(root, 0o710) != 0, errno != EEXIST { throw SystemError("mkdir", root, code: errno) }
             try retrying("chmod", root) { chmod(root, 0o710) }
-            for name in Directory.names(in: root) where name.hasPrefix(".removing-") {
-                try self.driver.discard("\(root)/\(name)")
-            }
         } catch {
             throw .system(error)
         }
+        for name in Directory.names(in: root) where name.hasPrefix(".removing-") { removal.finish("\(root)/\(name)") }
+        for path in driver.unfinished() { removal.finish(path) }
     }
 
     /// Gives container `id` an empty writable layer over `layers` (bottom first). May be run again.
@@ -84,7 +92,7 @@ package final class Snapshots: Sendable {
     /// The whole root as an archive.
     package func contents(id: String) throws(LayerError) -> TreeArchive { try TreeArchive(view(id: id), .files) }
 
-    /// The sum of file sizes in the container's layer.
+    /// The sum of file sizes in the container's layer, or the largest number when it is more.
     package func size(id: String) -> Int64 {
         switch driver.form {
         case .difference: return DirectoryTree.size("\(root)/\(id)/\(driver.written)")
@@ -117,8 +125,8 @@ package final class Snapshots: Sendable {
         return opened
     }
 
-    /// Forgets the writable layer. May be run twice, and on what was prepared only in part. Other files in the container's
-    /// directory stay.
+    /// Forgets the writable layer: out of sight at once, and its files in the background where they are many. May be run twice, and
+    /// on what was prepared only in part. Other files in the container's directory stay.
     package func remove(id: String) throws(LayerError) {
         let directory = "\(root)/\(id)"
         let gone = "\(root)/.removing-\(id)-\(counter.add(1, ordering: .relaxed).newValue)"
@@ -133,11 +141,14 @@ package final class Snapshots: Sendable {
                 }
             }
             rmdir(directory)
-            try driver.discard(gone)
         } catch {
             throw .system(error)
         }
+        removal.begin(gone)
     }
+
+    /// Returns when everything that was taken out of sight is gone, or was tried.
+    package func settle() async { await removal.settle() }
 
     /// On a full disk, where there is no room for another directory.
     private func removeInPlace(_ directory: String) throws(SystemError) {
@@ -146,7 +157,7 @@ package final class Snapshots: Sendable {
             throw SystemError("unlink", directory + "/layers", code: errno)
         }
         for part in driver.parts where access("\(directory)/\(part)", F_OK) == 0 {
-            try driver.discard("\(directory)/\(part)")
+            _ = try driver.discard("\(directory)/\(part)", atMost: .max)
         }
         rmdir(directory)
     }
@@ -163,7 +174,9 @@ package final class Snapshots: Sendable {
 
     /// Removes what was put together of layers that are gone.
     package func forgetStacks() {
-        (driver as? Subvolumes)?.forgetStacks { path in access(path, F_OK) != 0 }
+        for path in (driver as? Subvolumes)?.forgetStacks(where: { path in access(path, F_OK) != 0 }) ?? [] {
+            removal.begin(path)
+        }
     }
 
     /// Every container that has a writable layer.

@@ -45,10 +45,16 @@ protocol StorageDriver: Sendable {
     func mount(_ directory: String, _ layers: [String], volatile: Bool) throws(LayerError) -> Descriptor
     /// The root for reading; a running container may go on writing.
     func view(_ directory: String, _ layers: [String]) throws(LayerError) -> Descriptor
-    /// Removes a directory with parts in it.
-    func discard(_ directory: String) throws(SystemError)
+    /// Removes a directory with parts in it, or at most `count` of its entries; false when there are more.
+    func discard(_ directory: String, atMost count: Int) throws(SystemError) -> Bool
+    /// What an earlier process was making, out of the way: directories to discard.
+    func unfinished() -> [String]
 }
 
 extension StorageDriver {
-    func discard(_ directory: String) throws(SystemError) { try DirectoryTree.remove(directory) }
+    func discard(_ directory: String, atMost count: Int) throws(SystemError) -> Bool {
+        try DirectoryTree.remove(directory, atMost: count)
+    }
+
+    func unfinished() -> [String] { [] }
 }

@@ -22,7 +22,6 @@ struct Subvolumes: StorageDriver {
                 throw SystemError("storage-driver btrfs: \(parent) is on another file system", code: EINVAL)
             }
             if mkdir(stacks, 0o710) != 0, errno != EEXIST { throw SystemError("mkdir", stacks, code: errno) }
-            for name in Directory.names(in: stacks) where name.hasPrefix("new-") { try discard("\(stacks)/\(name)") }
         } catch {
             throw .system(error)
         }
@@ -31,7 +30,7 @@ struct Subvolumes: StorageDriver {
     func prepare(_ directory: String, _ layers: [String]) throws(LayerError) {
         let base = try stack(layers[...])
         do throws(SystemError) {
-            if access(directory + "/root", F_OK) == 0 { try discard(directory + "/root") }
+            if access(directory + "/root", F_OK) == 0 { _ = try discard(directory + "/root", atMost: .max) }
             try snapshot(base, as: "root", in: directory)
         } catch {
             throw .system(error)
@@ -46,21 +45,37 @@ struct Subvolumes: StorageDriver {
         try Copies().view(directory, layers)
     }
 
-    func discard(_ directory: String) throws(SystemError) {
+    /// All at once: a subvolume goes in one call.
+    func discard(_ directory: String, atMost count: Int) throws(SystemError) -> Bool {
         for name in Directory.names(in: directory) { try remove(name, in: directory) }
         let slash = directory.lastIndex(of: "/") ?? directory.startIndex
         try remove(String(directory[directory.index(after: slash)...]), in: String(directory[..<slash]))
+        return true
     }
 
-    /// Removes the stacks that have a layer which is gone.
-    func forgetStacks(where isGone: (String) -> Bool) {
+    func unfinished() -> [String] {
+        // Renamed, so that nobody makes the same stack in it meanwhile.
+        for name in Directory.names(in: stacks) where name.hasPrefix("new-") { hide(name) }
+        return Directory.names(in: stacks).filter { $0.hasPrefix("old-") }.map { "\(stacks)/\($0)" }
+    }
+
+    private func hide(_ name: String) {
+        // What keeps its name is found at the next start.
+        rename("\(stacks)/\(name)", "\(stacks)/old-\(getpid())-\(UInt64.random(in: 0..<1 << 48))")
+    }
+
+    /// Takes the stacks out of sight that have a layer which is gone.
+    ///
+    /// - Returns: directories to discard.
+    func forgetStacks(where isGone: (String) -> Bool) -> [String] {
         for name in Directory.names(in: stacks) where name.hasSuffix(".layers") {
             let list = (try? Descriptor.open("\(stacks)/\(name)", O_RDONLY).readAll(limit: 1 << 20)) ?? []
             let layers = String(decoding: list, as: UTF8.self).split(separator: "\n").map(String.init)
             guard layers.isEmpty || layers.contains(where: isGone) else { continue }
             unlink("\(stacks)/\(name)")
-            try? remove(String(name.dropLast(".layers".count)), in: stacks)
+            hide(String(name.dropLast(".layers".count)))
         }
+        return unfinished()
     }
 
     /// The subvolume with these layers in it, made now if there is none.

@@ -1,3 +1,4 @@
+internal import JSON
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -17,17 +18,12 @@ package final class TreeArchive: ByteSource {
         case overlay
     }
 
-    private struct Level {
-        let directory: SharedDescriptor
-        /// With a slash at the end, unless it is the root.
-        let path: [UInt8]
-        var names: ArraySlice<[CChar]>
-    }
-
     private let form: Form
-    private var levels: [Level]
+    private var walk: TreeWalk
+    private var hasMore = true
     private var content: FileContent?
-    private var links: [FileIdentity: [UInt8]] = [:]
+    /// Files with several names, until the last of them was seen.
+    private var links: [FileIdentity: (name: [UInt8], left: UInt)] = [:]
     private var isAtEnd = false
     private let chosen: TreeSelection?
     /// Entries so far.
@@ -39,11 +35,10 @@ package final class TreeArchive: ByteSource {
     private static let capacity = 1 << 18
 
     /// - Parameter chosen: which entries to take; all when nil.
-    init(_ root: consuming Descriptor, _ form: Form, choosing chosen: TreeSelection? = nil) throws(LayerError) {
+    init(_ root: consuming Descriptor, _ form: Form, choosing chosen: TreeSelection? = nil) {
         self.form = form
         self.chosen = chosen
-        levels = []
-        levels.append(try Self.level(SharedDescriptor(root), []))
+        walk = TreeWalk(root)
         for gone in chosen?.gone(in: []) ?? [] { whiteout([], gone) }
     }
 
@@ -52,7 +47,7 @@ package final class TreeArchive: ByteSource {
         while buffer.count < Self.capacity, !isAtEnd {
             if let open = content {
                 if try !open.append(to: &buffer, upTo: Self.capacity) { content = nil }
-            } else if !levels.isEmpty {
+            } else if hasMore {
                 try step()
             } else {
                 // Two blocks of zeros end an archive.
@@ -85,33 +80,34 @@ package final class TreeArchive: ByteSource {
         }
     }
 
-    private static func level(_ directory: SharedDescriptor, _ path: [UInt8]) throws(LayerError) -> Level {
+    /// The next name in the directory and its path; nil at its end, and then the walk is one level up.
+    private func nextName() throws(LayerError) -> (name: [CChar], path: [UInt8])? {
         do throws(SystemError) {
-            let names = EntryPath.sorted(try Directory.names(in: directory.raw))
-            return Level(directory: directory, path: path, names: names[...])
+            if let name = try walk.next() {
+                let path = walk.path + name.dropLast().map { UInt8(bitPattern: $0) }
+                try EntryPath.checkLength(path)
+                return (name, path)
+            }
+            hasMore = walk.depth > 0
+            if hasMore { try walk.leave() }
+            return nil
         } catch {
             throw .system(error)
         }
     }
 
-    /// The next entry, or one level up.
+    /// Writes the next entry, if there is one.
     private func step() throws(LayerError) {
-        guard let name = levels[levels.count - 1].names.popFirst() else {
-            levels.removeLast()
-            return
-        }
-        let level = levels[levels.count - 1]
+        guard let (name, path) = try nextName() else { return }
         count += 1
         var status = stat()
-        guard fstatat(level.directory.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+        guard fstatat(walk.directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
             // A running container may have taken it away by now.
             if errno == ENOENT { return }
             throw .system(SystemError("stat", EntryPath.text(name), code: errno))
         }
-        let bytes = name.dropLast().map { UInt8(bitPattern: $0) }
-        let path = level.path + bytes
         if form == .overlay, status.isWhiteout {
-            whiteout(level.path, bytes)
+            whiteout(walk.path, name.dropLast().map { UInt8(bitPattern: $0) })
             return
         }
         if let chosen, !chosen.holds(path) { return }
@@ -122,21 +118,21 @@ package final class TreeArchive: ByteSource {
         header.seconds = Int64(status.st_mtim.tv_sec)
         header.nanoseconds = Int(status.st_mtim.tv_nsec)
         switch status.st_mode & S_IFMT {
-        case S_IFDIR: try directory(&header, name, level)
+        case S_IFDIR: try enter(&header, name)
         case S_IFLNK:
             header.kind = .symbolicLink
-            header.target = try target(name, level)
-            try finish(&header, name, level, status)
-        case S_IFREG: try file(&header, name, level, status)
+            header.target = try target(name)
+            try finish(&header, name, status)
+        case S_IFREG: try file(&header, name, status)
         case S_IFCHR, S_IFBLK:
             header.kind = status.st_mode & S_IFMT == S_IFCHR ? .character : .block
             let device = DeviceNumber(UInt64(status.st_rdev))
             header.major = device.major
             header.minor = device.minor
-            try finish(&header, name, level, status)
+            try finish(&header, name, status)
         case S_IFIFO:
             header.kind = .fifo
-            try finish(&header, name, level, status)
+            try finish(&header, name, status)
         default: return
         }
     }
@@ -149,38 +145,36 @@ package final class TreeArchive: ByteSource {
         buffer += header.bytes
     }
 
-    private func directory(_ header: inout TarHeader, _ name: [CChar], _ level: Level) throws(LayerError) {
-        let opened = openat(level.directory.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        if opened < 0 {
-            if errno == ENOENT || errno == ENOTDIR { return }
-            throw .system(SystemError("open", EntryPath.text(name), code: errno))
-        }
-        let directory = SharedDescriptor(Descriptor(owning: opened))
+    private func enter(_ header: inout TarHeader, _ name: [CChar]) throws(LayerError) {
         header.kind = .directory
         header.name.append(0x2f)
-        header.attributes = try FileAttributes.all(name, at: level.directory.raw)
+        header.attributes = try FileAttributes.all(name, at: walk.directory)
+        do throws(SystemError) {
+            try walk.enter(name)
+        } catch {
+            // A running container may have put something else there by now.
+            if [ENOENT, ENOTDIR, ELOOP].contains(error.code) { return }
+            throw .system(error)
+        }
         buffer += header.bytes
-        if form == .overlay, FileAttributes.isOpaque(directory.raw) {
+        if form == .overlay, FileAttributes.isOpaque(walk.directory) {
             var mark = TarHeader(name: header.name + Array(".wh..wh..opq".utf8))
             mark.mode = 0
             buffer += mark.bytes
         }
-        levels.append(try Self.level(directory, header.name))
         for gone in chosen?.gone(in: header.name) ?? [] { whiteout(header.name, gone) }
     }
 
-    private func target(_ name: [CChar], _ level: Level) throws(LayerError) -> [UInt8] {
+    private func target(_ name: [CChar]) throws(LayerError) -> [UInt8] {
         var bytes = [CChar](repeating: 0, count: 4096)
-        let count = readlinkat(level.directory.raw, name, &bytes, bytes.count)
+        let count = readlinkat(walk.directory, name, &bytes, bytes.count)
         if count < 0 { throw .system(SystemError("readlink", EntryPath.text(name), code: errno)) }
         return bytes[..<count].map { UInt8(bitPattern: $0) }
     }
 
-    private func file(
-        _ header: inout TarHeader, _ name: [CChar], _ level: Level, _ status: stat
-    ) throws(LayerError) {
+    private func file(_ header: inout TarHeader, _ name: [CChar], _ status: stat) throws(LayerError) {
         if isAnotherName(header, status) { return link(header, status) }
-        let opened = openat(level.directory.raw, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        let opened = openat(walk.directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         if opened < 0 {
             if errno == ENOENT { return }
             throw .system(SystemError("open", EntryPath.text(name), code: errno))
@@ -188,10 +182,10 @@ package final class TreeArchive: ByteSource {
         let file = Descriptor(owning: opened)
         var now = stat()
         guard fstat(file.raw, &now) == 0, now.st_mode & S_IFMT == S_IFREG else { return }
-        header.attributes = try FileAttributes.all(name, at: level.directory.raw)
+        header.attributes = try FileAttributes.all(name, at: walk.directory)
         let content = try FileContent(file, size: Int64(now.st_size), blocks: Int64(now.st_blocks))
         header.size = content.archivedSize
-        size += Int64(now.st_size)
+        size = size.saturatingAdd(Int64(now.st_size))
         if content.isSparse { header.sparseSize = Int64(now.st_size) }
         remember(header, status)
         buffer += header.bytes
@@ -199,11 +193,9 @@ package final class TreeArchive: ByteSource {
     }
 
     /// An entry without content.
-    private func finish(
-        _ header: inout TarHeader, _ name: [CChar], _ level: Level, _ status: stat
-    ) throws(LayerError) {
+    private func finish(_ header: inout TarHeader, _ name: [CChar], _ status: stat) throws(LayerError) {
         if isAnotherName(header, status) { return link(header, status) }
-        header.attributes = try FileAttributes.all(name, at: level.directory.raw)
+        header.attributes = try FileAttributes.all(name, at: walk.directory)
         remember(header, status)
         buffer += header.bytes
     }
@@ -225,13 +217,17 @@ package final class TreeArchive: ByteSource {
     }
 
     private func remember(_ header: TarHeader, _ status: stat) {
-        if status.st_nlink > 1 { links[FileIdentity(status)] = header.name }
+        if status.st_nlink > 1 { links[FileIdentity(status)] = (header.name, UInt(status.st_nlink) - 1) }
     }
 
     private func link(_ header: TarHeader, _ status: stat) {
         var header = header
         header.kind = .link
-        header.target = links[FileIdentity(status)] ?? []
+        let identity = FileIdentity(status)
+        if let (name, left) = links[identity] {
+            header.target = name
+            links[identity] = left > 1 ? (name, left - 1) : nil
+        }
         header.major = 0
         header.minor = 0
         buffer += header.bytes

@@ -30,20 +30,42 @@ final class TreeChanges {
         let path: [UInt8]
     }
 
-    private let upper: Upper
-    private var changes: [Found] = []
-    /// Directories that have been named.
-    private var changed: Set<[UInt8]> = []
+    /// A directory of the upper tree on the way down, with what shows through below it.
+    private struct Level {
+        /// Which layers have it and show through here, top first.
+        let below: [Int]
+        /// The same directories, open, on the deepest levels only.
+        var opened: [SharedDescriptor]?
+        /// What is not in it is not there at all.
+        let isWhole: Bool
+        /// It stands among the changes.
+        var isNamed: Bool
+        /// How much of the walk's path is its own, without the slash at the end.
+        let length: Int
+    }
 
-    private init(_ upper: Upper) {
+    private let upper: Upper
+    private let layers: [SharedDescriptor]
+    private var walk: TreeWalk
+    private var levels: [Level]
+    private var changes: [Found] = []
+    /// On so many levels the layers' directories are open; there may be 128 of them on each.
+    private static let openLevels = 4
+
+    private init(_ root: consuming Descriptor, _ upper: Upper, _ layers: [SharedDescriptor]) {
         self.upper = upper
+        self.layers = layers
+        walk = TreeWalk(root)
+        levels = [
+            Level(below: Array(layers.indices), opened: layers, isWhole: upper == .whole, isNamed: true, length: 0)
+        ]
     }
 
     /// - Parameter layers: top first.
     static func all(
         in root: consuming Descriptor, _ upper: Upper, over layers: [SharedDescriptor]
     ) throws(LayerError) -> [TreeChange] {
-        try find(root, upper, layers).map {
+        try TreeChanges(root, upper, layers).find().map {
             TreeChange(path: "/" + String(decoding: $0.path, as: UTF8.self), kind: $0.kind)
         }
     }
@@ -54,87 +76,88 @@ final class TreeChanges {
     ) throws(LayerError) -> TreeSelection {
         var kept: Set<[UInt8]> = []
         var gone: Set<[UInt8]> = []
-        for change in try find(root, .whole, layers) {
+        for change in try TreeChanges(root, .whole, layers).find() {
             if change.kind == .deleted { gone.insert(change.path) } else { kept.insert(change.path) }
             var path = change.path[...]
             while let slash = path.lastIndex(of: 0x2f) {
                 path = path[..<slash]
-                kept.insert(Array(path))
+                if !kept.insert(Array(path)).inserted { break }
             }
         }
         return TreeSelection(kept: kept, gone: gone)
     }
 
-    private static func find(
-        _ root: consuming Descriptor, _ upper: Upper, _ layers: [SharedDescriptor]
-    ) throws(LayerError) -> [Found] {
-        let search = TreeChanges(upper)
+    private func find() throws(LayerError) -> [Found] {
         do throws(SystemError) {
-            try search.compare(SharedDescriptor(root), [], layers, isWhole: upper == .whole)
+            while true {
+                if let name = try walk.next() {
+                    try compare(name)
+                    continue
+                }
+                if levels[levels.count - 1].isWhole { try findMissing() }
+                if walk.depth == 0 { break }
+                levels.removeLast()
+                try walk.leave()
+            }
         } catch {
             throw .system(error)
         }
-        return search.changes
+        // What is missing was found behind what is there.
+        return changes.sorted { Self.precedes($0.path, $1.path) }
     }
 
-    /// - Parameters:
-    ///   - path: ends with a slash, except the root's.
-    ///   - below: the directories that show through here, top first.
-    ///   - isWhole: what is not in `directory` is not there at all.
-    private func compare(
-        _ directory: SharedDescriptor, _ path: [UInt8], _ below: [SharedDescriptor], isWhole: Bool
-    ) throws(SystemError) {
-        var names = Set(try Directory.names(in: directory.raw))
-        if isWhole { names.formUnion(try Self.names(in: below)) }
-        for name in EntryPath.sorted(names) { try compare(name, in: directory, path, below, isWhole: isWhole) }
+    /// Depth first, names by their bytes.
+    private static func precedes(_ one: [UInt8], _ two: [UInt8]) -> Bool {
+        one.lexicographicallyPrecedes(two) { ($0 == 0x2f ? 0 : $0) < ($1 == 0x2f ? 0 : $1) }
     }
 
-    private func compare(
-        _ name: [CChar], in directory: SharedDescriptor, _ parent: [UInt8], _ below: [SharedDescriptor], isWhole: Bool
-    ) throws(SystemError) {
-        let path = parent + name.dropLast().map { UInt8(bitPattern: $0) }
+    private func compare(_ name: [CChar]) throws(SystemError) {
+        let path = try path(name)
         var status = stat()
-        guard fstatat(directory.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
-            if errno == ENOENT {
-                if isWhole { record(.deleted, path, parent) }
-                return
-            }
+        guard fstatat(walk.directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+            if errno == ENOENT { return }
             throw SystemError("stat", EntryPath.text(name), code: errno)
         }
-        if upper == .difference, status.isWhiteout {
-            record(.deleted, path, parent)
-            return
-        }
-        let (old, deeper) = try Self.find(name, in: below)
+        if upper == .difference, status.isWhiteout { return record(.deleted, path) }
+        let (old, deeper) = try look(for: name)
         let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-        var child: SharedDescriptor?
-        if isDirectory {
-            child = SharedDescriptor(
-                try Descriptor(
-                    owning: retrying("open", EntryPath.text(name)) {
-                        openat(directory.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                    }))
-        }
+        var isNamed = false
         if let old {
             if Self.differs(old, status) {
-                if isDirectory { changed.insert(path) }
-                record(.modified, path, parent)
+                record(.modified, path)
+                isNamed = true
             }
         } else {
-            if isDirectory { changed.insert(path) }
-            record(.added, path, parent)
+            record(.added, path)
+            isNamed = true
         }
-        guard let child else { return }
-        let hides = isWhole || FileAttributes.isOpaque(child.raw)
-        try compare(child, path + [0x2f], deeper, isWhole: hides)
+        guard isDirectory else { return }
+        do throws(SystemError) {
+            try walk.enter(name)
+        } catch {
+            // A running container may have put something else there by now.
+            if [ENOENT, ENOTDIR, ELOOP].contains(error.code) { return }
+            throw error
+        }
+        let isWhole = levels[levels.count - 1].isWhole || FileAttributes.isOpaque(walk.directory)
+        levels.append(
+            Level(
+                below: deeper.map(\.layer), opened: deeper.map(\.directory), isWhole: isWhole, isNamed: isNamed,
+                length: path.count))
+        if levels.count > Self.openLevels { levels[levels.count - 1 - Self.openLevels].opened = nil }
+    }
+
+    private func path(_ name: [CChar]) throws(SystemError) -> [UInt8] {
+        let path = walk.path + name.dropLast().map { UInt8(bitPattern: $0) }
+        try EntryPath.checkLength(path)
+        return path
     }
 
     /// A change changes every directory above it.
-    private func record(_ kind: TreeChange.Kind, _ path: [UInt8], _ parent: [UInt8]) {
-        for slash in parent.indices where parent[slash] == 0x2f {
-            let directory = Array(parent[..<slash])
-            guard changed.insert(directory).inserted else { continue }
-            changes.append(Found(kind: .modified, path: directory))
+    private func record(_ kind: TreeChange.Kind, _ path: [UInt8]) {
+        for index in levels.indices where !levels[index].isNamed {
+            levels[index].isNamed = true
+            changes.append(Found(kind: .modified, path: Array(path[..<levels[index].length])))
         }
         changes.append(Found(kind: kind, path: path))
     }
@@ -149,44 +172,65 @@ final class TreeChanges {
 
     // MARK: The layers below
 
+    /// The directories of the layers that show through here, top first.
+    private func below() throws(SystemError) -> [SharedDescriptor] {
+        let level = levels[levels.count - 1]
+        if let opened = level.opened { return opened }
+        // Layers do not change, and a path that is longer than the kernel takes was refused.
+        let path = walk.path.map { CChar(bitPattern: $0) } + [0]
+        var opened: [SharedDescriptor] = []
+        for index in level.below {
+            let layer = layers[index].raw
+            opened.append(
+                SharedDescriptor(
+                    Descriptor(
+                        owning: Int32(
+                            try checking("open", EntryPath.text(path)) {
+                                linux_fs_open_in_root(layer, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+                            }))))
+        }
+        levels[levels.count - 1].opened = opened
+        return opened
+    }
+
     /// What shows under a name, and the directories of that name that show through, top first.
-    private static func find(
-        _ name: [CChar], in below: [SharedDescriptor]
-    ) throws(SystemError) -> (stat?, [SharedDescriptor]) {
+    private func look(
+        for name: [CChar]
+    ) throws(SystemError) -> (stat?, [(layer: Int, directory: SharedDescriptor)]) {
         var found: stat?
-        var deeper: [SharedDescriptor] = []
-        for layer in below {
+        var deeper: [(layer: Int, directory: SharedDescriptor)] = []
+        for (index, layer) in zip(levels[levels.count - 1].below, try below()) {
             var status = stat()
             guard fstatat(layer.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-            let isWhiteout = status.isWhiteout
-            if isWhiteout { break }
+            if status.isWhiteout { break }
             if found == nil { found = status }
             guard status.st_mode & S_IFMT == S_IFDIR else { break }
             let directory = SharedDescriptor(
-                try Descriptor(
-                    owning: retrying("open", EntryPath.text(name)) {
-                        openat(layer.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                    }))
-            deeper.append(directory)
+                Descriptor(
+                    owning: Int32(
+                        try checking("open", EntryPath.text(name)) {
+                            linux_fs_open_entry(layer.raw, name, O_RDONLY | O_DIRECTORY)
+                        })))
+            deeper.append((index, directory))
             if FileAttributes.isOpaque(directory.raw) { break }
         }
         return (found, deeper)
     }
 
-    private static func names(in below: [SharedDescriptor]) throws(SystemError) -> Set<[CChar]> {
-        var names: Set<[CChar]> = []
-        var hidden: Set<[CChar]> = []
-        for layer in below {
-            for name in try Directory.names(in: layer.raw) where !hidden.contains(name) && !names.contains(name) {
+    /// Names that a layer shows here and that the directory does not have.
+    private func findMissing() throws(SystemError) {
+        let layers = try below()
+        for (index, layer) in layers.enumerated() {
+            // Only its own names: what is in its directories is gone with them.
+            var names = TreeWalk(try layer.descriptor.duplicate())
+            while let name = try names.next() {
                 var status = stat()
-                guard fstatat(layer.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-                if status.isWhiteout {
-                    hidden.insert(name)
-                } else {
-                    names.insert(name)
-                }
+                if fstatat(walk.directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { continue }
+                guard fstatat(layer.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0, !status.isWhiteout else { continue }
+                // A layer above has said it, or says that it is gone.
+                let isKnown = layers[..<index].contains { fstatat($0.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 }
+                if !isKnown { record(.deleted, try path(name)) }
             }
         }
-        return names
     }
 }

@@ -34,8 +34,10 @@ struct Daemon {
         let database = try StateDatabase(
             path: dataRoot + "/gantry.db", migrations: ImageService.migrations + [ContainerStore.migration])
         let journal = LateEngine()
+        var options = configuration.images
+        options.report = { [log] in log.warning("\($0)") }
         let images = try await ImageService(
-            root: dataRoot, database: database, options: configuration.images, onEvent: journal.publish)
+            root: dataRoot, database: database, options: options, onEvent: journal.publish)
         let networks = NetworkService(configuration: configuration.network)
         try await networks.start()
         let engine = try Engine(

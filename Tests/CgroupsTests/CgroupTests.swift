@@ -57,6 +57,34 @@ func withProcess(in cgroup: Cgroup, _ words: String..., body: (pid_t) throws -> 
 
 @Suite(.enabled(if: geteuid() == 0), .serialized)
 struct CgroupTests {
+    /// A container with a writable cgroup nests more of them than a path can say: a process at the bottom is found and killed, and all go.
+    @Test func cgroupsDeeperThanAPathAreKilledAndRemoved() throws {
+        try withCgroup { cgroup in
+            try withProcess(in: cgroup, "sleep", "1000") { pid in
+                let name = String(repeating: "n", count: 150)
+                for place in cgroup.places {
+                    var directory = open(place.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                    for _ in 0..<40 {
+                        #expect(mkdirat(directory, name, 0o755) == 0, "\(place.controller) \(errno)")
+                        let next = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                        close(directory)
+                        directory = next
+                    }
+                    // Not every controller takes a process before it is set up.
+                    let file = openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC)
+                    _ = write(file, String(pid), String(pid).utf8.count)
+                    close(file)
+                    close(directory)
+                }
+                #expect(cgroup.processes() == [pid])
+                cgroup.kill()
+                var status: Int32 = 0
+                #expect(waitpid(pid, &status, 0) == pid)
+            }
+            #expect(cgroup.remove())
+        }
+    }
+
     @Test func processesAreListedFrozenAndKilled() throws {
         try withCgroup { cgroup in
             try withProcess(in: cgroup, "sleep", "100") { pid in

@@ -13,14 +13,14 @@ final class Fixture {
     let layers: LayerStore
     let snapshots: Snapshots
 
-    init(_ name: String = "") throws {
-        root = NSTemporaryDirectory() + "gantry-layers-" + UUID().uuidString + name
+    init(_ name: String = "", in directory: String = NSTemporaryDirectory()) throws {
+        root = directory + "/gantry-layers-" + UUID().uuidString + name
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
         layers = try LayerStore(root: root + "/layers")
         snapshots = try Snapshots(root: root + "/containers", layers: layers)
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: root) }
+    deinit { try? DirectoryTree.remove(root) }
 
     func unpack(_ bytes: [UInt8], expected: LayerID? = nil) throws -> LayerStore.Unpacked {
         try layers.unpack(MemorySource(bytes), expected: expected)

@@ -22,6 +22,13 @@ long linux_fs_reserve(int file, long size);
 /// openat2(2), Linux 5.6, with O_CLOEXEC; `path` never leaves `root` (RESOLVE_IN_ROOT) and no magic link is followed.
 long linux_fs_open_in_root(int root, const char *path, int flags, mode_t mode);
 
+/// openat2(2), Linux 5.6, with O_CLOEXEC: the entry `name` of `directory`, or its parent as `..`; no link is followed (-ELOOP),
+/// and no other mount is entered (-EXDEV).
+long linux_fs_open_entry(int directory, const char *name, int flags);
+
+/// getdents64(2): whole records of struct linux_dirent64, as many as fit; 0 at the end. lseek(2) to 0 begins anew.
+long linux_fs_read_entries(int directory, void *records, size_t length);
+
 /// mknodat(2) with a device number in two parts.
 long linux_fs_make_node(int directory, const char *name, mode_t mode, unsigned int major, unsigned int minor);
 
