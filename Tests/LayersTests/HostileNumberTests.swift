@@ -176,7 +176,7 @@ struct HostileNumberTests {
 
     /// Their times are set when everything is placed; until then each needs memory for its path.
     @Test func refusesDirectoriesWhosePathsFillTheMemory() throws {
-        let fixture = try Fixture()
+        let fixture = try Fixture(in: "/dev/shm")
         let parent = String(repeating: String(repeating: "d", count: 250) + "/", count: 15)
         let source = GeneratedSource { number in
             if number == 40_000 { return nil }
