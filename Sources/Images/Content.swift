@@ -1,4 +1,3 @@
-internal import JSON
 internal import Glibc
 internal import JSON
 package import Layers

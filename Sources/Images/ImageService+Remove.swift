@@ -1,4 +1,3 @@
-internal import JSON
 internal import GRDB
 internal import JSON
 internal import Layers
