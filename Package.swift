@@ -42,6 +42,9 @@ let hotCodeTogether: [LinkerSetting] = [
     ])
 ]
 
+/// Its first instructions see to it that no container can write to its file (CVE-2019-5736, docs/decisions/014).
+let entryBeforeTheLibrary: [LinkerSetting] = [.unsafeFlags(["-Xlinker", "--entry=linux_entry"])]
+
 /// Swift's libraries inside, C libraries outside: the daemon starts at once and shares no Foundation it does not use.
 let staticLibraries: [LinkerSetting] = [
     .unsafeFlags([
@@ -185,7 +188,7 @@ let package = Package(
         program("gantry", ["CommandLine"], staticProgram),
         program(
             "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "JSON", "Linux", "CLinux"],
-            staticProgram + hotCodeTogether, exclude: ["README.md", "sections.order"]),
+            staticProgram + hotCodeTogether + entryBeforeTheLibrary, exclude: ["README.md", "sections.order"]),
         program(
             "gantryd",
             [

@@ -135,6 +135,14 @@ int64_t linux_filesystem_magic(int descriptor)
     return (int64_t)(uint32_t)information.f_type;
 }
 
+int linux_is_mount_root(int directory, const char *path)
+{
+    struct statx information;
+    if (statx(directory, path, AT_EMPTY_PATH, 0, &information) < 0)
+        return -errno;
+    return (information.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 int64_t linux_mount_identity(int descriptor)
 {
     struct statx information;

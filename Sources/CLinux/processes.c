@@ -22,6 +22,9 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
 #endif
+#ifndef MFD_EXEC
+#define MFD_EXEC 16U
+#endif
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
@@ -274,6 +277,19 @@ int linux_memfd(const char *name)
     if (result < 0 && errno == EINVAL)
         result = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     return answer(result);
+}
+
+int linux_memfd_program(const char *name)
+{
+    int result = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+    if (result < 0 && errno == EINVAL)
+        result = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return answer(result);
+}
+
+int linux_execute(int descriptor, char *const arguments[], char *const environment[])
+{
+    return answer(syscall(SYS_execveat, descriptor, "", arguments, environment, AT_EMPTY_PATH));
 }
 
 int linux_seal(int descriptor)

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Runtime
 
 /// The `gantry-monitor` face of the runtime's executable.
 package enum MonitorProgram {
@@ -9,6 +10,14 @@ package enum MonitorProgram {
             let text = Array("gantry-monitor is started by gantryd, never by hand\n".utf8)
             _ = write(2, text, text.count)
             return 64
+        }
+        do throws(LaunchFailure) {
+            // However it was started.
+            try OwnProgram.protect()
+        } catch {
+            let text = Array("gantry-monitor: \(error.message)\n".utf8)
+            _ = write(2, text, text.count)
+            return 70
         }
         _ = fcntl(3, F_SETFD, FD_CLOEXEC)
         _ = linux_close_from(4)

@@ -3,28 +3,35 @@ internal import Glibc
 internal import Linux
 
 /// Starts monitors. The executable is run from a read-only detached mount of itself, so that no container can
-/// overwrite it through /proc/PID/exe (CVE-2019-5736).
+/// overwrite it through /proc/PID/exe (CVE-2019-5736); a monitor would otherwise see to that itself, at each start.
 package struct MonitorSpawner: Sendable {
     private let executable: SharedDescriptor
 
-    /// `executable` is the path of `gantry-runtime`. Without the right to mount, the file itself is used; the monitor
-    /// and its children are undumpable in any case.
+    /// `executable` is the path of `gantry-runtime`. Without the right to mount, the file itself is used.
     package init(executable: String) throws(MonitorError) {
         do {
-            let mount = linux_open_tree(AT_FDCWD, executable, linux_OPEN_TREE_CLONE)
-            if mount >= 0 {
-                let copy = Descriptor(owning: mount)
-                let result = linux_mount_setattr(copy.raw, "", linux_AT_EMPTY_PATH, linux_MOUNT_ATTR_RDONLY, 0, 0)
-                if result == 0 {
-                    self.executable = SharedDescriptor(try Self.aboveStreams(copy))
-                    return
-                }
+            if let file = try Self.readOnly(executable) {
+                self.executable = SharedDescriptor(try Self.aboveStreams(file))
+            } else {
+                let file = try Descriptor.open(executable, linux_O_PATH)
+                self.executable = SharedDescriptor(try Self.aboveStreams(file))
             }
-            let file = try Descriptor.open(executable, linux_O_PATH)
-            self.executable = SharedDescriptor(try Self.aboveStreams(file))
         } catch {
             throw MonitorError("start", error)
         }
+    }
+
+    /// The file on a read-only mount of its own; nil without the right to mount.
+    private static func readOnly(_ path: String) throws(SystemError) -> Descriptor? {
+        let tree = linux_open_tree(AT_FDCWD, path, linux_OPEN_TREE_CLONE)
+        guard tree >= 0 else { return nil }
+        let mount = Descriptor(owning: tree)
+        guard linux_mount_setattr(mount.raw, "", linux_AT_EMPTY_PATH, linux_MOUNT_ATTR_RDONLY, 0, 0) == 0 else {
+            return nil
+        }
+        // Opened again: with the end of the first descriptor the mount leaves its namespace, and mount_setattr(2) by a container
+        // that may mount can no longer make it writable through /proc/PID/exe.
+        return try Descriptor.open("/proc/self/fd/\(mount.raw)", linux_O_PATH)
     }
 
     /// The socket takes descriptor 3 in the new process before the file is executed.

@@ -122,8 +122,9 @@ struct Confinement {
             var status = stat()
             guard uid != 0, fstat(number, &status) == 0 else { continue }
             let type = status.st_mode & S_IFMT
-            let isNull = type == S_IFCHR && status.st_rdev == DeviceNodes.number(1, 3)
-            if !isNull, type == S_IFIFO || type == S_IFCHR || type == S_IFSOCK { _ = fchown(number, uid, gid_t.max) }
+            // Of devices only terminals: the null device is everybody's, and may be reached through a link (CVE-2026-88265).
+            let isTerminal = type == S_IFCHR && isatty(number) == 1
+            if isTerminal || type == S_IFIFO || type == S_IFSOCK { _ = fchown(number, uid, gid_t.max) }
         }
     }
 

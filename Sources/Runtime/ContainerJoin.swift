@@ -82,10 +82,11 @@ package enum ContainerJoin {
         let attributes = Attributes(process, status: status)
         try attributes.prepare(cgroups, isExec: true)
         try attributes.label()
-        let null = try libraryStep("open /dev/null", open("/dev/null", O_RDWR | O_CLOEXEC))
+        let isolatesUsers = kinds & linux_CLONE_NEWUSER != 0
+        // Where none can be made inside.
+        let null = isolatesUsers || !NullDevice.canBeMade ? try NullDevice.open().release() : -1
         // Every namespace at once: the kernel takes the users first.
         try step("join the container", linux_setns(target, Int32(truncatingIfNeeded: kinds)))
-        let isolatesUsers = kinds & linux_CLONE_NEWUSER != 0
         if isolatesUsers { try StartStage.becomeRoot() }
         if root >= 0 {
             try libraryStep("enter the root", fchdir(root))
@@ -97,7 +98,7 @@ package enum ContainerJoin {
         if process.tty {
             _ = try Terminal.install(root: root, process: process, status: status, takesControl: false)
         } else {
-            try streams.install(null: DeviceNodes.openNull(in: root, fallback: null))
+            try streams.install(null: NullDevice.open(in: root, or: null, for: streams))
         }
         ContainerStart.finish(
             process, try ContainerStart.keepOnly(status, preserved: streams.preserved), isolatesUsers: isolatesUsers,

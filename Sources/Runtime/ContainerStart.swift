@@ -138,7 +138,7 @@ package enum ContainerStart {
         }
         if !spec.cgroupsCome { try isolateCgroups(spec) }
         let null = try makeMounts(
-            spec, root: root, status: status, entered: entered ?? 0, takesTerminal: sibling == nil)
+            spec, root: root, streams: streams, status: status, entered: entered ?? 0, takesTerminal: sibling == nil)
         if !spec.process.tty { try streams.install(null: null) }
         if !spec.hostname.isEmpty, spec.namespaces.uts != .host {
             try libraryStep("set host name", sethostname(spec.hostname, spec.hostname.utf8.count))
@@ -201,7 +201,7 @@ package enum ContainerStart {
     }
 
     private static func makeMounts(
-        _ spec: LaunchSpec, root mount: Int32, status: Int32, entered: UInt64, takesTerminal: Bool
+        _ spec: LaunchSpec, root mount: Int32, streams: ChildStreams, status: Int32, entered: UInt64, takesTerminal: Bool
     ) throws(LaunchFailure) -> Int32 {
         if case .path(let path) = spec.namespaces.mount { try join(path, linux_CLONE_NEWNS) }
         let host = spec.namespaces.mount == .host ? try leaveMounts() : -1
@@ -209,15 +209,10 @@ package enum ContainerStart {
         try step(
             "make the mounts private",
             linux_mount_setattr(AT_FDCWD, "/", linux_AT_RECURSIVE, 0, 0, linux_MS_SLAVE))
-        let null = try libraryStep("open /dev/null", open("/dev/null", O_RDWR | O_CLOEXEC))
-        var information = stat()
-        guard fstat(null, &information) == 0, information.st_mode & S_IFMT == S_IFCHR,
-            information.st_rdev == DeviceNodes.number(1, 3)
-        else { throw LaunchFailure("/dev/null of the host is not the null device") }
         // Whoever may not mount outside may do so here, in the user namespace.
         let root = mount >= 0 ? mount : try RootMount.copy(spec.rootfsPath, spec.rootfsPropagation)
         try attachRoot(spec, root)
-        let tree = RootFilesystem(spec: spec, root: ContainerRoot(descriptor: root), null: null)
+        let tree = RootFilesystem(spec: spec, root: ContainerRoot(descriptor: root))
         // In the listed order; only where the network comes later does what shows it (sysfs) come later too.
         func isLate(_ mount: MountSpec) -> Bool {
             spec.networkComes && RootFilesystem.isBeneathSys(mount.destination)
@@ -251,9 +246,9 @@ package enum ContainerStart {
         try runHooks(spec, root, status)
         try setParameters(spec)
         try tree.protect()
-        let inside = DeviceNodes.openNull(in: tree.root, fallback: null)
+        let null = try tree.openNull(for: streams)
         try tree.enter(root, in: host)
-        return inside
+        return null
     }
 
     /// What must be there before a mount, of what the caller makes meanwhile. The network is there first.

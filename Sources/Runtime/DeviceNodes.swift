@@ -59,22 +59,18 @@ enum DeviceNodes {
         }
     }
 
-    /// The null device of the container, if it is one; else `fallback`, the host's. A standard stream on the container's own
-    /// node leads nowhere: the host's would be a file of a mount that the container must not reach.
+    /// The null device of the container, if what it has there is one; else `fallback`. A standard stream on the container's own
+    /// node leads nowhere: another would be a file of a mount that the container does not have.
     static func openNull(in root: ContainerRoot, fallback: Int32) -> Int32 {
         let found = root.find("dev/null", O_RDWR | O_NONBLOCK | O_NOCTTY)
         guard found >= 0 else { return fallback }
-        var information = stat()
-        if fstat(found, &information) == 0, information.st_mode & S_IFMT == S_IFCHR,
-            information.st_rdev == number(1, 3)
-        {
-            return found
-        }
+        if NullDevice.isNull(found) { return found }
         close(found)
         return fallback
     }
 
-    /// Without CAP_MKNOD (user namespaces) the host's nodes are bound instead, in a /dev that is in its place.
+    /// Without CAP_MKNOD (user namespaces) the host's nodes are bound instead, in a /dev that is in its place; read-only, which keeps
+    /// owner, mode and times from being changed, and nobody from writing to the device.
     static func bindStandard(_ names: [String], into directory: Int32) throws(LaunchFailure) {
         for device in standard where names.contains(device.name) {
             try bind("/dev/" + device.name, number(device.major, device.minor), into: directory, device.name)
@@ -92,7 +88,8 @@ enum DeviceNodes {
             status.st_mode & S_IFMT == S_IFCHR || status.st_mode & S_IFMT == S_IFBLK
         else { throw LaunchFailure("bind \(path): it is another device on the host") }
         try attach(
-            try MountBuilder.bind("", at: node.raw, flags: [.nonRecursive], propagation: .private), to: directory, name)
+            try MountBuilder.bind("", at: node.raw, flags: [.nonRecursive, .readOnly], propagation: .private),
+            to: directory, name)
     }
 
     private static func attach(
@@ -101,6 +98,13 @@ enum DeviceNodes {
         let file = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o666)
         close(try libraryStep("create device \(name)", file))
         try step("bind device \(name)", linux_move_mount(node.raw, "", directory, name, linux_MOVE_MOUNT_F_EMPTY_PATH))
+    }
+
+    /// What ``populate(_:withConsole:except:)`` would make, as devices of a bundle.
+    static func standardSpecs(except asked: [DeviceSpec]) -> [DeviceSpec] {
+        standard.filter { device in !asked.contains { $0.path == "/dev/" + device.name } }.map {
+            DeviceSpec(.character, "/dev/" + $0.name, major: $0.major, minor: $0.minor)
+        }
     }
 
     /// Detached mounts of the bundle's devices for a container with users of its own, whose root cannot make nodes: with
@@ -168,12 +172,17 @@ enum DeviceNodes {
     }
 }
 
+extension LaunchSpec {
+    /// What is mounted on /dev.
+    var deviceMount: MountSpec? {
+        mounts.last { PathText.components($0.destination) == ["dev"] && !$0.flags.contains(.remount) }
+    }
+}
+
 extension RootFilesystem {
     /// Fills /dev and makes the devices of the bundle, once every mount is there.
     func makeDevices() throws(LaunchFailure) {
-        let covering = spec.mounts.last {
-            PathText.components($0.destination) == ["dev"] && !$0.flags.contains(.remount)
-        }
+        let covering = spec.deviceMount
         // The host's /dev has what the host has; nothing is made in it.
         let isHosts = covering?.kind == .bind
         if !isHosts, covering?.kind != .tmpfs { try DeviceNodes.complete(root, except: spec.devices) }

@@ -49,6 +49,8 @@ package struct LaunchSpec: Equatable, Sendable {
     /// Move the root over the host's instead of pivot_root(2), which a machine whose root is a ramfs does not have.
     /// Not encoded.
     package var noPivot = false
+    /// A mount of a null device that only the caller can make, for ``maskedPaths``; -1 for none. Not encoded.
+    var null: Int32 = -1
     /// The hooks that the container's process runs itself. Not encoded either.
     package var containerHooks: ContainerHooks?
 

@@ -37,7 +37,12 @@ extension LaunchSpec {
     /// Nodes that the root of a user namespace cannot make.
     mutating func prepareDevices() throws(LaunchFailure) {
         let needed = Capability.mask(["SYS_ADMIN", "MKNOD"])
-        guard namespaces.user.isNew, linux_permitted_capabilities() & needed == needed else { return }
+        guard linux_permitted_capabilities() & needed == needed else { return }
+        if namespaces.user != .host, !maskedPaths.isEmpty, let made = try NullDevice.makeMount(labelOptions) {
+            null = made.release()
+        }
+        guard namespaces.user.isNew else { return }
+        if deviceMount?.kind == .tmpfs { devices += DeviceNodes.standardSpecs(except: devices) }
         let (users, groups) = (userMappings, groupMappings)
         try DeviceNodes.prepare(&devices) { device in
             guard let uid = IdentityMapping.host(of: device.uid, in: users),
@@ -70,6 +75,7 @@ extension LaunchSpec {
     func closePrepared() {
         for mount in mounts where mount.prepared >= 0 { close(mount.prepared) }
         for device in devices where device.prepared >= 0 { close(device.prepared) }
+        if null >= 0 { close(null) }
     }
 
     private static func isDisk(_ source: String) -> Bool {

@@ -52,7 +52,8 @@ extension RootFilesystem {
         path.hasPrefix("/proc/") && PathText.components(path).first == "proc"
     }
 
-    /// Hides a path: a directory beneath an empty read-only tmpfs, the same for all, anything else beneath /dev/null.
+    /// Hides a path: a directory beneath an empty read-only tmpfs, the same for all, anything else beneath a null device, the
+    /// same for all as well.
     func mask(_ path: String) throws(LaunchFailure) {
         let found = root.find(path, linux_O_PATH)
         if found == -ENOENT || found == -ENOTDIR { return }
@@ -61,15 +62,27 @@ extension RootFilesystem {
         var status = stat()
         try libraryStep("look at \(path)", fstat(place.raw, &status))
         let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-        let isFirst = isDirectory && empty < 0
-        let cover =
-            isFirst
-            ? try MountBuilder.make(
+        let known = isDirectory ? empty : null
+        let cover: Descriptor
+        if known >= 0 {
+            cover = try MountBuilder.bind("", at: known, flags: [.nonRecursive, .readOnly], propagation: .private)
+        } else if isDirectory {
+            cover = try MountBuilder.make(
                 "tmpfs", options: ["size=0k", "nr_inodes=1"] + spec.labelOptions, flags: [.readOnly])
-            : try MountBuilder.bind(
-                "", at: isDirectory ? empty : null, flags: [.nonRecursive], propagation: .private)
+        } else {
+            cover = spec.null >= 0 ? Descriptor(owning: spec.null) : try NullDevice.mount(spec.labelOptions)
+        }
         try MountBuilder.attach(cover, on: place, path)
-        if isFirst { empty = cover.release() }
+        if known >= 0 { return }
+        if isDirectory { empty = cover.release() } else { null = cover.release() }
+    }
+
+    /// A null device for streams that lack one, while /proc is the host's; -1 where none is needed.
+    func openNull(for streams: ChildStreams) throws(LaunchFailure) -> Int32 {
+        if spec.process.tty { return -1 }
+        // The one that hides files: in a user namespace no other can be made.
+        let hiding = streams.needNull && null >= 0 ? Glibc.open("/proc/self/fd/\(null)", O_RDWR | O_CLOEXEC) : -1
+        return try NullDevice.open(in: root, or: hiding, for: streams)
     }
 
     /// Makes what is at a path read-only, with everything beneath.

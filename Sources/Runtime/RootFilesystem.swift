@@ -8,21 +8,20 @@ internal import Linux
 final class RootFilesystem {
     let spec: LaunchSpec
     let root: ContainerRoot
-    /// The host's /dev/null, checked to be it (CVE-2025-31133).
-    let null: Int32
     /// Mounts that become read-only at the end, when nothing has to be made in them any more.
     private var readonlyLater: [Int32] = []
     /// The mounts of ``LaunchSpec/openCgroups()``, where the caller has made them: for the first mount that shows them.
     var cgroupMounts: ArraySlice<Int32> = []
     /// The empty directory that hides others, once there is one.
     var empty: Int32 = -1
+    /// The null device that hides files, once there is one: no node of the image (CVE-2025-31133), and not the host's.
+    var null: Int32 = -1
     /// Whether ``protectProc(after:before:)`` has done its part.
     var isProcProtected = false
 
-    init(spec: LaunchSpec, root: ContainerRoot, null: Int32) {
+    init(spec: LaunchSpec, root: ContainerRoot) {
         self.spec = spec
         self.root = root
-        self.null = null
     }
 
     static func isBeneathSys(_ path: String) -> Bool { PathText.components(path).first == "sys" }

@@ -9,7 +9,7 @@ package final class SeccompCache: Sendable {
 
     private let directory: String
     private let memory = Mutex<[Key: [UInt8]]>([:])
-    private static let version: UInt32 = 2
+    private static let version: UInt32 = 3
 
     /// `directory` is made with mode 0700 when it is missing.
     package init(directory: String) {

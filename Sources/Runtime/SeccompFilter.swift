@@ -36,7 +36,7 @@ extension SeccompProfile {
         try step("make a seccomp filter", seccomp_export_bpf(context, memory.raw))
         guard lseek(memory.raw, 0, SEEK_SET) == 0 else { throw LaunchFailure("make a seccomp filter: lseek failed") }
         do throws(SystemError) {
-            return newerCalls(rules) + (try memory.readAll(limit: 65535 * 8))
+            return multiplexedSocket(rules) + newerCalls(rules) + (try memory.readAll(limit: 65535 * 8))
         } catch {
             throw LaunchFailure("make a seccomp filter: \(error.reason)")
         }
@@ -76,6 +76,33 @@ extension SeccompProfile {
                 }
             }
         }
+    }
+
+    /// Goes in front: on x86 a socket can be asked for through socketcall(2) as well, whose arguments are behind a pointer. Where
+    /// a profile looks at those of `socket`, libseccomp allows that way for every address family (CVE-2026-31431); it is closed
+    /// unless the profile names it. What else goes through the call does not depend on a family.
+    private func multiplexedSocket(_ rules: [Rule]) -> [UInt8] {
+        let allowing = rules.filter { $0.action == .allow }
+        guard Self.native == "X86_64", architectures.contains("X86"), defaultAction != .allow,
+            allowing.contains(where: { $0.names.contains("socket") && !$0.arguments.isEmpty }),
+            !allowing.contains(where: { $0.names.contains("socketcall") })
+        else { return [] }
+        var writer = BinaryWriter()
+        // AUDIT_ARCH_I386, socketcall, SYS_SOCKET: what is loaded from struct seccomp_data, what it is compared with, how many of
+        // the instructions behind are passed over when it is another.
+        for (offset, value, rest) in [(4, 0x4000_0003, 5), (0, 102, 3), (16, 1, 1)] as [(UInt32, UInt32, UInt8)] {
+            writer.put(UInt16(0x20))
+            writer.put(UInt16(0))
+            writer.put(offset)
+            writer.put(UInt16(0x15))
+            writer.put(UInt8(0))
+            writer.put(rest)
+            writer.put(value)
+        }
+        writer.put(UInt16(0x06))
+        writer.put(UInt16(0))
+        writer.put(Self.word(defaultAction))
+        return writer.bytes
     }
 
     /// Calls that came after libseccomp 2.5.4; their numbers are the same on every architecture.

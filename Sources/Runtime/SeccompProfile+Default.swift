@@ -24,7 +24,8 @@ extension SeccompProfile {
             allow("process_vm_readv process_vm_writev ptrace"),
             allow("socket", arguments: [Argument(index: 0, comparison: .less, value: 12)]),
         ]
-        // Every address family but DECnet, AX.25's successors, Bluetooth-like leftovers, AF_ALG and AF_VSOCK.
+        // Every address family but DECnet, AX.25's successors, Bluetooth-like leftovers, AF_ALG and AF_VSOCK. That is why socketcall
+        // is no name of the list: see ``multiplexedSocket(_:)``.
         let families: [UInt64] = [
             13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45,
         ]
@@ -105,7 +106,7 @@ extension SeccompProfile {
         setitimer setpgid setpriority setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid
         setreuid32 setrlimit set_robust_list setsid setsockopt set_thread_area set_tid_address setuid setuid32
         setxattr setxattrat shmat shmctl shmdt shmget shutdown sigaltstack signalfd signalfd4 sigprocmask
-        sigreturn socketcall socketpair splice stat stat64 statfs statfs64 statmount statx symlink symlinkat
+        sigreturn socketpair splice stat stat64 statfs statfs64 statmount statx symlink symlinkat
         sync sync_file_range syncfs sysinfo tee tgkill time timer_create timer_delete timer_getoverrun
         timer_gettime timer_gettime64 timer_settime timer_settime64 timerfd_create timerfd_gettime
         timerfd_gettime64 timerfd_settime timerfd_settime64 times tkill truncate truncate64 ugetrlimit umask

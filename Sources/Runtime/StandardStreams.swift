@@ -25,12 +25,10 @@ package struct ChildStreams: Sendable {
         }
     }
 
-    private func isNull(_ handle: Int32) -> Bool {
-        var status = stat()
-        return handle < 0
-            || fstat(handle, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
-                && status.st_rdev == DeviceNodes.number(1, 3)
-    }
+    /// Whether ``install(null:)`` has a use for it.
+    var needNull: Bool { isNull(input) || isNull(output) || isNull(error) }
+
+    private func isNull(_ handle: Int32) -> Bool { handle < 0 || NullDevice.isNull(handle) }
 }
 
 /// A terminal for a container's process.

@@ -3,6 +3,16 @@ enum Command: String, CaseIterable {
     case checkpoint, create, delete, events, exec, features, kill, list, pause, ps, restore, resume, run, spec, start,
         state, update
 
+    /// The process, or a child of it, becomes one of a container's.
+    var entersContainers: Bool {
+        switch self {
+        case .create, .run, .exec, .restore: return true
+        case .checkpoint, .delete, .events, .features, .kill, .list, .pause, .ps, .resume, .spec, .start, .state,
+            .update:
+            return false
+        }
+    }
+
     var grammar: Grammar {
         let one = "\(rawValue) [options] CONTAINER"
         switch self {

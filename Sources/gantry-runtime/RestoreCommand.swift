@@ -63,11 +63,13 @@ enum RestoreCommand {
         _ criu: Criu, _ configuration: BundleConfiguration, _ record: ContainerRecord, _ cgroup: Cgroup,
         _ options: Options, _ directory: String
     ) throws(LaunchFailure) -> (pid: Int32, terminal: Int32) {
-        let root = directory + "/root"
+        let (root, null) = (directory + "/root", directory + "/null")
         try mountRoot(configuration.launch, on: root)
+        try mountNull(configuration.launch, on: null)
         defer {
-            _ = linux_umount(root, Int32(MNT_DETACH))
+            for place in [root, null] { _ = linux_umount(place, Int32(MNT_DETACH)) }
             rmdir(root)
+            unlink(null)
         }
         let log = "restore.log"
         var request = try criu.request(options, log: log)
@@ -78,7 +80,7 @@ enum RestoreCommand {
         place.add(2, cgroup.name)
         request.add(25, place)
         for mount in configuration.externalMounts { request.add(37, "mnt[\(mount.destination)]:\(mount.source)") }
-        for path in configuration.launch.maskedPaths { request.add(37, "mnt[\(path)]:/dev/null") }
+        for path in configuration.launch.maskedPaths { request.add(37, "mnt[\(path)]:\(null)") }
         for (number, name) in streams(criu.images) { request.add(27, inherited(number, name)) }
         if case .path(let path) = configuration.launch.namespaces.network {
             // Stays open across exec: criu finds it by its number.
@@ -133,6 +135,18 @@ enum RestoreCommand {
         ]
         if let failed = steps.first(where: { $0 < 0 }) {
             throw LaunchFailure("mount the root on \(root): \(SystemError("", code: -failed).reason)")
+        }
+    }
+
+    /// What hides files again: criu binds what is at a path.
+    private static func mountNull(_ launch: LaunchSpec, on path: String) throws(LaunchFailure) {
+        let mount = try NullDevice.mount(launch.mountLabel.isEmpty ? [] : ["context=" + launch.mountLabel])
+        let place = Descriptor(
+            owning: open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o600))
+        guard place.raw >= 0 else { throw Files.failure("create \(path)") }
+        let result = linux_move_mount(mount.raw, "", AT_FDCWD, path, linux_MOVE_MOUNT_F_EMPTY_PATH)
+        if result < 0 {
+            throw LaunchFailure("mount a null device on \(path): \(SystemError("", code: -result).reason)")
         }
     }
 

@@ -62,6 +62,7 @@ enum RuntimeProgram {
                 print(grammar.help)
                 return 0
             }
+            if command.entersContainers { try OwnProgram.protect() }
             return try command.perform(options, context)
         } catch {
             context.log.fail(error.message)

@@ -43,6 +43,8 @@ int linux_openat2(int directory, const char *path, uint64_t flags, uint64_t mode
 int linux_exchange(int directory, const char *first, const char *second);
 /// The f_type of the file system a descriptor is on (fstatfs(2)), or -errno.
 int64_t linux_filesystem_magic(int descriptor);
+/// Whether a path is the root of a mount (statx(2) STATX_ATTR_MOUNT_ROOT, Linux 5.8): 1, 0 or -errno.
+int linux_is_mount_root(int directory, const char *path);
 /// The unique identity of the mount a descriptor is on (statx(2) STATX_MNT_ID), or -errno.
 int64_t linux_mount_identity(int descriptor);
 

@@ -57,6 +57,10 @@ int linux_load_filter(const void *instructions, size_t count, unsigned flags);
 void linux_reset_signals(void);
 /// memfd_create(2), close-on-exec, sealable, never executable where the kernel knows that (6.3).
 int linux_memfd(const char *name);
+/// The same for a program: executable.
+int linux_memfd_program(const char *name);
+/// execveat(2) of an open file. Returns only -errno.
+int linux_execute(int descriptor, char *const arguments[], char *const environment[]);
 /// Seals a memfd against every change.
 int linux_seal(int descriptor);
 /// The seals of a memfd, or -errno.

@@ -32,11 +32,13 @@ struct Machine: Sendable, Equatable {
             if let namespace = try? files.destinationOfSymbolicLink(atPath: "/proc/\(process)/ns/pid") {
                 machine.processNamespaces.insert(namespace)
             }
+            // Runtimes and monitors run from a mount that is nowhere: the name of the program says what they are.
             if let program = try? files.destinationOfSymbolicLink(atPath: "/proc/\(process)/exe"),
-                program.hasPrefix(Programs.binaries) || program.contains("gantry"),
+                let name = try? Programs.text("/proc/\(process)/comm"),
+                program.hasPrefix(Programs.binaries) || program.contains("gantry") || name.hasPrefix("gantry"),
                 !program.hasSuffix(".xctest")
             {
-                machine.daemons.insert("\(process) \(program)")
+                machine.daemons.insert("\(process) \(program) \(name)")
             }
         }
         return machine
