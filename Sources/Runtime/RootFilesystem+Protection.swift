@@ -79,10 +79,14 @@ extension RootFilesystem {
 
     /// A null device for streams that lack one, while /proc is the host's; -1 where none is needed.
     func openNull(for streams: ChildStreams) throws(LaunchFailure) -> Int32 {
-        if spec.process.tty { return -1 }
-        // The one that hides files: in a user namespace no other can be made.
-        let hiding = streams.needNull && null >= 0 ? Glibc.open("/proc/self/fd/\(null)", O_RDWR | O_CLOEXEC) : -1
-        return try NullDevice.open(in: root, or: hiding, for: streams)
+        guard !spec.process.tty, streams.needNull else { return -1 }
+        let inside = DeviceNodes.openNull(in: root, fallback: -1)
+        if inside >= 0 { return inside }
+        // In a user namespace no other can be made.
+        if null >= 0 {
+            return try libraryStep("open the null device", open("/proc/self/fd/\(null)", O_RDWR | O_CLOEXEC))
+        }
+        return try NullDevice.open().release()
     }
 
     /// Makes what is at a path read-only, with everything beneath.

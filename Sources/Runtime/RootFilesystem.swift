@@ -14,7 +14,8 @@ final class RootFilesystem {
     var cgroupMounts: ArraySlice<Int32> = []
     /// The empty directory that hides others, once there is one.
     var empty: Int32 = -1
-    /// The null device that hides files, once there is one: no node of the image (CVE-2025-31133), and not the host's.
+    /// What hides files: the null device of a /dev that was made here, or one made for it; no node of the image (CVE-2025-31133),
+    /// and not the host's. -1 until there is one.
     var null: Int32 = -1
     /// Whether ``protectProc(after:before:)`` has done its part.
     var isProcProtected = false
@@ -46,6 +47,9 @@ final class RootFilesystem {
         var unmade: [String] = []
         if isDevices, mount.kind == .tmpfs {
             unmade = try DeviceNodes.populate(detached.raw, withConsole: spec.process.tty, except: spec.devices)
+            // Nobody else can be there yet.
+            let node = openat(detached.raw, "null", linux_O_PATH | O_NOFOLLOW | O_CLOEXEC)
+            if node >= 0 { null = node }
         }
         if mount.flags.contains(.copyUp), !place.isNew {
             try TreeCopy.copy(from: place.descriptor, to: detached.raw, name: mount.destination)
