@@ -86,7 +86,8 @@ extension Integration {
         }
 
         /// CVE-2019-18837, CVE-2026-41579, CVE-2026-47766: mount points and devices behind links of the image.
-        @Test(arguments: [true, false]) func nothingIsMadeOutside(devIsLink: Bool) throws {
+        @Test(arguments: [true, false], ["mounts", "devices"])
+        func nothingIsMadeOutside(devIsLink: Bool, what: String) throws {
             let bundle = try Bundle()
             let canary = try bundle.canary()
             symlink(canary, bundle.root + "/absolute")
@@ -96,14 +97,16 @@ extension Integration {
                 try bundle.replace("dev", by: canary)
                 for path in ["/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"] { bundle.drop(mount: path) }
             }
-            for link in ["absolute", "relative", "dangling"] {
+            for link in ["absolute", "relative", "dangling"] where what == "mounts" {
                 bundle.add(mount: "/\(link)/mount", type: "tmpfs", source: "x")
                 bundle.add(mount: "/\(link)/bind", type: "bind", source: "/etc/hostname", ["bind"])
                 bundle.add(mount: "/\(link)", type: "tmpfs", source: "x")
             }
-            bundle.edit("linux") {
-                $0["devices"] = ["/absolute/null", "/relative/null", "/dangling", "/dev/made"].map {
-                    ["path": $0, "type": "c", "major": 1, "minor": 3] as Bundle.Document
+            if what == "devices" {
+                bundle.edit("linux") {
+                    $0["devices"] = ["/absolute/null", "/relative/null", "/dangling", "/dev/made"].map {
+                        ["path": $0, "type": "c", "major": 1, "minor": 3] as Bundle.Document
+                    }
                 }
             }
             let before = try Bundle.look(canary)
