@@ -201,7 +201,8 @@ package enum ContainerStart {
     }
 
     private static func makeMounts(
-        _ spec: LaunchSpec, root mount: Int32, streams: ChildStreams, status: Int32, entered: UInt64, takesTerminal: Bool
+        _ spec: LaunchSpec, root mount: Int32, streams: ChildStreams, status: Int32, entered: UInt64,
+        takesTerminal: Bool
     ) throws(LaunchFailure) -> Int32 {
         if case .path(let path) = spec.namespaces.mount { try join(path, linux_CLONE_NEWNS) }
         let host = spec.namespaces.mount == .host ? try leaveMounts() : -1

@@ -7,7 +7,7 @@ extension Integration {
     @Suite(.enabled(if: Bundle.isGantry, "a runtime that falls for it makes directories on the machine"))
     struct RuntimeDirectoryTests {
         private static let ways = [
-            "/absolute/new/er", "/relative/new", "/dangling/er", "/absolute", "/in/../relative/a",
+            "/absolute/new/er", "/absolute/one", "/relative/new", "/dangling/er", "/absolute", "/in/../relative/a",
         ]
 
         private static func bundle(_ canary: String) throws -> Bundle {
