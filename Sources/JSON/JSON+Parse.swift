@@ -1,27 +1,36 @@
 extension JSON {
-    /// Parses one document; anything but white space behind it is an error, as are duplicates of depth beyond
-    /// `maximumDepth`, control characters in strings and texts that are not UTF-8.
-    package static func parse(_ bytes: [UInt8], maximumDepth: Int = 512) throws(JSONError) -> JSON {
-        var parser = JSONParser(bytes: bytes, depthLeft: maximumDepth)
+    /// Parses one document; anything but white space behind it is an error, as are nesting beyond `maximumDepth`, control
+    /// characters in strings and texts that are not UTF-8.
+    ///
+    /// - Parameter refusesDuplicates: whether an object with two members of one name is an error. Requests are read so: who
+    ///   checked them on the way may have looked at the other one.
+    package static func parse(
+        _ bytes: [UInt8], maximumDepth: Int = 512, refusesDuplicates: Bool = false
+    ) throws(JSONError) -> JSON {
+        var parser = JSONParser(bytes: bytes, depthLeft: maximumDepth, refusesDuplicates: refusesDuplicates)
         let value = try parser.value()
         parser.skipWhiteSpace()
         guard parser.isAtEnd else { throw parser.unexpected("after the document") }
         return value
     }
 
-    package static func parse(_ text: String, maximumDepth: Int = 512) throws(JSONError) -> JSON {
-        try parse(Array(text.utf8), maximumDepth: maximumDepth)
+    package static func parse(
+        _ text: String, maximumDepth: Int = 512, refusesDuplicates: Bool = false
+    ) throws(JSONError) -> JSON {
+        try parse(Array(text.utf8), maximumDepth: maximumDepth, refusesDuplicates: refusesDuplicates)
     }
 }
 
 private struct JSONParser {
     let bytes: [UInt8]
     var depthLeft: Int
+    let refusesDuplicates: Bool
     var position = 0
 
-    init(bytes: [UInt8], depthLeft: Int) {
+    init(bytes: [UInt8], depthLeft: Int, refusesDuplicates: Bool) {
         self.bytes = bytes
         self.depthLeft = depthLeft
+        self.refusesDuplicates = refusesDuplicates
     }
 
     var isAtEnd: Bool { position == bytes.count }
@@ -85,6 +94,9 @@ private struct JSONParser {
                 throw unexpected("looking for the name of an object's member")
             }
             let key = try string()
+            if refusesDuplicates, object[key] != nil {
+                throw JSONError("an object has two members \(JSON.string(key).text()) (byte \(position))")
+            }
             skipWhiteSpace()
             guard take(UInt8(ascii: ":")) else { throw unexpected("after the name of an object's member") }
             object[key] = try value()

@@ -1,5 +1,8 @@
 /// Reads `Decodable` values from JSON as leniently as Go: names match without regard to case, unknown members are ignored,
 /// and `null` or a missing member is an empty optional or the zero value (`""`, 0, false, an empty list, map or structure).
+///
+/// Two members that both match one name are refused, where Go takes the last: whoever authorises a request may have read the
+/// other one.
 package enum JSONDecoding {
     package static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
         try decode(type, from: try JSON.parse(bytes))
@@ -71,10 +74,10 @@ private struct ValueDecoder: Decoder {
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         if case .null = json {
-            return KeyedDecodingContainer(KeyedReader(object: JSONObject(), codingPath: codingPath))
+            return KeyedDecodingContainer(KeyedReader(JSONObject(), codingPath))
         }
         guard case .object(let object) = json else { throw mismatch("an object") }
-        return KeyedDecodingContainer(KeyedReader(object: object, codingPath: codingPath))
+        return KeyedDecodingContainer(KeyedReader(object, codingPath))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
@@ -106,16 +109,23 @@ extension Dictionary: DecodableStringMap where Key == String, Value: Decodable {
 
 private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let object: JSONObject
+    let members: FoldedMembers
     let codingPath: [any CodingKey]
     var allKeys: [Key] { object.keys.compactMap { Key(stringValue: $0) } }
 
-    func contains(_ key: Key) -> Bool { object.value(matching: key.stringValue) != nil }
-
-    private func decoder(_ key: any CodingKey) -> ValueDecoder {
-        ValueDecoder(json: object.value(matching: key.stringValue) ?? .null, codingPath: codingPath + [key])
+    init(_ object: JSONObject, _ codingPath: [any CodingKey]) {
+        self.object = object
+        self.codingPath = codingPath
+        members = FoldedMembers(object)
     }
 
-    func decodeNil(forKey key: Key) -> Bool { decoder(key).json == .null }
+    func contains(_ key: Key) -> Bool { members.contains(key.stringValue) }
+
+    private func decoder(_ key: any CodingKey) throws -> ValueDecoder {
+        ValueDecoder(json: try members.value(key.stringValue) ?? .null, codingPath: codingPath + [key])
+    }
+
+    func decodeNil(forKey key: Key) throws -> Bool { try decoder(key).json == .null }
 
     func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
         try decoder(key).unbox(type)
@@ -146,8 +156,8 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         try decoder(key).unkeyedContainer()
     }
 
-    func superDecoder() -> any Decoder { decoder(Name(stringValue: "super")) }
-    func superDecoder(forKey key: Key) -> any Decoder { decoder(key) }
+    func superDecoder() throws -> any Decoder { try decoder(Name(stringValue: "super")) }
+    func superDecoder(forKey key: Key) throws -> any Decoder { try decoder(key) }
 }
 
 private struct UnkeyedReader: UnkeyedDecodingContainer {

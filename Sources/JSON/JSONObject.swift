@@ -41,13 +41,10 @@ package struct JSONObject: Sendable, Equatable, Sequence {
         }
     }
 
-    /// The value whose name equals `key`, or else equals it without regard to ASCII case (encoding/json in Go).
-    package func value(matching key: String) -> JSON? {
-        if let exact = self[key] { return exact }
-        let folded = key.utf8.map(JSONObject.lowercase)
-        return members.first {
-            $0.key.utf8.count == folded.count && $0.key.utf8.lazy.map(JSONObject.lowercase).elementsEqual(folded)
-        }?.value
+    /// Refuses an object in which two members are called like one of `names` but for their case.
+    package func refuseClashes(among names: [String]) throws(JSONError) {
+        let members = FoldedMembers(self)
+        for name in names { _ = try members.value(name) }
     }
 
     package struct Iterator: IteratorProtocol {
@@ -65,9 +62,5 @@ package struct JSONObject: Sendable, Equatable, Sequence {
 
     private func position(of key: String) -> Int? {
         members.count > Self.searchLimit ? positions[key] : members.firstIndex { $0.key == key }
-    }
-
-    private static func lowercase(_ byte: UInt8) -> UInt8 {
-        (65...90).contains(byte) ? byte + 32 : byte
     }
 }
