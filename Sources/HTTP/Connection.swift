@@ -29,11 +29,11 @@ final class Connection: Sendable {
     private func serveOne(_ handler: HTTPHandler) async throws -> Bool {
         control.enter(.waiting)
         control.wait(limits.idleTime)
-        let head = try await reader.nextHead(limit: limits.head) { control.wait(limits.headTime) }
+        let head = try await reader.nextHead(limit: limits.head) { control.wait(limits.headTime, forRequest: true) }
         guard let head, !Task.isCancelled else { return false }
         control.waitForever()
         control.enter(.handling)
-        let body = HTTPBody(head, reader, writer)
+        let body = HTTPBody(head, self)
         let responder = HTTPResponder(head, body, self)
         do {
             try await handler(HTTPRequest(head: head, body: body, isLocal: control.isLocal), responder)

@@ -18,6 +18,8 @@ final class ConnectionControl: Sendable {
     private let phase = Atomic(Phase.waiting)
     /// Nanoseconds of the monotonic clock after which the connection is cut; 0 for never.
     private let deadline = Atomic<Int64>(0)
+    /// A request has begun: who lets the deadline pass is told so.
+    private let owesAnswer = Atomic(false)
     private let closing = Atomic(false)
     private let task = Mutex<Task<Void, Never>?>(nil)
 
@@ -57,8 +59,27 @@ final class ConnectionControl: Sendable {
     }
 
     /// The connection is cut unless something else happens within `time`.
-    func wait(_ time: Duration) {
+    ///
+    /// - Parameter forRequest: what is waited for is the rest of a request.
+    func wait(_ time: Duration, forRequest: Bool = false) {
+        owesAnswer.store(forRequest, ordering: .relaxed)
         deadline.store(monotonicNanoseconds() + time.nanoseconds, ordering: .relaxed)
+    }
+
+    /// The deadline has passed: ends the connection, after 408 when a request is half here and nothing was answered.
+    func expire() {
+        waitForever()
+        guard owesAnswer.load(ordering: .relaxed), currentPhase == .waiting || currentPhase == .handling else {
+            return cut()
+        }
+        let channel = channel
+        let text = "the request did not arrive in time\n"
+        let answer =
+            "HTTP/1.1 \(HTTPStatus.requestTimeout)\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            + "Content-Length: \(text.utf8.count)\r\nConnection: close\r\n\r\n\(text)"
+        // The end of the channel cancels the task that serves it. One whose client reads nothing is closed all the same.
+        channel.writeAndFlush(ByteBuffer(string: answer)).whenComplete { _ in channel.close(promise: nil) }
+        channel.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
     }
 
     func waitForever() {

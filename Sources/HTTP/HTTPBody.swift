@@ -13,12 +13,16 @@ package final class HTTPBody: AsyncSequence, Sendable {
 
     private let reader: ConnectionReader
     private let writer: ConnectionWriter
+    private let control: ConnectionControl
+    private let limits: HTTPLimits
     private let rest: Mutex<Rest>
     private let owesContinue: Atomic<Bool>
 
-    init(_ head: RequestHead, _ reader: ConnectionReader, _ writer: ConnectionWriter) {
-        self.reader = reader
-        self.writer = writer
+    init(_ head: RequestHead, _ connection: Connection) {
+        reader = connection.reader
+        writer = connection.writer
+        control = connection.control
+        limits = connection.limits
         owesContinue = Atomic(head.expectsContinue && head.framing != .none)
         rest =
             switch head.framing {
@@ -47,8 +51,15 @@ package final class HTTPBody: AsyncSequence, Sendable {
     /// The client still waits for `100 Continue` and has not sent the body.
     var isWithheld: Bool { owesContinue.load(ordering: .relaxed) }
 
-    /// The next piece; nil at the end. One reader at a time.
+    /// The next piece; nil at the end. One reader at a time. A client that sends none for a long time is cut off.
     package func next() async throws -> ByteBuffer? {
+        if isAtEnd { return nil }
+        control.wait(limits.pieceTime, forRequest: true)
+        defer { control.waitForever() }
+        return try await receive()
+    }
+
+    private func receive() async throws -> ByteBuffer? {
         let current = rest.withLock { $0 }
         if case .end = current { return nil }
         if owesContinue.exchange(false, ordering: .relaxed) {
@@ -73,8 +84,12 @@ package final class HTTPBody: AsyncSequence, Sendable {
     /// The whole body; more than `limit` bytes are refused with ``HTTPError/bodyTooLarge(limit:)``.
     package func collect(limit: Int) async throws -> [UInt8] {
         if let length = remainingLength, length > limit { throw HTTPError.bodyTooLarge(limit: limit) }
+        if isAtEnd { return [] }
+        // One deadline for all of it: a byte a minute is not a document.
+        control.wait(limits.bodyTime, forRequest: true)
+        defer { control.waitForever() }
         var bytes: [UInt8] = []
-        while let piece = try await next() {
+        while let piece = try await receive() {
             guard bytes.count + piece.readableBytes <= limit else { throw HTTPError.bodyTooLarge(limit: limit) }
             bytes += piece.readableBytesView
         }
@@ -84,8 +99,11 @@ package final class HTTPBody: AsyncSequence, Sendable {
     /// Throws away what is left; false when that was more than `limit` bytes.
     func drain(limit: Int) async throws -> Bool {
         if let length = remainingLength, length > limit { return false }
+        if isAtEnd { return true }
+        control.wait(limits.bodyTime, forRequest: true)
+        defer { control.waitForever() }
         var count = 0
-        while let piece = try await next() {
+        while let piece = try await receive() {
             count += piece.readableBytes
             if count > limit { return false }
         }

@@ -10,6 +10,10 @@ package struct HTTPLimits: Sendable {
     package var connections = 4096
     /// From a request's first byte to the end of its headers.
     package var headTime: Duration = .seconds(30)
+    /// For a whole body that is collected: a document.
+    package var bodyTime: Duration = .seconds(60)
+    /// Between two pieces of a body that is streamed: an archive, whose sender may have to think.
+    package var pieceTime: Duration = .seconds(900)
     /// Between two requests.
     package var idleTime: Duration = .seconds(300)
     /// For the client to take the last answer before the connection is cut.

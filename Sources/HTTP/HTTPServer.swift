@@ -111,7 +111,7 @@ package final class HTTPServer: Sendable {
             if state.connections.isEmpty { state.sweeping = false }
             return state.connections.values.filter { $0.isOverdue(at: now) }
         }
-        for control in overdue { control.cut() }
+        for control in overdue { control.expire() }
         if state.withLock({ $0.sweeping }) { scheduleSweep(on: loop) }
     }
 
