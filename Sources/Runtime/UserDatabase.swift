@@ -1,10 +1,14 @@
 internal import Glibc
+internal import JSON
 internal import Linux
 
 /// Looks users up in the container's own /etc/passwd and /etc/group, which are hostile: regular files only,
 /// never waited for, never more than a bound read (CVE-2024-9676, CVE-2026-47262).
 struct UserDatabase {
+    /// Bytes of a file.
     static let limit = 4 << 20
+    /// NGROUPS_MAX of Linux (setgroups(2)).
+    static let mostGroups = 65536
 
     struct User: Equatable {
         var uid: UInt32
@@ -58,32 +62,27 @@ struct UserDatabase {
         return value
     }
 
-    private func records(_ path: String) throws(LaunchFailure) -> [[Substring]] {
-        let text = String(decoding: try read(path), as: UTF8.self)
-        return text.split(separator: "\n").compactMap { line in
-            guard line.utf8.first != 0x23 else { return nil }
-            return line.split(separator: ":", omittingEmptySubsequences: false)
-        }
-    }
-
-    /// Resolves `user[:group]` and additional groups as Docker does.
+    /// Resolves `user[:group]` and additional groups as Docker does, looking at each line of the two files once.
     func user(_ text: String, additional: [String]) throws(LaunchFailure) -> User {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let userPart = parts.first ?? ""
         let groupPart: Substring = parts.count > 1 ? parts[1] : ""
         var result = User(uid: 0, gid: 0, groups: [], home: "/")
-        var name: Substring?
+        var name: ArraySlice<UInt8>?
         let number = try Self.identifier(userPart)
         let wanted = userPart.isEmpty ? 0 : number
+        let wantedName = Array(userPart.utf8)[...]
         // A name of digits is never looked up as a name: it would make `--user 1000` somebody else.
-        for record in try records("/etc/passwd") where record.count >= 4 {
-            let uid = UInt32(record[2])
-            let matches = wanted != nil ? uid == wanted : record[0] == userPart
-            if matches, let uid, let gid = UInt32(record[3]), uid <= 0x7fff_ffff, gid <= 0x7fff_ffff {
+        for record in AccountRecords(try read("/etc/passwd")) where record.count >= 4 {
+            let uid = Self.number(record[2])
+            let matches = wanted != nil ? uid == wanted : record[0] == wantedName
+            if matches, let uid, let gid = Self.number(record[3]) {
                 name = record[0]
                 result.uid = uid
                 result.gid = gid
-                if record.count > 5, record[5].utf8.first == 0x2f { result.home = String(record[5]) }
+                if record.count > 5, record[5].first == 0x2f {
+                    result.home = String(decoding: record[5], as: UTF8.self)
+                }
                 break
             }
         }
@@ -93,39 +92,88 @@ struct UserDatabase {
             }
             result.uid = wanted
         }
-        let extra = additional.map { Substring($0) }
-        let groups =
-            !groupPart.isEmpty || name != nil || !extra.isEmpty ? try records("/etc/group") : []
-        if !groupPart.isEmpty {
-            result.gid = try group(groupPart, groups)
-        } else if let name {
-            for record in groups where record.count >= 4 {
-                if record[3].split(separator: ",").contains(name), let gid = UInt32(record[2]), gid <= 0x7fff_ffff {
-                    result.groups.append(gid)
-                }
-            }
+        let words = (groupPart.isEmpty ? [] : [groupPart]) + additional.map { Substring($0) }
+        let member = groupPart.isEmpty ? name : nil
+        if words.isEmpty, member == nil {
+            result.groups = [result.gid]
+            return result
         }
-        for entry in extra { result.groups.append(try group(entry, groups)) }
+        let groups = try groups(words, of: member)
+        var asked = groups.numbers[...]
+        if !groupPart.isEmpty, let main = asked.popFirst() { result.gid = main }
         // The main group belongs in the list too: a file that denies the group must deny it (CVE-2022-36109).
-        var unique: [UInt32] = [result.gid]
-        for gid in result.groups where !unique.contains(gid) { unique.append(gid) }
-        result.groups = unique
+        result.groups = [result.gid]
+        var known: Set<UInt32> = [result.gid]
+        for gid in groups.memberships + asked where known.insert(gid).inserted { result.groups.append(gid) }
+        guard result.groups.count <= Self.mostGroups else {
+            throw LaunchFailure(
+                "user \(userPart) is in more than \(Self.mostGroups) groups, which is what Linux allows")
+        }
         return result
     }
 
-    private func group(_ text: Substring, _ records: [[Substring]]) throws(LaunchFailure) -> UInt32 {
-        if let number = try Self.identifier(text) { return number }
-        for record in records where record.count >= 3 && record[0] == text {
-            if let gid = UInt32(record[2]), gid <= 0x7fff_ffff { return gid }
+    /// The numbers of groups given as numbers or names, and those that list `member`.
+    private func groups(
+        _ words: [Substring], of member: ArraySlice<UInt8>?
+    ) throws(LaunchFailure) -> (numbers: [UInt32], memberships: [UInt32]) {
+        var found: [ArraySlice<UInt8>: UInt32] = [:]
+        var missing: Set<ArraySlice<UInt8>> = []
+        for word in words where try Self.identifier(word) == nil { missing.insert(Array(word.utf8)[...]) }
+        var memberships: [UInt32] = []
+        for record in AccountRecords(try read("/etc/group")) where record.count >= 3 {
+            guard let gid = Self.number(record[2]) else { continue }
+            if missing.remove(record[0]) != nil { found[record[0]] = gid }
+            if let member, record.count > 3, Self.lists(record[3], member) { memberships.append(gid) }
         }
-        throw LaunchFailure("unable to find group \(text): no matching entries in group file")
+        var numbers: [UInt32] = []
+        for word in words {
+            guard let gid = try Self.identifier(word) ?? found[Array(word.utf8)[...]] else {
+                throw LaunchFailure("unable to find group \(word): no matching entries in group file")
+            }
+            numbers.append(gid)
+        }
+        return (numbers, memberships)
+    }
+
+    /// Whether a comma-separated list has that name.
+    private static func lists(_ names: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {
+        var start = names.startIndex
+        while start < names.endIndex {
+            let end = names[start...].firstIndex(of: 0x2c) ?? names.endIndex
+            if names[start..<end] == name { return true }
+            start = end + 1
+        }
+        return false
+    }
+
+    /// An id in a file; nil when it is none.
+    private static func number(_ text: ArraySlice<UInt8>) -> UInt32? {
+        UInt32(digits: String(decoding: text, as: UTF8.self)).flatMap { $0 <= 0x7fff_ffff ? $0 : nil }
     }
 
     /// The home directory of a number, `/` when unknown.
     func home(of uid: UInt32) throws(LaunchFailure) -> String {
-        for record in try records("/etc/passwd") where record.count > 5 && UInt32(record[2]) == uid {
-            if record[5].utf8.first == 0x2f { return String(record[5]) }
+        for record in AccountRecords(try read("/etc/passwd")) where record.count > 5 && Self.number(record[2]) == uid {
+            if record[5].first == 0x2f { return String(decoding: record[5], as: UTF8.self) }
         }
         return "/"
+    }
+}
+
+/// The lines of passwd(5) or group(5), without comments and empty ones, in their first seven fields.
+struct AccountRecords: Sequence, IteratorProtocol {
+    private var rest: ArraySlice<UInt8>
+
+    init(_ bytes: [UInt8]) { rest = bytes[...] }
+
+    mutating func next() -> [ArraySlice<UInt8>]? {
+        while !rest.isEmpty {
+            let end = rest.firstIndex(of: 0x0a) ?? rest.endIndex
+            let line = rest[..<end]
+            rest = rest[Swift.min(end + 1, rest.endIndex)...]
+            if line.isEmpty || line.first == 0x23 { continue }
+            return line.split(separator: 0x3a, maxSplits: 7, omittingEmptySubsequences: false)
+        }
+        return nil
     }
 }
