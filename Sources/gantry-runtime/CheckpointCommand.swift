@@ -62,7 +62,7 @@ enum CheckpointCommand {
         }
         var server = ProtocolBuffer()
         server.add(1, String(parts[0]))
-        server.add(2, Int(port))
+        server.add(2, Int(clamping: port))
         return server
     }
 

@@ -21,7 +21,7 @@ enum Files {
         _ bytes: [UInt8], _ path: String, mode: mode_t, at directory: Int32 = AT_FDCWD
     ) throws(LaunchFailure) {
         do throws(SystemError) {
-            let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode, at: directory)
+            let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode, at: directory)
             var error: SystemError?
             bytes.withUnsafeBytes { buffer in
                 do throws(SystemError) { try file.writeAll(buffer) } catch let failure { error = failure }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Linux
 internal import JSON
 internal import Monitor
 
@@ -30,7 +31,7 @@ struct Log {
     /// A failure of the whole command. When the log is a file the person at the terminal is told as well.
     func fail(_ message: String) {
         write(.error, message)
-        if path != nil { Self.put("\(message)\n", 2) }
+        if path != nil { Self.put("\(TerminalText.escaped(message))\n", 2) }
     }
 
     func write(_ level: Level, _ message: String) {

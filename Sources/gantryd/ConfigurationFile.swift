@@ -20,7 +20,7 @@ enum ConfigurationFile {
         if bytes.allSatisfy({ $0 <= 0x20 }) { return [:] }
         let json: JSON
         do {
-            json = try JSON.parse(bytes)
+            json = try JSON.parse(bytes, refusesDuplicates: true)
         } catch {
             throw DaemonError("unable to configure the daemon with file \(name): \(error)")
         }

@@ -22,8 +22,8 @@ struct Daemon {
         let signals = StopSignal()
         raiseFileLimit()
         let (dataRoot, execRoot) = (configuration.engine.dataRoot, configuration.engine.execRoot)
-        try makeDirectories(dataRoot, mode: 0o710)
-        try makeDirectories(execRoot, mode: 0o711)
+        try RootDirectory.prepare(dataRoot, mode: 0o710, setting: "data-root")
+        try RootDirectory.prepare(execRoot, mode: 0o711, setting: "exec-root")
         try makeDirectories(parent(of: configuration.pidfile), mode: 0o755)
         let locks = try [configuration.pidfile, dataRoot + "/daemon.lock", execRoot + "/daemon.lock"]
             .map { try PidFile.take($0) }
@@ -48,7 +48,7 @@ struct Daemon {
         await networks.watchRules { log.warning("\($0)") }
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let api = APIServer(engine: engine, images: images, logger: log)
+        let api = APIServer(engine: engine, images: images, logger: log, names: names)
         let server = HTTPServer(group: group, handler: api.handle)
         for socket in sockets {
             try await server.serve(socket)
@@ -83,6 +83,15 @@ struct Daemon {
 
     // MARK: Sockets
 
+    /// What clients call this machine: its own name, and those that it was told to listen under.
+    private var names: [String] {
+        var system = utsname()
+        uname(&system)
+        let own = withUnsafeBytes(of: system.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        return [own]
+            + configuration.hosts.compactMap { $0.dropping("tcp://") }.map { String($0.prefix { $0 != ":" }) }
+    }
+
     private func listen(_ host: String) throws -> [ListeningSocket] {
         if let path = host.dropping("unix://") {
             let path = path.isEmpty ? "/run/gantry/gantry.sock" : path
@@ -111,7 +120,7 @@ struct Daemon {
     private func inheritedSockets() throws -> [ListeningSocket] {
         let pid = getenv("LISTEN_PID").flatMap { Int32(String(cString: $0)) }
         let count = getenv("LISTEN_FDS").flatMap { Int32(String(cString: $0)) } ?? 0
-        guard pid == getpid(), count > 0 else {
+        guard pid == getpid(), (1...1024).contains(count) else {
             throw DaemonError("fd:// needs a socket from the service manager, and there is none")
         }
         return (3..<(3 + count)).map { number in

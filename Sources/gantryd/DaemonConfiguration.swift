@@ -34,7 +34,7 @@ struct DaemonConfiguration {
         engine.debug = logLevel <= .debug
         engine.version = Self.version
         engine.commit = Self.commit
-        if let seconds = try reader.number("shutdown-timeout") { shutdownTime = .seconds(max(0, seconds)) }
+        if let seconds = try reader.number("shutdown-timeout") { shutdownTime = .seconds(min(max(0, seconds), 86400)) }
 
         // Several daemons on one machine keep out of each other's way by the place of their data.
         let isStandard = engine.dataRoot == EngineConfiguration().dataRoot
@@ -137,6 +137,7 @@ struct DaemonConfiguration {
             unit.removeLast()
         }
         guard let shift = shifts[unit], number > 0, number < Int64(1) << (62 - shift) else { return nil }
+        // bounded: fewer than 62 bits together, checked above
         return number << shift
     }
 

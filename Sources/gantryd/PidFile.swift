@@ -20,9 +20,18 @@ final class PidFile: Sendable {
     static func take(_ path: String) throws(DaemonError) -> PidFile {
         let file: SharedDescriptor
         do {
-            file = SharedDescriptor(try Descriptor.open(path, O_RDWR | O_CREAT, mode: 0o644))
+            file = SharedDescriptor(
+                try Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode: 0o644))
         } catch {
-            throw DaemonError("cannot make the pid file: \(error)")
+            let hint = error.code == ELOOP ? "; it is a link, which somebody else may have put there: remove it" : ""
+            throw DaemonError("cannot make the pid file: \(error)\(hint)")
+        }
+        // What is cut and written below is ours, also where others may make files.
+        var status = stat()
+        guard fstat(file.raw, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(),
+            status.st_nlink == 1
+        else {
+            throw DaemonError("\(path) is not a file of this daemon's own; remove it, or choose another with --pidfile")
         }
         guard flock(file.raw, LOCK_EX | LOCK_NB) == 0 else {
             var text = [UInt8](repeating: 0, count: 16)

@@ -23,7 +23,7 @@ struct SettingsReader {
     func number(_ key: String) throws(DaemonError) -> Int? {
         guard let value = present(key) else { return nil }
         guard let number = value.intValue else { throw mismatch(key, "a whole number") }
-        return Int(number)
+        return Int(clamping: number)
     }
 
     func list(_ key: String) throws(DaemonError) -> [String]? {

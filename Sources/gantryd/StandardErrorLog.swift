@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Linux
 internal import Logging
 
 /// One record a line on standard error: time, level and message, as `key=value`.
@@ -39,11 +40,11 @@ struct StandardErrorLog: LogHandler {
             switch scalar {
             case "\"", "\\": quoted += "\\\(scalar)"
             case "\n": quoted += "\\n"
-            case _ where scalar.value < 0x20: quoted += " "
             default: quoted.unicodeScalars.append(scalar)
             }
         }
-        return quoted + "\""
+        // A line of the log is read on terminals, and names clients' and containers' words.
+        return TerminalText.escaped(quoted, keepsLines: false) + "\""
     }
 
     private static func time() -> String {
