@@ -1,6 +1,7 @@
 """Throws broken requests at a daemon of its own for SECONDS (60), and checks that it answers all the same.
 
-What is sent is made from good requests by cutting, doubling, swapping and flipping bytes. SEED repeats a run.
+First every number of every endpoint is sent at its extremes (sweep.py). Then requests are made from good ones by cutting,
+doubling, swapping and flipping bytes. SEED repeats a run.
 """
 
 import os
@@ -14,6 +15,8 @@ import sys
 import tempfile
 import time
 
+import sweep
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "60"))
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
@@ -25,9 +28,9 @@ GOOD = [
     b"GET /v1.50/containers/json?all=1&filters=%7B%22name%22%3A%7B%22x%22%3Atrue%7D%7D HTTP/1.1\r\nHost: d\r\n\r\n",
     b"POST /v1.41/containers/create?name=x HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: "
     + str(len(BODY)).encode() + b"\r\n\r\n" + BODY,
-    b"POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n2\r\n1}\r\n0\r\n\r\n",
+    b"POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n2\r\n1}\r\n0\r\n\r\n",
     b"POST /v1.41/containers/x/attach?stream=1&stdin=1 HTTP/1.1\r\nHost: d\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\nabc",
-    b"POST /v1.41/exec/x/start HTTP/1.1\r\nHost: d\r\nContent-Length: 16\r\n\r\n{\"Detach\":false}",
+    b"POST /v1.41/exec/x/start HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"Detach\":false}",
     b"POST /v1.41/images/create?fromSrc=-&repo=f HTTP/1.1\r\nHost: d\r\nContent-Length: 8\r\n\r\nnot.tar!",
     b"POST /v1.41/images/create?fromImage=127.0.0.1:1/x&tag=y HTTP/1.1\r\nHost: d\r\n\r\n",
     b"GET /v1.41/events?since=1&until=2 HTTP/1.1\r\nHost: d\r\n\r\n",
@@ -86,12 +89,19 @@ def main():
     generator = random.Random(SEED)
     print(f"fuzz: seed {SEED}, {SECONDS:.0f} s")
     count, last, failed = 0, b"", ""
+
+    def on_death(case, request):
+        sys.exit(f"fuzz: the daemon ended at {case!r}; the last request was {request[:400]!r}\n{open(directory + '/log').read()[-2000:]}")
+
     try:
         end = time.monotonic() + 30
         while not os.path.exists(path) or b"200 OK" not in exchange(path, ping, 5):
             if time.monotonic() > end or daemon.poll() is not None:
                 sys.exit("fuzz: the daemon does not start; " + open(directory + "/log").read()[-500:])
             time.sleep(0.02)
+        numbers = sweep.Sweep(path, lambda: daemon.poll() is None, quick=False)
+        numbers.run(on_death)
+        print(f"fuzz: {numbers.count} requests with numbers at their extremes")
         end = time.monotonic() + SECONDS
         while time.monotonic() < end and not failed:
             last = mutate(generator, generator.choice(GOOD))
