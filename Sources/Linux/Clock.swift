@@ -1,8 +1,12 @@
 internal import Glibc
 
 extension Duration {
-    /// Whole ones.
-    package var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
+    /// Whole ones; as many as 64 bits can hold when there are more (292 years).
+    package var nanoseconds: Int64 {
+        let (whole, overflow) = components.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, isBeyond) = whole.addingReportingOverflow(components.attoseconds / 1_000_000_000)
+        return overflow || isBeyond ? (components.seconds < 0 ? .min : .max) : sum
+    }
 }
 
 /// CLOCK_MONOTONIC, which the kernel answers without a system call. Not ContinuousClock: that comes with the concurrency

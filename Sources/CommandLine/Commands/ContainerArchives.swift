@@ -1,4 +1,5 @@
 internal import JSON
+internal import Linux
 
 /// `diff`, `export` and `commit`.
 enum ContainerArchives {
@@ -12,7 +13,7 @@ enum ContainerArchives {
             for change in answer.arrayValue ?? [] {
                 let kinds = ["C", "A", "D"]
                 let kind = change["Kind"]?.intValue.flatMap { kinds.indices.contains(Int($0)) ? kinds[Int($0)] : nil }
-                text += "\(kind ?? "?") \(change["Path"]?.stringValue ?? "")\n"
+                text += "\(kind ?? "?") \(TerminalText.escaped(change["Path"]?.stringValue ?? "", keepsLines: false))\n"
             }
             try Output.write(text)
             return 0

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import JSON
+internal import Linux
 
 /// `gantry events`.
 enum Events {
@@ -41,7 +42,7 @@ enum Events {
                         throw CommandError(error.message, status: 64)
                     }
                 } else {
-                    try Output.line(line(event))
+                    try Output.line(TerminalText.escaped(line(event), keepsLines: false))
                 }
             }
         }
@@ -53,7 +54,8 @@ enum Events {
         let actor = event["Actor"] ?? [:]
         let attributes = actor["Attributes"]?.objectValue ?? JSONObject()
         let pairs = TemplateValue.sortedKeys(attributes).map { "\($0)=\(TemplateValue.text(attributes[$0]))" }
-        let nanoseconds = event["timeNano"]?.intValue ?? (event["time"]?.intValue ?? 0) * 1_000_000_000
+        let nanoseconds =
+            event["timeNano"]?.intValue ?? (event["time"]?.intValue ?? 0).saturatingMultiply(1_000_000_000)
         let head = Units.preciseTimestamp(nanoseconds)
         let text =
             "\(head) \(event["Type"]?.stringValue ?? "") \(event["Action"]?.stringValue ?? "")"

@@ -95,7 +95,7 @@ enum SystemCommands {
     private static func row(
         _ type: String, _ total: Int, _ active: Int, _ size: Double, _ reclaimable: Double, showsShare: Bool = true
     ) -> Template.Data {
-        let share = size > 0 && showsShare ? " (\(Int(reclaimable * 100 / size))%)" : ""
+        let share = size > 0 && showsShare ? " (\(Int(saturating: Double(reclaimable) * 100 / Double(size)))%)" : ""
         return Template.Data(
             root: .object(
                 JSONObject([

@@ -1,4 +1,5 @@
 internal import JSON
+internal import Linux
 
 /// `gantry top` and `gantry port`: one container, a small question.
 enum Top {
@@ -11,7 +12,8 @@ enum Top {
             let query: Client.Query = words.isEmpty ? [] : [("ps_args", words.joined(separator: " "))]
             let answer = try call.client.get(Lifecycle.path(call.arguments[0]) + "/top", query: query)
             func line(_ cells: JSON) -> String {
-                (cells.arrayValue ?? []).map { $0.stringValue ?? "" }.joined(separator: "\t") + "\n"
+                (cells.arrayValue ?? []).map { TerminalText.escaped($0.stringValue ?? "", keepsLines: false) }.joined(
+                    separator: "\t") + "\n"
             }
             var text = line(answer["Titles"] ?? [])
             for process in answer["Processes"]?.arrayValue ?? [] { text += line(process) }

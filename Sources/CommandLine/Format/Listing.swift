@@ -49,7 +49,7 @@ struct Listing {
         }
         var text = ""
         do throws(TemplateError) {
-            for row in rows { text += try template.apply(to: row) + "\n" }
+            for row in rows { text += try template.apply(to: isTable ? row.inCells : row) + "\n" }
             if isTable { text = try heading(template) + "\n" + text }
         } catch {
             throw complaint("failed to execute template", error)

@@ -38,7 +38,7 @@ package enum PortList {
             }
             if let group = groups[key] {
                 if port.inside == group.last { continue }
-                if port.inside == group.last + 1 {
+                if port.inside == group.last.saturatingAdd(1) {
                     groups[key]?.last = port.inside
                     continue
                 }

@@ -34,10 +34,12 @@ struct ProgressDisplay {
 
     private mutating func show(_ message: JSON) throws(CommandError) {
         guard let output else { return }
-        if let stream = message["stream"]?.stringValue { return try Output.write(Array(stream.utf8), to: output) }
+        if let stream = message["stream"]?.stringValue {
+            return try Output.write(Array(TerminalText.escaped(stream).utf8), to: output)
+        }
         guard let status = message["status"]?.stringValue else { return }
         let id = message["id"]?.stringValue ?? ""
-        let label = "\(id.isEmpty ? "" : id + ": ")\(status)"
+        let label = TerminalText.escaped("\(id.isEmpty ? "" : id + ": ")\(status)", keepsLines: false)
         let detail = message["progressDetail"]
         let (current, total) = (detail?["current"]?.intValue ?? 0, detail?["total"]?.intValue ?? 0)
         if !isTerminal {

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JSON
 
 /// Sizes and spans of time as people read them, in the words and roundings `docker` uses.
 package enum Units {
@@ -31,6 +32,7 @@ package enum Units {
 
     /// `About an hour`, `3 weeks`; `seconds` is how long.
     package static func span(_ seconds: Double) -> String {
+        let seconds = min(max(0, seconds), 1e15)
         let whole = Int(seconds)
         if whole < 1 { return "Less than a second" }
         if whole == 1 { return "1 second" }
@@ -49,7 +51,7 @@ package enum Units {
 
     /// `2 hours ago` for a Unix time; empty for none.
     static func ago(_ time: Int64) -> String {
-        time <= 0 ? "N/A" : span(Double(Glibc.time(nil) - Int(time))) + " ago"
+        time <= 0 ? "N/A" : span(Double(Int64(Glibc.time(nil)).saturatingSubtract(time))) + " ago"
     }
 
     /// `2026-11-21 12:55:04 +0000 UTC`, in the local time zone, as Go prints a time.

@@ -92,7 +92,7 @@ enum Files {
     /// Writes a new file; one that is there already is refused.
     static func create(_ path: String, _ text: String) throws(CommandError) {
         do {
-            let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o666)
+            let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o666)
             try Output.write(Array(text.utf8), to: file.raw)
         } catch let error as SystemError {
             throw CommandError("failed to create the container ID file: open \(path): \(error.reason)")

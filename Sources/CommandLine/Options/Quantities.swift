@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Sizes, durations and fractions as they are typed behind flags.
 package enum Quantities {
     /// Bytes: `64m`, `1.5g`, `512k`, `1024`, `10MiB`; powers of 1024 whatever the spelling, as `docker run -m` reads
@@ -21,9 +23,9 @@ package enum Quantities {
             guard rest.isEmpty || (index > 0 && (rest == "b" || rest == "ib")) else { return nil }
             for _ in 0..<index { multiplier *= 1024 }
         }
-        guard let value = Double(String(number)), value >= 0, value.isFinite else { return nil }
-        let product = value * multiplier
-        return product < 9.2e18 ? Int64(product) : nil
+        // Swift reads hexadecimal fractions too.
+        guard !lower.contains("x"), let value = Double(String(number)), value >= 0, value.isFinite else { return nil }
+        return Int64(whole: (value * multiplier).rounded(.down))
     }
 
     static func bytesRefusal(_ text: String) -> String? {
@@ -35,10 +37,9 @@ package enum Quantities {
         if let slash = text.firstIndex(of: "/") {
             guard let above = Double(text[..<slash]), let below = Double(text[text.index(after: slash)...]), below != 0
             else { return nil }
-            return Int64(above / below * 1e9)
+            return Int64(whole: (above / below * 1e9).rounded(.towardZero))
         }
-        guard let value = Double(text), value.isFinite, abs(value) < 9e9 else { return nil }
-        return Int64((value * 1e9).rounded())
+        return Double(text).flatMap { Int64(whole: ($0 * 1e9).rounded()) }
     }
 
     /// Nanoseconds out of Go's `1h2m3.5s`, `100ms`; nil when it is no duration.
@@ -60,7 +61,7 @@ package enum Quantities {
             guard let value = Double(number), let scale = units[String(unit)] else { return nil }
             total += value * scale
         }
-        return total < 9.2e18 ? Int64((sign * total).rounded()) : nil
+        return Int64(whole: (sign * total).rounded())
     }
 
     static func durationRefusal(_ text: String) -> String? {

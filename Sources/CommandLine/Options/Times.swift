@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JSON
 
 /// Points in time as they are typed behind `--since` and `--until`.
 package enum Times {
@@ -7,7 +8,7 @@ package enum Times {
     package static func parameter(_ text: String, now: Int64 = Int64(time(nil))) throws(CommandError) -> String {
         if text.isEmpty { return "" }
         if let span = Quantities.duration(text), text != "0" {
-            return String(now - span / 1_000_000_000)
+            return String(now.saturatingSubtract(span / 1_000_000_000))
         }
         if text.allSatisfy({ $0.isNumber || $0 == "." }), text.contains(where: \.isNumber), !text.hasPrefix(".") {
             return text
@@ -22,11 +23,11 @@ package enum Times {
     private static func parse(_ text: String) -> String? {
         let parts = text.split(separator: "T", maxSplits: 1)
         let day = parts[0].split(separator: "-").map(String.init)
-        guard day.count == 3, let year = Int32(day[0]), let month = Int32(day[1]), let date = Int32(day[2]) else {
-            return nil
-        }
+        guard day.count == 3, let year = UInt16(digits: day[0]), year <= 9999,
+            let month = UInt8(digits: day[1]), let date = UInt8(digits: day[2])
+        else { return nil }
         var fields = tm()
-        (fields.tm_year, fields.tm_mon, fields.tm_mday) = (year - 1900, month - 1, date)
+        (fields.tm_year, fields.tm_mon, fields.tm_mday) = (Int32(year) - 1900, Int32(month) - 1, Int32(date))
         fields.tm_isdst = -1
         var fraction = ""
         var offset: Int?
@@ -36,14 +37,14 @@ package enum Times {
                 clock = clock.dropLast()
                 offset = 0
             } else if let sign = clock.lastIndex(where: { $0 == "+" || $0 == "-" }) {
-                let zone = clock[clock.index(after: sign)...].split(separator: ":").compactMap { Int($0) }
+                let zone = clock[clock.index(after: sign)...].split(separator: ":").compactMap { UInt8(digits: $0) }
                 guard zone.count == 2 else { return nil }
-                offset = (zone[0] * 3600 + zone[1] * 60) * (clock[sign] == "-" ? -1 : 1)
+                offset = (Int(zone[0]) * 3600 + Int(zone[1]) * 60) * (clock[sign] == "-" ? -1 : 1)
                 clock = clock[..<sign]
             }
             let halves = clock.split(separator: ".", maxSplits: 1)
             if halves.count == 2 { fraction = String(halves[1]) }
-            let numbers = (halves.first ?? "").split(separator: ":").map { Int32($0) }
+            let numbers = (halves.first ?? "").split(separator: ":").map { UInt8(digits: $0).map { Int32($0) } }
             guard !numbers.contains(nil), (1...3).contains(numbers.count) else { return nil }
             fields.tm_hour = numbers[0] ?? 0
             fields.tm_min = numbers.count > 1 ? numbers[1] ?? 0 : 0

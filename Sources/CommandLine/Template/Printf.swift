@@ -50,7 +50,7 @@ enum Printf {
             }
             var text = convert(arguments[next], verb, flags, precision)
             next += 1
-            let missing = (width ?? 0) - text.count
+            let missing = min(width ?? 0, 1 << 16).saturatingSubtract(text.count)
             if missing > 0 {
                 if flags.contains("-") {
                     text += String(repeating: " ", count: missing)
@@ -76,7 +76,7 @@ enum Printf {
         switch (verb, value) {
         case ("v", .number(let literal)?): return literal.hasPrefix("-") ? literal : plus + literal
         case ("v", _): return TemplateValue.text(value)
-        case ("s", .string(let text)?): return precision.map { String(text.prefix($0)) } ?? text
+        case ("s", .string(let text)?): return precision.map { String(text.prefix(max(0, $0))) } ?? text
         case ("s", .array?), ("s", .object?): return TemplateValue.text(value)
         case ("q", .string(let text)?): return quoted(text)
         case ("q", .array(let elements)?):
@@ -108,7 +108,7 @@ enum Printf {
     private static func fraction(_ value: Double, _ verb: Character, _ precision: Int?) -> String {
         if verb == "g", precision == nil { return "\(value)" }
         var buffer = [CChar](repeating: 0, count: 512)
-        withVaList([Int32(precision ?? 6), value]) {
+        withVaList([Int32(clamping: precision ?? 6), value]) {
             _ = vsnprintf(&buffer, buffer.count, verb == "f" ? "%.*f" : verb == "e" ? "%.*e" : "%.*g", $0)
         }
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

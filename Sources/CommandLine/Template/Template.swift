@@ -1,4 +1,5 @@
 package import JSON
+internal import Linux
 
 /// A Go template, as `--format` takes them, ready to be applied.
 package struct Template {
@@ -25,6 +26,23 @@ package struct Template {
             self.root = root
             self.typeName = typeName
             self.methods = methods
+        }
+
+        /// The same with every text fit for one cell of a table.
+        var inCells: Data {
+            Data(
+                root: Self.escaped(root), typeName: typeName,
+                methods: methods.mapValues { method in { Self.escaped(method($0)) } })
+        }
+
+        private static func escaped(_ value: JSON) -> JSON {
+            switch value {
+            case .string(let text): .string(TerminalText.escaped(text, keepsLines: false))
+            case .array(let elements): .array(elements.map(escaped))
+            case .object(let object):
+                .object(JSONObject(object.map { (TerminalText.escaped($0.0, keepsLines: false), escaped($0.1)) }))
+            default: value
+            }
         }
 
         /// Whether `json .` escapes `<`, `>` and `&`: the rows of lists do.

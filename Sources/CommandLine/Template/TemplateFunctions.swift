@@ -81,7 +81,7 @@ enum TemplateFunctions {
     }
 
     private static func spaces(_ value: JSON?) -> String {
-        String(repeating: " ", count: Int(max(0, value?.intValue ?? 0)))
+        String(repeating: " ", count: Int(min(max(0, value?.intValue ?? 0), 1 << 16)))
     }
 
     /// Like fmt.Sprint: a space between two operands when neither is a string.

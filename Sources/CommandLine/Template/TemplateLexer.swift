@@ -221,7 +221,11 @@ struct TemplateLexer {
                         let scalar = Unicode.Scalar(value)
                     else { throw failure("invalid syntax", at: start) }
                     offset += count
-                    if count == 2 { text.append(UInt8(value)) } else { text += Array(String(scalar).utf8) }
+                    if count == 2 {
+                        text.append(UInt8(truncatingIfNeeded: value))
+                    } else {
+                        text += Array(String(scalar).utf8)
+                    }
                 default: text.append(byte)
                 }
             } else {

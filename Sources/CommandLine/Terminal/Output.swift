@@ -2,13 +2,21 @@ internal import Glibc
 internal import Linux
 
 /// Writing to the standard streams, unbuffered: a container's output and ours keep their order.
+///
+/// What is written as text is ours and never reaches a terminal with control characters in it (``TerminalText``); bytes are a
+/// container's own output, or ours with positions on the screen, and go as they are.
 enum Output {
-    static func write(_ text: String) throws(CommandError) { try write(Array(text.utf8), to: 1) }
+    static func write(_ text: String) throws(CommandError) {
+        // Into files and pipes go Docker's bytes.
+        try write(Array((isTerminal(1) ? TerminalText.escaped(text) : text).utf8), to: 1)
+    }
 
     static func line(_ text: String) throws(CommandError) { try write(text + "\n") }
 
     /// Complaints never fail: there is nowhere left to complain to.
-    static func complain(_ text: String) { _ = try? write(Array((text + "\n").utf8), to: 2) }
+    static func complain(_ text: String) {
+        _ = try? write(Array((TerminalText.escaped(text) + "\n").utf8), to: 2)
+    }
 
     static func write(_ bytes: [UInt8], to descriptor: Int32) throws(CommandError) {
         try write(bytes[...], to: descriptor)
