@@ -216,6 +216,6 @@ let package = Package(
         tests("NetworkingTests", ["Networking", "Netlink", "Linux"]),
         tests("APIServerTests", ["APIServer", "HTTP", "Engine", "Images", "Networking", "OCI", "Linux"]),
         tests("HTTPTests", ["HTTP", "Linux"] + nio),
-        tests("CommandLineTests", ["CommandLine", "JSON"]),
+        tests("CommandLineTests", ["CommandLine", "JSON", "Linux"]),
     ]
 )

@@ -13,9 +13,13 @@ package final class APIServer: Sendable {
 
     private let logger: Logger
     private let router: Router
+    /// What this machine is called, in lower case.
+    private let names: Set<String>
 
-    package init(engine: Engine, images: ImageService, logger: Logger) {
+    /// - Parameter names: what this machine is called by clients on TCP.
+    package init(engine: Engine, images: ImageService, logger: Logger, names: [String] = []) {
         self.logger = logger
+        self.names = Set(names.map { $0.lowercased() })
         router = Router(
             SystemRoutes(engine: engine, images: images).routes + ContainerRoutes(engine: engine).routes
                 + ContainerStreamRoutes(engine: engine).routes + ExecRoutes(engine: engine).routes
@@ -33,6 +37,9 @@ package final class APIServer: Sendable {
             "Server": Self.product,
         ])
         do {
+            if let refusal = WebPageRequests.refusal(request.headers, isLocal: request.isLocal, names: names) {
+                throw refusal
+            }
             try await dispatch(request, responder)
         } catch {
             try await answer(error, to: request, responder)

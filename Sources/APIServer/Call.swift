@@ -45,13 +45,13 @@ package struct Call: Sendable {
 
     /// The body's document; nil when there is no body.
     func optionalDocument() async throws -> JSON? {
+        // Docker's command line calls an empty body text/plain.
+        guard request.head.framing != .none else { return nil }
+        try MediaType.requireJSON(request.headers["Content-Type"] ?? "")
         let bytes = try await request.body.collect(limit: 4 << 20)
         guard !bytes.isEmpty else { return nil }
-        if let type = request.headers["Content-Type"], !isJSON(type) {
-            throw APIError.badRequest("unsupported Content-Type header (\(type)): must be 'application/json'")
-        }
         do {
-            return try JSON.parse(bytes)
+            return try JSON.parse(bytes, refusesDuplicates: true)
         } catch {
             throw APIError.badRequest("invalid JSON: \(error)")
         }
@@ -72,9 +72,15 @@ package struct Call: Sendable {
         }
     }
 
-    private func isJSON(_ type: String) -> Bool {
-        let name = type.split(separator: ";").first.map { $0.filter { $0 != " " }.lowercased() }
-        return name == "application/json"
+    /// A document whose members are looked up by hand: those called like `names` but for their case must be one each.
+    func document(naming names: [String]) async throws -> JSON {
+        let json = try await document()
+        do {
+            try json.objectValue?.refuseClashes(among: names)
+        } catch {
+            throw APIError.badRequest("invalid JSON: \(error)")
+        }
+        return json
     }
 
     // MARK: Answer

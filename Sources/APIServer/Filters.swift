@@ -6,7 +6,7 @@ package enum Filters {
         guard let text else { return [:] }
         let json: JSON
         do {
-            json = try JSON.parse(text)
+            json = try JSON.parse(text, refusesDuplicates: true)
         } catch {
             throw .badRequest("invalid filter: \(error)")
         }

@@ -54,7 +54,7 @@ struct ManifestRoutes: Sendable {
 
     @Sendable private func put(_ call: Call) async throws {
         let image = try await RemoteImage(call, images)
-        let body = try await call.document()
+        let body = try await call.document(naming: ["mediaType", "content"])
         guard let type = body["mediaType"]?.stringValue, let text = body["content"]?.stringValue,
             let bytes = Base64.decode(text), let tag = image.reference.digest?.description ?? image.reference.tag
         else { throw APIError.badRequest("mediaType, content or tag is missing") }

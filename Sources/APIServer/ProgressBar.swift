@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JSON
 
 /// `[===>    ]  1.2MB/3.4MB`: the member `progress` of a message, for programs that show it as it is.
 enum ProgressBar {
@@ -8,7 +9,7 @@ enum ProgressBar {
         let done = size(current)
         let padded = String(repeating: " ", count: max(0, 8 - done.utf8.count)) + done
         if total <= 0 { return padded }
-        let filled = max(0, min(50, Int(Double(current) / Double(total) * 100) / 2))
+        let filled = max(0, min(50, Int(saturating: Double(current) / Double(total) * 100) / 2))
         let bar = String(repeating: "=", count: filled) + ">" + String(repeating: " ", count: 50 - filled)
         return "[\(bar)] \(padded)" + (current > total ? "" : "/" + size(total))
     }

@@ -17,7 +17,9 @@ struct RegistryRoutes: Sendable {
     }
 
     @Sendable private func logIn(_ call: Call) async throws {
-        let document = try await call.document()
+        let document = try await call.document(naming: [
+            "username", "password", "serveraddress", "identitytoken", "registrytoken", "auth",
+        ])
         let server = document["serveraddress"]?.stringValue ?? ""
         var domain = server[...]
         for scheme in ["https://", "http://"] where domain.hasPrefix(scheme) { domain = domain.dropFirst(scheme.count) }

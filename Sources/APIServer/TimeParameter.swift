@@ -1,13 +1,15 @@
 internal import Glibc
+internal import JSON
 
 /// `since` and `until`: seconds since 1970, with a fraction of up to nine digits.
 package enum TimeParameter {
-    /// Nanoseconds since 1970; nil when the parameter is absent or 0.
+    /// Nanoseconds since 1970, or the first or last moment that 64 bits of them can name; nil when the parameter is absent
+    /// or 0.
     package static func nanoseconds(_ text: String?) throws(APIError) -> Int64? {
         guard let text, text != "0" else { return nil }
         let pieces = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        let (high, overflow) = (Int64(pieces[0]) ?? .min).multipliedReportingOverflow(by: 1_000_000_000)
-        guard Int64(pieces[0]) != nil, !overflow else { throw invalid(text) }
+        guard let seconds = Int64(pieces[0]) else { throw invalid(text) }
+        let high = seconds.saturatingMultiply(1_000_000_000)
         var low: Int64 = 0
         if pieces.count == 2 {
             let digits = pieces[1].utf8.prefix(9)
@@ -18,7 +20,7 @@ package enum TimeParameter {
                 low = low * 10 + digit
             }
         }
-        let total = text.hasPrefix("-") ? high - low : high + low
+        let total = text.hasPrefix("-") ? high.saturatingSubtract(low) : high.saturatingAdd(low)
         return total == 0 ? nil : total
     }
 

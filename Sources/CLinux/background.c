@@ -20,7 +20,7 @@ int linux_spawn_background(const char *program, const char *log)
     posix_spawnattr_init(&attributes);
     int code = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     if (!code)
-        code = posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0640);
+        code = posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0640);
     if (!code)
         code = posix_spawn_file_actions_adddup2(&actions, 1, 2);
     if (!code)

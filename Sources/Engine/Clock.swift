@@ -10,6 +10,12 @@ enum Clock {
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
+    /// A time to wait that clients may choose as they like; nil, which is for ever, when it is longer than ten years: sleeping
+    /// for 2⁶³ seconds traps.
+    static func wait(seconds: Double) -> Duration? {
+        seconds < 315_576_000 ? .seconds(max(0, seconds)) : nil
+    }
+
     /// RFC 3339 with nanoseconds, UTC.
     static func text() -> String { Timestamp.now().description }
 }

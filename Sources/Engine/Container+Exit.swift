@@ -6,6 +6,7 @@ internal import Cgroups
 internal import DockerAPI
 internal import Glibc
 internal import Images
+internal import JSON
 internal import Linux
 internal import Monitor
 
@@ -81,7 +82,7 @@ extension Container {
     private func runSeconds() -> Int64 {
         let state = record.state
         guard let started = nanoseconds(state.StartedAt), let finished = nanoseconds(state.FinishedAt) else { return 0 }
-        return max(0, (finished - started) / 1_000_000_000)
+        return max(0, finished.saturatingSubtract(started) / 1_000_000_000)
     }
 
     /// Waits until the monitor has let go, then gives everything back; deletes the container when it was to be.
@@ -180,9 +181,9 @@ extension Container {
         var timer: Task<Void, Never>?
         let response: ContainerWaitResponse? = await withCheckedContinuation { continuation in
             number = addWaiter(.notRunning) { continuation.resume(returning: $0) }
-            if let seconds, let waiting = number {
+            if let limit = seconds.flatMap({ Clock.wait(seconds: Double($0)) }), let waiting = number {
                 timer = Task {
-                    try? await Task.sleep(for: .seconds(seconds))
+                    try? await Task.sleep(for: limit)
                     self.removeWaiter(waiting)
                 }
             }

@@ -154,7 +154,7 @@ extension Engine {
         let now = Timestamp.now()
         let record = ContainerRecord(
             id: id, name: "", created: now.description,
-            createdAt: now.seconds * 1_000_000_000 + Int64(now.nanoseconds), image: image.id.description, path: path,
+            createdAt: now.unixNanoseconds, image: image.id.description, path: path,
             args: Array(words.dropFirst()), config: config, host: host,
             endpoints: endpoints, mounts: mounts)
         _ = try PortPlan.requests(record)

@@ -1,5 +1,5 @@
-internal import JSON
 internal import Images
+internal import JSON
 internal import Layers
 package import DockerAPI
 internal import Networking

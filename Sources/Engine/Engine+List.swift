@@ -6,6 +6,7 @@ internal import Cgroups
 package import DockerAPI
 internal import Glibc
 internal import Images
+internal import JSON
 
 extension Engine {
     package func list(
@@ -63,7 +64,7 @@ extension Engine {
     static func status(_ state: ContainerState) -> String {
         let now = Clock.nanoseconds()
         func since(_ text: String) -> String {
-            humanDuration(seconds: (now - (nanoseconds(text) ?? now)) / 1_000_000_000)
+            humanDuration(seconds: now.saturatingSubtract(nanoseconds(text) ?? now) / 1_000_000_000)
         }
         switch state.Status {
         case "running": return "Up \(since(state.StartedAt))"

@@ -1,4 +1,5 @@
 internal import DockerAPI
+internal import JSON
 internal import Synchronization
 
 /// What happened lately, and who wants to hear what happens next (`GET /events`).
@@ -50,12 +51,12 @@ final class Journal: Sendable {
         }
         var timer: Task<Void, Never>?
         if let until {
-            let wait = until - Clock.nanoseconds()
+            let wait = until.saturatingSubtract(Clock.nanoseconds())
             if wait <= 0 {
                 continuation.finish()
-            } else {
+            } else if let wait = Clock.wait(seconds: Double(wait) / 1e9) {
                 timer = Task {
-                    try? await Task.sleep(for: .nanoseconds(wait))
+                    try? await Task.sleep(for: wait)
                     continuation.finish()
                 }
             }

@@ -76,7 +76,8 @@ package actor LogStream {
     }
 }
 
-/// Nanoseconds since 1970 of an RFC 3339 time; nil for Docker's "never" and for anything else.
+/// Nanoseconds since 1970 of an RFC 3339 time, or the first or last that there are: RFC 3339 ends in the year 9999, 64 bits of
+/// nanoseconds in 2262. Nil for Docker's "never" and for anything else.
 func nanoseconds(_ text: String) -> Int64? {
     guard let time = try? Timestamp(text), !time.isZero else { return nil }
     return time.unixNanoseconds

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import JSON
 
 /// Signals by name and number.
 enum Signal {
@@ -22,8 +23,9 @@ enum Signal {
         switch name {
         case "RTMIN": realTime = 34
         case "RTMAX": realTime = 64
-        case _ where name.hasPrefix("RTMIN+"): realTime = Int32(name.dropFirst(6)).map { 34 + $0 } ?? 0
-        case _ where name.hasPrefix("RTMAX-"): realTime = Int32(name.dropFirst(6)).map { 64 - $0 } ?? 0
+        case _ where name.hasPrefix("RTMIN+"): realTime = Int32(name.dropFirst(6)).map { $0.saturatingAdd(34) } ?? 0
+        case _ where name.hasPrefix("RTMAX-"):
+            realTime = Int32(name.dropFirst(6)).map { (64 as Int32).saturatingSubtract($0) } ?? 0
         default: return nil
         }
         return (34...64).contains(realTime) ? realTime : nil

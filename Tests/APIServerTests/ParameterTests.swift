@@ -24,7 +24,8 @@ import Testing
         arguments: [
             ("1", 1_000_000_000), ("1700000000.5", 1_700_000_000_500_000_000),
             ("1700000000.000000001", 1_700_000_000_000_000_001), ("12.1234567891", 12_123_456_789),
-            ("-1.5", -1_500_000_000),
+            ("-1.5", -1_500_000_000), ("9999999999999", .max), ("-9999999999999", .min),
+            ("9223372036.9999999999", .max), ("-9223372036.999999999", .min), ("9223372036854775807.5", .max),
         ] as [(String, Int64)])
     func readsTimes(text: String, nanoseconds: Int64) throws {
         #expect(try TimeParameter.nanoseconds(text) == nanoseconds)
@@ -36,7 +37,7 @@ import Testing
         #expect(try TimeParameter.nanoseconds("0.0") == nil)
     }
 
-    @Test(arguments: ["", "x", "1.x", "2026-01-01", "99999999999999999999", "9999999999999"])
+    @Test(arguments: ["", "x", "1.x", "2026-01-01", "99999999999999999999", "1e3", "--1", "1.-5"])
     func refusesOtherTimes(text: String) {
         #expect(throws: APIError.self) { try TimeParameter.nanoseconds(text) }
     }
@@ -48,5 +49,14 @@ import Testing
         #expect(try ImageName.reference("busybox", digest)?.familiar == "busybox@" + digest)
         #expect(try ImageName.reference(nil, "1") == nil)
         #expect(throws: APIError.self) { try ImageName.reference("BAD", nil) }
+    }
+
+    /// In a process of its own: a trap would end the tests with it.
+    @Test func survivesExtremeTimes() async {
+        await #expect(processExitsWith: .success) {
+            for text in ["9223372036854775807.9", "-9223372036854775808.9", "9223372036.9999999999", "-9223372037"] {
+                _ = try TimeParameter.nanoseconds(text)
+            }
+        }
     }
 }

@@ -117,6 +117,90 @@ extension Integration {
             }
         }
 
+        /// CVE-2021-41091, CVE-2021-41103, CVE-2024-25621: also of directories that were there, with whatever mode.
+        @Test func closesItsRoots() throws {
+            let scratch = try Scratch("roots")
+            for name in ["data", "exec"] {
+                mkdir(scratch.path + "/" + name, 0o777)
+                chmod(scratch.path + "/" + name, 0o777)
+            }
+            try withProcess(scratch.path, ["-H", "unix://\(scratch.path)/a.sock"]) {
+                try eventually("it answers") { Programs.exists(scratch.path + "/a.sock") }
+                func mode(_ path: String) throws -> String { try succeed(["stat", "-c", "%a", scratch.path + path]) }
+                #expect(try mode("/data") == "710")
+                #expect(try mode("/exec") == "711")
+                #expect(try mode("/a.sock") == "660")
+                // Nobody else gets at anything in there.
+                let open = try succeed([
+                    "find", scratch.path + "/data", "-mindepth", "1", "-perm", "/o+w", "!", "-type", "l",
+                ])
+                #expect(open.isEmpty, "\(open)")
+                let entered = try command([
+                    "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "ls", scratch.path + "/data",
+                ])
+                #expect(entered.status != 0, "\(entered)")
+            }
+        }
+
+        /// A directory that others may write to, and files that they put there.
+        @Test func refusesPlacesOfOthers() throws {
+            let scratch = try Scratch("others")
+            func start(_ flags: [String]) throws -> Output {
+                try command(
+                    [
+                        Programs.binaries + "/gantryd", "--exec-root", scratch.path + "/exec", "--config-file",
+                        scratch.write("{}", to: "daemon.json"), "-H", "unix://\(scratch.path)/a.sock",
+                    ] + flags)
+            }
+            let sticky = scratch.path + "/sticky"
+            mkdir(sticky, 0o755)
+            chmod(sticky, 0o1777)
+            let shared = try start(["--data-root", sticky, "--pidfile", scratch.path + "/pid"])
+            #expect(
+                shared.status == 1 && shared.err.contains("data-root \(sticky) is not the daemon's alone"), "\(shared)")
+            #expect(try succeed(["stat", "-c", "%a", sticky]) == "1777")
+            let victim = try scratch.write("precious\n", to: "victim")
+            symlink(victim, scratch.path + "/link")
+            let other = try scratch.write("precious\n", to: "other")
+            link(other, scratch.path + "/hard")
+            mkfifo(scratch.path + "/fifo", 0o644)
+            for name in ["link", "hard", "fifo"] {
+                let result = try start(["--data-root", scratch.path + "/data", "--pidfile", scratch.path + "/" + name])
+                #expect(result.status == 1, "\(result)")
+                #expect(
+                    result.err.contains("pid file") || result.err.contains("not a file of this daemon's own"),
+                    "\(result)")
+            }
+            for path in [victim, other] { #expect(try Programs.text(path) == "precious\n") }
+        }
+
+        /// Whoever visits a web page has a browser that reaches what listens on this machine.
+        @Test func answersNoWebPage() throws {
+            let scratch = try Scratch("pages")
+            let port = try freePort()
+            try withProcess(
+                scratch.path,
+                ["-H", "unix://\(scratch.path)/a.sock", "-H", "tcp://127.0.0.1:\(port)", "--insecure-tcp"]
+            ) {
+                func ask(_ headers: [String], _ rest: [String]) throws -> String {
+                    try command(
+                        ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}"] + headers.flatMap { ["-H", $0] } + rest
+                    ).out
+                }
+                let tcp = ["http://127.0.0.1:\(port)/version"]
+                try eventually("it answers") { try ask([], tcp) == "200" }
+                #expect(try ask(["Origin: http://evil.example"], tcp) == "403")
+                #expect(try ask(["Origin: null"], ["-X", "POST"] + tcp) == "403")
+                #expect(try ask(["Host: evil.example:\(port)", "Accept-Language: en"], tcp) == "403")
+                #expect(try ask(["Sec-Fetch-Site: cross-site"], tcp) == "403")
+                #expect(
+                    try ask(["Origin: http://x"], ["--unix-socket", scratch.path + "/a.sock", "http://d/version"])
+                        == "200")
+                let client = try command([Client.docker.program, "-H", "tcp://127.0.0.1:\(port)", "version"])
+                #expect(client.status == 0, "\(client)")
+            }
+        }
+
         /// Runs a daemon while `body` does, and ends it with SIGTERM.
         private func withProcess(_ directory: String, _ flags: [String], _ body: () throws -> Void) throws {
             let number = Int.random(in: 0..<250)
