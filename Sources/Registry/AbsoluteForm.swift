@@ -9,12 +9,9 @@ final class AbsoluteForm: ChannelOutboundHandler {
     typealias OutboundOut = HTTPClientRequestPart
 
     /// Into a new connection to a proxy, between the client and what encodes its requests.
-    @Sendable static func install(in channel: any Channel) -> EventLoopFuture<Void> {
-        channel.eventLoop.submit {
-            let pipeline = channel.pipeline.syncOperations
-            let encoder = try pipeline.context(handlerType: HTTPRequestEncoder.self)
-            try pipeline.addHandler(AbsoluteForm(), position: .after(encoder.handler))
-        }
+    static func install(in pipeline: ChannelPipeline.SynchronousOperations) throws {
+        let encoder = try pipeline.context(handlerType: HTTPRequestEncoder.self)
+        try pipeline.addHandler(AbsoluteForm(), position: .after(encoder.handler))
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {

@@ -162,9 +162,13 @@ package final class RegistryClient: Sendable {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 32
         configuration.httpVersion = .http1Only
         configuration.tlsConfiguration = try trust.configuration()
-        if way.isForwarded {
-            configuration.http1_1ConnectionDebugInitializer = AbsoluteForm.install
-        } else if let proxy = way.proxy {
+        configuration.http1_1ConnectionDebugInitializer = { channel in
+            channel.eventLoop.submit {
+                try StatusCheck.install(in: channel.pipeline.syncOperations)
+                if isForwarded { try AbsoluteForm.install(in: channel.pipeline.syncOperations) }
+            }
+        }
+        if !way.isForwarded, let proxy = way.proxy {
             configuration.proxy =
                 switch proxy.kind {
                 case .http: .server(host: proxy.host, port: proxy.port, authorization: proxy.login)
