@@ -41,6 +41,9 @@ package struct JSONObject: Sendable, Equatable, Sequence {
         }
     }
 
+    /// The member that is called `name` but for its case; an error where there are two.
+    package func value(matching name: String) throws(JSONError) -> JSON? { try FoldedMembers(self).value(name) }
+
     /// Refuses an object in which two members are called like one of `names` but for their case.
     package func refuseClashes(among names: [String]) throws(JSONError) {
         let members = FoldedMembers(self)

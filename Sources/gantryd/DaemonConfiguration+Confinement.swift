@@ -44,9 +44,15 @@ extension SettingsReader {
     fileprivate func ulimits(_ key: String) throws(DaemonError) -> [Ulimit] {
         var limits: [Ulimit] = []
         for (name, value) in try object(key).sorted(by: { $0.key < $1.key }) {
-            guard let hard = value.objectValue?.value(matching: "Hard")?.intValue,
-                let soft = value.objectValue?.value(matching: "Soft")?.intValue
-            else {
+            let members = value.objectValue ?? JSONObject()
+            let (hard, soft): (Int64?, Int64?)
+            do {
+                hard = try members.value(matching: "Hard")?.intValue
+                soft = try members.value(matching: "Soft")?.intValue
+            } catch {
+                throw DaemonError("\(key): \(name): \(error)")
+            }
+            guard let hard, let soft else {
                 throw DaemonError("\(key): \(name) must have the whole numbers Hard and Soft")
             }
             limits.append(Ulimit(Name: name, Hard: hard, Soft: soft))
