@@ -16,8 +16,9 @@ extension Integration {
                 // The command line reads the same numbers.
                 let ids = Set(try daemon.run(.first, "images", "-aq", "--no-trunc").lines)
                 #expect(ids.count > 100)
-                for words in [["images"], ["images", "--format", "{{json .}}"], ["system", "df", "-v"]] {
-                    #expect(try daemon.run(.first, words).status == 0)
+                for words in [["images"], ["images", "--format", "{{json .}}"], ["system", "df"]] {
+                    let listed = try daemon.run(.first, words)
+                    #expect(listed.status == 0, "\(listed)")
                 }
                 try daemon.ok(.first, ["image", "inspect"] + ids)
                 for id in ids { try daemon.ok(.first, "history", id) }

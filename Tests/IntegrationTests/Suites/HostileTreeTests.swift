@@ -18,7 +18,7 @@ extension Integration {
         @Test func outlivesThirtyThousandLevels() throws {
             // In memory: 30,000 directories take a disk its time.
             let scratch = try Scratch("deep")
-            try succeed(["mount", "-t", "tmpfs", "none", scratch.path])
+            try succeed(["mount", "-t", "tmpfs", "-o", "mode=0711", "none", scratch.path])
             defer { _ = try? command(["umount", "-l", scratch.path]) }
             try Daemon.with(dataRoot: scratch.path) { daemon in
                 try limit(daemon)
@@ -74,7 +74,7 @@ extension Integration {
 
         @Test func countsFilesOfTheLargestSize() throws {
             let scratch = try Scratch("large")
-            try succeed(["mount", "-t", "tmpfs", "none", scratch.path])
+            try succeed(["mount", "-t", "tmpfs", "-o", "mode=0711", "none", scratch.path])
             defer { _ = try? command(["umount", "-l", scratch.path]) }
             try Daemon.with(dataRoot: scratch.path) { daemon in
                 let largest = "9223372036854775807"
