@@ -21,7 +21,7 @@ final class PidFile: Sendable {
         let file: SharedDescriptor
         do {
             file = SharedDescriptor(
-                try Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode: 0o644))
+                try Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode: 0o600))
         } catch {
             let hint = error.code == ELOOP ? "; it is a link, which somebody else may have put there: remove it" : ""
             throw DaemonError("cannot make the pid file: \(error)\(hint)")
@@ -32,6 +32,10 @@ final class PidFile: Sendable {
             status.st_nlink == 1
         else {
             throw DaemonError("\(path) is not a file of this daemon's own; remove it, or choose another with --pidfile")
+        }
+        // Whoever can open a file can lock it, and a daemon that finds it locked does not start: not for other users.
+        guard fchmod(file.raw, 0o600) == 0 else {
+            throw DaemonError("cannot set the mode of \(path): \(SystemError("chmod", code: errno).reason)")
         }
         guard flock(file.raw, LOCK_EX | LOCK_NB) == 0 else {
             var text = [UInt8](repeating: 0, count: 16)

@@ -131,5 +131,22 @@ extension Integration {
             let taken = try command(words + ["--insecure-tcp"])
             #expect(taken.status == 0, "\(taken)")
         }
+
+        /// CVE-2021-41091, CVE-2024-25621: logs, states, files of containers and the socket, as a user without rights meets them.
+        @Test(.enabled(if: Programs.isGantry)) func othersReadAndWriteNothingOfTheDaemons() throws {
+            try Daemon.with { daemon in
+                try daemon.ok(.gantry, "run", "--network", "none", "busybox", "sh", "-c", "echo said; echo x >/written")
+                try daemon.ok(.gantry, "run", "-d", "--network", "none", "busybox", "sleep", "1000")
+                // The directory of the test itself would keep everybody out.
+                chmod(daemon.root, 0o755)
+                let script = """
+                    find \(daemon.data) \(daemon.root)/exec \(daemon.socket) |
+                      setpriv --reuid=65534 --regid=65534 --clear-groups sh -c \
+                      'while read -r path; do [ ! -r "$path" ] && [ ! -w "$path" ] || echo "$path"; done'
+                    """
+                let result = try command(["sh", "-c", script])
+                #expect(result.status == 0 && result.lines == [], "\(result)")
+            }
+        }
     }
 }
