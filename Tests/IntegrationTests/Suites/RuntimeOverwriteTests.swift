@@ -15,6 +15,8 @@ extension Integration {
             exec 3</proc/$pid/exe && echo opened
             cat /shared/gate >/dev/null
             n=0; while [ -e /proc/$pid/exe ] && [ $n -lt 2000 ]; do n=$((n+1)); sleep 0.01; done
+            # Its last moments: out of /proc, and still the file's user.
+            n=0; while (echo x >>/proc/self/fd/3) 2>&1 | grep -q busy && [ $n -lt 1000 ]; do n=$((n+1)); sleep 0.01; done
             (echo x >>/proc/self/fd/3) 2>&1 && echo written
             (chmod 777 /proc/self/fd/3) 2>&1 && echo changed
             echo end; sleep 600
