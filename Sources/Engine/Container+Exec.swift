@@ -108,6 +108,8 @@ extension Container {
             spec.rows = UInt16(clamping: size[0])
             spec.columns = UInt16(clamping: size[1])
         }
+        spec.rlimits = try LaunchPlan.limits(record.host.Ulimits)
+        if record.host.OomScoreAdj != 0 { spec.oomScoreAdj = Int32(clamping: record.host.OomScoreAdj) }
         spec.openStdin = request.AttachStdin
         spec.stdinOnce = true
         return spec

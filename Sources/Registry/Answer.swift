@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import Glibc
 internal import JSON
+internal import Linux
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -75,13 +76,16 @@ struct Answer: Sendable {
         _ = try? await collect(limit: 1 << 16)
     }
 
+    /// A registry's words as one line: with line feeds it could write others that look like ours.
+    private static func line(_ text: String) -> String { TerminalText.escaped(text, keepsLines: false) }
+
     /// The error in the body, as a value.
     func refusal() async -> RegistryError {
         let bytes = (try? await collect(limit: 1 << 16)) ?? []
         let json = try? JSON.parse(bytes)
         let first = json?["errors"]?.arrayValue?.first
-        let code = first?["code"]?.stringValue ?? ""
-        let message = first?["message"]?.stringValue ?? json?["details"]?.stringValue ?? ""
+        let code = Self.line(first?["code"]?.stringValue ?? "")
+        let message = Self.line(first?["message"]?.stringValue ?? json?["details"]?.stringValue ?? "")
         switch status {
         case 401: return .unauthorized(message: message.isEmpty ? "authentication required" : message)
         case 429:

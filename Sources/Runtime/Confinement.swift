@@ -92,11 +92,10 @@ struct Confinement {
         if chdir(cwd) < 0 {
             var error = errno
             if error == ENOENT {
-                var path = ""
-                for part in PathText.components(cwd) {
-                    path += "/" + part
-                    if mkdir(path, 0o755) < 0 && errno != EEXIST { break }
-                }
+                // Beneath the root, and through no link of /proc: with the host's processes in sight one leads to the
+                // host's root. What went wrong the second chdir says.
+                let slash = Descriptor(owning: open("/", linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
+                if slash.raw >= 0 { _ = try? ContainerRoot(descriptor: slash.raw).place(cwd, .directory) }
                 error = chdir(cwd) < 0 ? errno : 0
             }
             if error == EACCES && mayRetry { return false }

@@ -38,11 +38,22 @@ indirect enum DocumentShape: Sendable {
             for (name, item) in members { try shape.check(item, "\(path()).\(name)") }
         case (.object(let shapes), .object(let members)):
             for (name, item) in members {
-                guard let shape = shapes.first(where: { $0.key == name })?.value else { continue }
+                guard let shape = shapes.first(where: { $0.key == name })?.value else {
+                    try Self.refuseOtherCase(name, of: shapes, path())
+                    continue
+                }
                 try shape.check(item, Self.member(name, of: path()))
             }
         default: throw LaunchFailure("\(path()) is \(Self.name(value)), not \(expected)")
         }
+    }
+
+    /// Programs in Go read `SysCalls` as `syscalls`; left alone, a profile would lose its rules without a word.
+    private static func refuseOtherCase(
+        _ name: String, of shapes: KeyValuePairs<String, DocumentShape>, _ path: String
+    ) throws(LaunchFailure) {
+        guard let meant = shapes.first(where: { $0.key.lowercased() == name.lowercased() })?.key else { return }
+        throw LaunchFailure("\(member(name, of: path)) is called \(meant), in this case of letters")
     }
 
     private static func member(_ name: String, of parent: String) -> String {

@@ -30,7 +30,7 @@ enum SettingRule: Sendable {
     private static let ignoredKeys = [
         "allow-direct-routing", "allow-nondistributable-artifacts", "bip6", "bridge-accept-fwmark", "builder",
         "cdi-spec-dirs", "containerd", "containerd-namespace", "containerd-plugins-namespace", "cpu-rt-period",
-        "cpu-rt-runtime", "cri-containerd", "default-address-pools", "default-gateway-v6", "default-network-opts",
+        "cpu-rt-runtime", "cri-containerd", "default-address-pools", "default-gateway-v6",
         "default-stop-timeout", "deprecated-key-path", "exec-opts", "experimental", "features", "firewall-backend",
         "fixed-cidr-v6", "host-gateway-ip", "host-gateway-ips", "init", "init-path", "ip-forward-no-drop", "ip6tables",
         "ipv6", "log-format", "log-opts", "metrics-addr", "min-api-version", "network-control-plane-mtu",
@@ -41,6 +41,7 @@ enum SettingRule: Sendable {
     private static let refusedKeys = [
         "authorization-plugins": "no plugin is asked: whoever reaches the API may do everything",
         "cgroup-parent": "containers are in a cgroup of this daemon's own",
+        "default-network-opts": "networks have the daemon's own options alone",
         "default-runtime": "containers are run by gantry-runtime",
         "nri-opts": "no plugin is asked about containers",
         "rootless": "this daemon runs as root",

@@ -25,6 +25,16 @@ struct SeccompTests {
     }
 
     /// `minKernel` as Docker reads it: every kernel that this runs on is newer than 4.0 and older than 200.0.
+    /// Docker reads them; a profile of which half is left alone would protect from nothing.
+    @Test(arguments: [
+        #"{"defaultAction": "SCMP_ACT_ALLOW", "SYSCALLS": []}"#,
+        #"{"defaultAction": "SCMP_ACT_ALLOW", "DefaultAction": "SCMP_ACT_ERRNO"}"#,
+        #"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [], "action": "SCMP_ACT_ERRNO", "Args": []}]}"#,
+    ])
+    func refusesMembersInAnotherCase(_ text: String) {
+        #expect(throws: LaunchFailure.self) { try SeccompProfile(text: Array(text.utf8)) }
+    }
+
     @Test func readsDockersForm() throws {
         func filter(_ rule: String) throws -> [UInt8] {
             let text =

@@ -18,6 +18,7 @@ struct OptionCheck {
     }
 
     mutating func check() throws(EngineError) {
+        try checkTexts()
         try checkConfig()
         try checkModes()
         try checkHost()
@@ -29,6 +30,23 @@ struct OptionCheck {
 
     mutating func addWarning(_ text: String) {
         if !warnings.contains(text) { warnings.append(text) }
+    }
+
+    /// What becomes a line of a file in the container, or an argument of the kernel's, must not become two of them.
+    private func checkTexts() throws(EngineError) {
+        let lines = [
+            ("ExtraHosts", host.ExtraHosts ?? []), ("Dns", host.Dns), ("DnsSearch", host.DnsSearch),
+            ("DnsOptions", host.DnsOptions), ("Domainname", [config.Domainname]),
+        ]
+        for (name, values) in lines {
+            if let value = values.first(where: { $0.utf8.contains { $0 < 0x20 || $0 == 0x7F } }) {
+                throw .invalid("invalid \(name) \(value.quoted): control characters cannot be in it")
+            }
+        }
+        let words = (config.Entrypoint?.words ?? []) + (config.Cmd?.words ?? []) + (config.Env ?? [])
+        if let word = words.first(where: { $0.utf8.contains(0) }) {
+            throw .invalid("invalid argument or variable \(word.quoted): a null character cannot be in it")
+        }
     }
 
     // MARK: Config

@@ -29,7 +29,7 @@ extension Integration {
             "containerd": #""/a""#, "containerd-namespace": #""a""#, "containerd-plugins-namespace": #""a""#,
             "cpu-rt-period": "1", "cpu-rt-runtime": "1", "cri-containerd": "true",
             "default-address-pools": #"[{"base": "10.0.0.0/8", "size": 24}]"#, "default-gateway-v6": #""fd00::1""#,
-            "default-network-opts": "{}", "default-stop-timeout": "5", "deprecated-key-path": #""a""#,
+            "default-stop-timeout": "5", "deprecated-key-path": #""a""#,
             "exec-opts": #"["native.cgroupdriver=cgroupfs"]"#, "experimental": "true",
             "features": #"{"buildkit": true}"#,
             "firewall-backend": #""nftables""#, "fixed-cidr-v6": #""fd00::/64""#, "host-gateway-ip": #""10.0.0.1""#,
@@ -45,6 +45,9 @@ extension Integration {
         /// A value that asks for protection, and one that asks for nothing.
         private static let refused: [String: (String, String)] = [
             "authorization-plugins": (#"["a"]"#, "[]"), "cgroup-parent": (#""/a""#, #""""#),
+            "default-network-opts": (
+                #"{"bridge": {"com.docker.network.bridge.host_binding_ipv4": "127.0.0.1"}}"#, "{}"
+            ),
             "default-runtime": (#""runsc""#, #""gantry-runtime""#),
             "nri-opts": (#"{"enable": true}"#, #"{"enable": false}"#),
             "rootless": ("true", "false"), "selinux-enabled": ("true", "false"),

@@ -6,6 +6,18 @@ extension Integration {
     /// Every field of the API's documents that make containers and execs is in one of three lists: honoured, refused by its
     /// name, or told in the answer's warnings. There is no fourth: nothing is dropped in silence.
     @Suite(.daemon, .enabled(if: Programs.isGantry, "what this release refuses")) struct OptionTable {
+        /// Each would be a second line of a file in the container.
+        @Test(arguments: [
+            #""HostConfig": {"ExtraHosts": ["a:1.2.3.4\n6.6.6.6 evil"]}"#, #""HostConfig": {"Dns": ["1.1.1.1\nx"]}"#,
+            #""HostConfig": {"DnsSearch": ["a\nnameserver 6.6.6.6"]}"#, #""HostConfig": {"DnsOptions": ["a\rb"]}"#,
+            #""Domainname": "a\n1.1.1.1 evil""#, #""Env": ["A=b\u0000C=d"]"#, #""Entrypoint": ["a\u0000b"]"#,
+        ])
+        func refusesControlCharacters(members: String) throws {
+            let body = #"{"Image": "busybox", "Cmd": ["true"], \#(members)}"#
+            let answer = try daemon.request("POST", "/containers/create", body: body)
+            #expect(answer.status == 400 && answer.body.contains("cannot be in it"), "\(members): \(answer)")
+        }
+
         @Test func everyFieldHasARow() throws {
             let fields = try Programs.text(Programs.fixtures + "/api_fields.txt").split(separator: "\n").map(
                 String.init

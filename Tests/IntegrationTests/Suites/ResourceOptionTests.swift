@@ -22,6 +22,18 @@ extension Integration {
         }
 
         @Test(arguments: Client.all)
+        func limitsHoldForExecs(client: Client) throws {
+            let id = try daemon.ok(
+                client, "run", "-d", "--ulimit", "nofile=10:20", "--oom-score-adj", "100", "busybox", "sleep", "1000")
+            let script = "ulimit -n; ulimit -Hn; cat /proc/self/oom_score_adj"
+            for flags in [[], ["--privileged"], ["-u", "1"]] {
+                let limits = try daemon.run(client, ["exec"] + flags + [id, "sh", "-c", script])
+                #expect(limits.lines == ["10", "20", "100"], "\(flags): \(limits)")
+            }
+            try daemon.ok(client, "rm", "-f", id)
+        }
+
+        @Test(arguments: Client.all)
         func ratesOfDevices(client: Client) throws {
             try Self.withDisk { path, number in
                 let id = try daemon.ok(

@@ -80,6 +80,19 @@ extension Integration {
 
     /// The same through the daemon: `run -w`, the image's WORKDIR and VOLUME, `exec -w`.
     @Suite(.daemon) struct DirectoriesBehindLinks {
+        /// With the host's processes in sight a link of /proc leads to the host's root.
+        @Test(arguments: ["0", "1000"]) func nothingIsMadeThroughProc(user: String) throws {
+            let outside = try Scratch("canary")
+            let before = try Bundle.look(outside.path)
+            let path = "/proc/1/root" + outside.path + "/a/b"
+            let flags = ["--pid", "host", "-u", user]
+            #expect(try daemon.run(.first, ["run", "--rm"] + flags + ["-w", path, "busybox", "true"]).status != 0)
+            let id = try daemon.ok(.first, ["run", "-d"] + flags + ["busybox", "sleep", "1000"])
+            #expect(try daemon.run(.first, "exec", "-w", path, id, "true").status != 0)
+            try daemon.ok(.first, "rm", "-f", id)
+            #expect(try Bundle.look(outside.path) == before)
+        }
+
         @Test(arguments: ["0", "1000"]) func areMadeInside(user: String) throws {
             let outside = try Scratch("canary")
             let canary = outside.path + "/canary"
