@@ -72,6 +72,13 @@ struct Confinement {
         while read(channels.gate, &byte, 1) < 0 && errno == EINTR {}
     }
 
+    /// Beneath the root, and through no link of /proc: with the host's processes in sight one leads to the host's root. Nothing is
+    /// left open: a working directory may name a descriptor. What went wrong the chdir(2) after it says.
+    private func makeDirectory(_ path: String) {
+        let slash = Descriptor(owning: open("/", linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
+        if slash.raw >= 0 { _ = try? ContainerRoot(descriptor: slash.raw).place(path, .directory) }
+    }
+
     private func resolveUser() throws(LaunchFailure) -> UserDatabase.User {
         let slash = Descriptor(
             owning: try libraryStep("open the root", open("/", linux_O_PATH | O_DIRECTORY | O_CLOEXEC)))
@@ -92,10 +99,7 @@ struct Confinement {
         if chdir(cwd) < 0 {
             var error = errno
             if error == ENOENT {
-                // Beneath the root, and through no link of /proc: with the host's processes in sight one leads to the
-                // host's root. What went wrong the second chdir says.
-                let slash = Descriptor(owning: open("/", linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
-                if slash.raw >= 0 { _ = try? ContainerRoot(descriptor: slash.raw).place(cwd, .directory) }
+                makeDirectory(cwd)
                 error = chdir(cwd) < 0 ? errno : 0
             }
             if error == EACCES && mayRetry { return false }
