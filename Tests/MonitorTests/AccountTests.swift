@@ -49,7 +49,8 @@ import Testing
     /// Each line is looked at once, however many groups a user is in.
     @Test func countsGroups() throws {
         let sandbox = Sandbox()
-        var spec = sandbox.spec(["sh", "-c", "id -G | wc -w"])
+        // Not id(1), which reads the whole file for each group.
+        var spec = sandbox.spec(["sh", "-c", "grep ^Groups: /proc/self/status | cut -d: -f2 | wc -w"])
         spec.process.user = .name("alice")
         func groups(_ count: Int) -> String { (1...count).map { "g:x:\($0 + 2000):alice\n" }.joined() }
         sandbox.write("/etc/group", groups(65_000))
