@@ -22,7 +22,7 @@ TRAPPING = re.compile(r"(?<![A-Za-z0-9_.])U?Int(?:8|16|32|64)?\(\s*(?![a-z]\w*\s
 KNOWN = {
     "RegistrySession+Push.swift": ["blob.size - position"],  # a blob of ours, and a place in it
     "Placement.swift": [
-        "Int(whole)", "size += whole", "archive_entry_mtime(entry)", "archive_entry_rdev",  # libarchive's 64 bits, checked
+        "Int(whole)", "archive_entry_mtime(entry)", "archive_entry_rdev",  # libarchive's 64 bits, checked
     ],
     "CgroupLimits+HostConfig.swift": ["UInt64(host.CpuShares)", "UInt64(host.CpuPeriod)"],  # above 0
 }

@@ -41,7 +41,10 @@ struct ContainerRoutes: Sendable {
         }
         let request = try call.decoded(ContainerCreateRequest.self, from: json)
         let (name, platform) = (call.query("name"), call.query("platform"))
-        let created = try await uninterrupted { try await engine.create(name: name, request, platform: platform) }
+        let isRecursive = call.version >= ProtocolVersion(1, 44)
+        let created = try await uninterrupted {
+            try await engine.create(name: name, request, platform: platform, readOnlyIsRecursive: isRecursive)
+        }
         try await call.answer(.created, created)
     }
 

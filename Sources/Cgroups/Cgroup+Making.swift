@@ -132,7 +132,7 @@ extension Cgroup {
     private func checkState(isExclusive: Bool) throws(CgroupError) {
         if isExclusive {
             var found: [Int32] = []
-            for place in places where kept.contains(place.controller) { Self.collect(place.path, &found) }
+            for place in places where kept.contains(place.controller) { try Self.collect(place.path, &found) }
             let count = Set(found).count
             guard count == 0 else {
                 throw CgroupError("use", name, "container's cgroup is not empty: \(count) process(es) found")

@@ -7,21 +7,20 @@ extension Cgroup {
         unifiedPath ?? path(of: "freezer") ?? path(of: "memory") ?? places.first?.path
     }
 
-    /// The processes in it and in the cgroups beneath it, in the host's numbers.
-    package func processes() -> [Int32] {
+    /// The processes in it and in the cgroups beneath it, in the host's numbers; none of a cgroup that is gone.
+    package func processes() throws(CgroupError) -> [Int32] {
         guard let listing else { return [] }
         var result: [Int32] = []
-        Self.collect(listing, &result)
+        try Self.collect(listing, &result)
         return result.sorted()
     }
 
     /// Also of cgroups that a container has nested deeper than a path can say.
-    static func collect(_ path: String, _ result: inout [Int32]) {
-        // A cgroup that is gone has no processes.
-        guard let root = try? Descriptor.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else { return }
-        var walk = TreeWalk(root, onlyDirectories: true)
-        read(walk.directory, &result)
+    static func collect(_ path: String, _ result: inout [Int32]) throws(CgroupError) {
         do throws(SystemError) {
+            var walk = TreeWalk(
+                try Descriptor.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), onlyDirectories: true)
+            try read(walk.directory, &result)
             while true {
                 guard let child = try walk.next() else {
                     if walk.depth == 0 { return }
@@ -30,22 +29,32 @@ extension Cgroup {
                 }
                 do throws(SystemError) {
                     try walk.enter(child)
-                } catch {
+                    try read(walk.directory, &result)
+                } catch  where isGone(error) {
                     continue
                 }
-                read(walk.directory, &result)
             }
-        } catch {
-            // The cgroup has gone, and whoever kills looks again.
+        } catch  where isGone(error) {
             return
+        } catch {
+            throw CgroupError("list the processes", path, code: error.code)
         }
     }
 
-    private static func read(_ directory: Int32, _ result: inout [Int32]) {
-        // A threaded cgroup of version 2 tells its processes only at its root.
-        let bytes = (try? Descriptor.open("cgroup.procs", O_RDONLY, at: directory).readAll(limit: .max)) ?? []
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-            if let pid = Int32(line), pid > 0 { result.append(pid) }
+    /// Whether a cgroup has no processes because it was removed meanwhile (ENODEV: while its file was open).
+    private static func isGone(_ error: SystemError) -> Bool { error.code == ENOENT || error.code == ENODEV }
+
+    private static func read(_ directory: Int32, _ result: inout [Int32]) throws(SystemError) {
+        let bytes: [UInt8]
+        do {
+            // As many processes as a kernel can have (pid_max is 2^22 at most), eight bytes each.
+            bytes = try Descriptor.open("cgroup.procs", O_RDONLY, at: directory).readAll(limit: 32 << 20)
+        } catch  where error.code == EOPNOTSUPP {
+            // A threaded cgroup of version 2 tells its processes only at its root.
+            return
+        }
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            if let pid = Int32(String(decoding: line, as: UTF8.self)), pid > 0 { result.append(pid) }
         }
     }
 
@@ -58,9 +67,10 @@ extension Cgroup {
         }
         // Linux before 5.14, or no cgroup2: standing still, none can fork away from its signal.
         for _ in 0..<100 {
-            if processes().isEmpty { return }
+            // What cannot be listed now (no descriptors left) may be in the next round.
+            if let found = try? processes(), found.isEmpty { return }
             try? freeze()
-            for pid in processes() { _ = Glibc.kill(pid, SIGKILL) }
+            for pid in (try? processes()) ?? [] { _ = Glibc.kill(pid, SIGKILL) }
             try? thaw()
             usleep(1000)
         }

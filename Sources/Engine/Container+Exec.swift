@@ -99,7 +99,6 @@ extension Container {
         let mask = request.Privileged ? Capability.all : try plan.capabilities()
         spec.capabilities = CapabilitySets(mask)
         try plan.restrict(&spec, by: environment)
-        if request.Privileged { spec.seccomp = [] }
         spec.isLenient = true
         spec.keyring = "_ses.\(record.id)"
         spec.tty = request.Tty
@@ -108,8 +107,6 @@ extension Container {
             spec.rows = UInt16(clamping: size[0])
             spec.columns = UInt16(clamping: size[1])
         }
-        spec.rlimits = try LaunchPlan.limits(record.host.Ulimits)
-        if record.host.OomScoreAdj != 0 { spec.oomScoreAdj = Int32(clamping: record.host.OomScoreAdj) }
         spec.openStdin = request.AttachStdin
         spec.stdinOnce = true
         return spec

@@ -110,7 +110,7 @@ extension Container {
     private func tell(_ link: MonitorLink, _ namespace: borrowing Descriptor, _ held: [Int32]) throws {
         do throws(MonitorError) {
             try link.network(namespace: namespace, held: held)
-        } catch  where error.code == EPIPE {}
+        } catch  where [EPIPE, ECONNRESET].contains(error.code) {}
     }
 
     /// The hosts file as the present endpoint demands.

@@ -16,6 +16,8 @@ struct ContainerRecord: Codable, Sendable {
     var host: HostConfig
     var endpoints: [String: EndpointSettings]
     var mounts: [MountPoint]
+    /// Whether read-only binds are so beneath too; nil for a container of a release that did not know it.
+    var readOnlyIsRecursive: Bool?
     var state = ContainerState()
     var restartCount = 0
     var wasStoppedByHand = false

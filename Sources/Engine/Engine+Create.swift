@@ -9,14 +9,16 @@ internal import Logging
 internal import OCI
 
 extension Engine {
+    /// - Parameter readOnlyIsRecursive: whether a read-only bind is read-only beneath too, as from API 1.44 on.
     package func create(
-        name: String?, _ request: ContainerCreateRequest, platform: String?
+        name: String?, _ request: ContainerCreateRequest, platform: String?, readOnlyIsRecursive: Bool
     ) async throws(EngineError) -> ContainerCreateResponse {
         let id = makeIdentifier()
         return try await environment.images.using(request.config.Image, refused: EngineError.image) {
             image throws(EngineError) in
             var warnings: [String] = []
-            let record = try draft(id, request, image, platform, &warnings)
+            var record = try draft(id, request, image, platform, &warnings)
+            record.readOnlyIsRecursive = readOnlyIsRecursive
             let chosen = try reserve(name, for: id)
             do throws(EngineError) {
                 try prepare(record, named: chosen, image)
@@ -140,7 +142,7 @@ extension Engine {
         if host.Memory > 0, host.MemorySwap == 0 { host.MemorySwap = host.Memory.saturatingMultiply(2) }
         warnings += options.warnings + resources.warnings
         // What the start would refuse is refused now.
-        _ = try SecurityOptions(host.SecurityOpt ?? [])
+        warnings += SecurityOptions.warnings(try SecurityOptions(host.SecurityOpt ?? []).seccomp)
         _ = try DevicePlan(host)
         _ = try CgroupLimits(host)
         _ = try LaunchPlan.limits(host.Ulimits)

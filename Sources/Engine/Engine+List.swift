@@ -97,7 +97,13 @@ extension Engine {
         let container = try find(name)
         guard container.record.state.Running else { throw .notRunning(container.id) }
         let group = Cgroup(container.cgroupPath, in: environment.hierarchy)
-        return try ProcessTable(arguments: arguments ?? "-ef").table(group.processes())
+        let processes: [Int32]
+        do {
+            processes = try group.processes()
+        } catch {
+            throw EngineError(wrapping: error)
+        }
+        return try ProcessTable(arguments: arguments ?? "-ef").table(processes)
     }
 }
 

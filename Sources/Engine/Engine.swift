@@ -31,6 +31,7 @@ package final class Engine: Sendable {
                 log: log,
                 notices: Notices(log: log),
                 shutdown: ShutdownFlag())
+            for text in SecurityOptions.warnings(environment.seccomp) { log.warning("\(text)") }
         } catch {
             throw EngineError(wrapping: error)
         }

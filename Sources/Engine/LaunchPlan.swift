@@ -78,8 +78,6 @@ struct LaunchPlan {
         spec.process.user = .name(config.User)
         spec.process.additionalGroups = host.GroupAdd ?? []
         spec.process.capabilities = CapabilitySets(try capabilities())
-        spec.process.rlimits = try Self.limits(host.Ulimits)
-        if host.OomScoreAdj != 0 { spec.process.oomScoreAdj = Int32(clamping: host.OomScoreAdj) }
         spec.process.isLenient = true
         spec.process.keyring = "_ses.\(record.id)"
         spec.process.tty = config.Tty
@@ -181,7 +179,7 @@ struct LaunchPlan {
         let request = (record.host.Mounts ?? []).first {
             $0.`Type` == "bind" && BindPlan.cleaned($0.Target) == mount.Destination
         }
-        spec.apply(request?.BindOptions)
+        spec.apply(request?.BindOptions, readOnlyIsRecursive: record.readOnlyIsRecursive == true)
         return spec
     }
 

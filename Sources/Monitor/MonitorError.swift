@@ -6,7 +6,7 @@ package struct MonitorError: Error, Equatable, Sendable, CustomStringConvertible
     package let operation: String
     /// The cause; the errno value is in ``code``.
     package let reason: String
-    /// errno, 0 when there is none. EPIPE: the monitor has ended.
+    /// errno, 0 when there is none. EPIPE, ECONNRESET: the monitor has ended.
     package let code: Int32
 
     package init(_ operation: String, _ reason: String, code: Int32 = 0) {

@@ -12,6 +12,7 @@ package final class MonitorLoop {
     private var control: Int32
     private var listener: Int32 = -1
     private var outbox: [[UInt8]] = []
+    private static let outboxLimit = 256
     private let first = Session(id: "")
     private var execs: [Session] = []
     private var spec: LaunchSpec?
@@ -63,7 +64,11 @@ package final class MonitorLoop {
             polls.append(pollfd(fd: descriptor, events: Int16(events), revents: 0))
             tokens.append(token)
         }
-        if control >= 0 { watch(control, outbox.isEmpty ? POLLIN : POLLIN | POLLOUT, .control) }
+        if control >= 0 {
+            // A daemon that does not read its events gets no more requests served: each makes events.
+            let input = outbox.count < Self.outboxLimit ? POLLIN : 0
+            watch(control, outbox.isEmpty ? input : input | POLLOUT, .control)
+        }
         if listener >= 0 { watch(listener, POLLIN, .listener) }
         for session in sessions {
             if session.status >= 0 { watch(session.status, POLLIN, .status(session)) }

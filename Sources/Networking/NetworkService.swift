@@ -224,8 +224,12 @@ package actor NetworkService {
             return Attachment(namespace: SharedDescriptor(opened.consumeNamespace()), endpoint: endpoint, held: held)
         } catch {
             self.bridge?.pool.release(address)
-            // What failed is told; that nothing needs the route any more is seen again with the next container.
-            try? routeLoopback()
+            do {
+                try routeLoopback()
+            } catch {
+                // The first failure is the answer; this one is looked at again with the next container.
+                report("\(error)")
+            }
             if let error = error as? NetworkError { throw error }
             if let error = error as? NetlinkError { throw NetworkError(error) }
             throw .system("\(error)")

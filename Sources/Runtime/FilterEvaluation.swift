@@ -2,9 +2,11 @@ internal import CLinux
 
 /// Answers what a compiled seccomp filter does with a call, without loading it: the part of classic BPF that libseccomp writes
 /// (bpf(4), seccomp(2)).
-struct FilterEvaluation {
+package struct FilterEvaluation {
     /// struct sock_filter[].
-    let program: [UInt8]
+    package let program: [UInt8]
+
+    package init(program: [UInt8]) { self.program = program }
 
     #if arch(x86_64)
         private static let architecture: UInt32 = 0xc000_003e
@@ -13,7 +15,7 @@ struct FilterEvaluation {
     #endif
 
     /// True when the call goes through: it is allowed, or logged. False also for a program that cannot be followed.
-    func allows(_ call: Int32, _ first: UInt64 = 0) -> Bool {
+    package func allows(_ call: Int32, _ first: UInt64 = 0) -> Bool {
         // Allowed and logged are the highest actions but for the question to a tracer.
         guard let action = action(call, first) else { return false }
         return action & 0xffff_0000 == 0x7fff_0000 || action & 0xffff_0000 == 0x7ffc_0000

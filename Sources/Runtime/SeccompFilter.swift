@@ -113,10 +113,20 @@ extension SeccompProfile {
         ("getxattrat", 464), ("listxattrat", 465), ("removexattrat", 466),
     ]
 
-    /// Goes in front: what a profile of names allows although libseccomp does not know it, and ENOSYS for calls that
-    /// nobody knew when the profile was written, so that C libraries fall back (EPERM would break them).
+    /// Goes in front: what a profile says of calls that libseccomp does not know, and, where it is a list of what is allowed, ENOSYS
+    /// for calls that nobody knew when it was written, so that C libraries fall back (EPERM would break them).
     private func newerCalls(_ rules: [Rule]) -> [UInt8] {
-        guard case .error = defaultAction else { return [] }
+        var actions: [String: Action] = [:]
+        for rule in rules where rule.action != defaultAction && rule.arguments.isEmpty {
+            for name in rule.names where actions[name] == nil { actions[name] = rule.action }
+        }
+        var calls: [(UInt32, Action)] = []
+        for (name, number) in Self.newer {
+            if let action = actions[name], seccomp_syscall_resolve_name(name) == -1 { calls.append((number, action)) }
+        }
+        var answersUnknown = false
+        if case .error = defaultAction { answersUnknown = true }
+        guard answersUnknown || !calls.isEmpty else { return [] }
         var writer = BinaryWriter()
         func put(_ code: UInt16, _ yes: UInt8, _ no: UInt8, _ value: UInt32) {
             writer.put(code)
@@ -124,19 +134,30 @@ extension SeccompProfile {
             writer.put(no)
             writer.put(value)
         }
-        var allowed: Set<String> = []
-        for rule in rules where rule.action == .allow && rule.arguments.isEmpty { allowed.formUnion(rule.names) }
-        let calls = Self.newer.filter { allowed.contains($0.0) && seccomp_syscall_resolve_name($0.0) == -1 }
-        let last = Self.newer.last?.1 ?? 0
         put(0x20, 0, 0, 0)  // A = number of the call
         // x32 numbers are beyond: straight to the filter.
-        put(0x35, UInt8(2 + 2 * calls.count), 0, 0x4000_0000)
-        put(0x25, 0, 1, last)
-        put(0x06, 0, 0, Self.word(.error(38)))
-        for call in calls {
-            put(0x15, 0, 1, call.1)
-            put(0x06, 0, 0, Self.word(.allow))
+        put(0x35, UInt8((answersUnknown ? 2 : 0) + 2 * calls.count), 0, 0x4000_0000)
+        if answersUnknown {
+            put(0x25, 0, 1, Self.newer.last?.1 ?? 0)
+            put(0x06, 0, 0, Self.word(.error(38)))
+        }
+        for (number, action) in calls {
+            put(0x15, 0, 1, number)
+            put(0x06, 0, 0, Self.word(action))
         }
         return writer.bytes
+    }
+
+    /// Calls that the profile forbids and that nobody here knows by name: they stay allowed. None where what is not named is
+    /// forbidden anyway.
+    package func unknownDenials() -> [String] {
+        guard defaultAction == .allow || defaultAction == .log else { return [] }
+        var names: Set<String> = []
+        for rule in rules where rule.action != .allow && rule.action != .log {
+            for name in rule.names where seccomp_syscall_resolve_name(name) == -1 {
+                if !rule.arguments.isEmpty || !Self.newer.contains(where: { $0.0 == name }) { names.insert(name) }
+            }
+        }
+        return names.sorted()
     }
 }

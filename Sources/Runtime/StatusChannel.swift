@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Linux
 
 /// The socket between the monitor and a process it is starting: failures, warnings and the terminal come up, the network
 /// namespace goes down. It closes by itself when the program is executed: after `ready`, end of file is success.
@@ -37,14 +38,21 @@ package enum StatusMessage: Equatable, Sendable {
     package init(decoding bytes: [UInt8]) throws(LaunchFailure) {
         var reader = BinaryReader(bytes)
         switch try reader.integer(UInt8.self) {
-        case 1: self = .failure(LaunchFailure(exitCode: try reader.integer(), try reader.string()))
+        case 1:
+            let code: Int32 = try reader.integer()
+            self = .failure(LaunchFailure(exitCode: min(max(code, 125), 127), try Self.text(&reader)))
         case 2: self = .terminal
         case 3: self = .ready
-        case 4: self = .warning(try reader.string())
+        case 4: self = .warning(try Self.text(&reader))
         case 5: self = .listener
         case 6: self = .hooks
         default: throw LaunchFailure("the starting process sent an unknown message")
         }
+    }
+
+    /// Without control characters: names come from images, and a process of the container with CAP_SYS_PTRACE can send on this socket.
+    private static func text(_ reader: inout BinaryReader) throws(LaunchFailure) -> String {
+        TerminalText.escaped(try reader.string(), keepsLines: false)
     }
 
     /// Sends it, with a descriptor when there is one; false when nobody is there to get it.

@@ -136,6 +136,10 @@ enum CreateCommand {
         spec.process.keyring = record.keyring
         if let profile = configuration.seccomp {
             try spec.process.filter(by: profile, SeccompCache(directory: context.root + "/.seccomp"))
+            for name in profile.unknownDenials() {
+                context.log.write(
+                    .warning, "seccomp: the rule that forbids \(name) has no effect: no such system call is known")
+            }
         }
         let keeper = try ContainerCgroup.start(
             scope, &cgroup, configuration, &record, in: directory, context.log)

@@ -42,7 +42,7 @@ enum LifecycleCommands {
         let process = record.process()
         if options.has("all") || (number == SIGKILL && record.sharesProcesses && process != nil) {
             // Also what outlived the first process.
-            record.openCgroup()?.signal(number)
+            try record.openCgroup()?.signal(number)
             return 0
         }
         guard let process else { throw LaunchFailure("container not running: \(record.id)") }
@@ -125,8 +125,8 @@ enum LifecycleCommands {
         }
         record.scope?.stop(context.log)
         if let cgroup, !isGone, !cgroup.remove() {
-            throw LaunchFailure(
-                "cgroup \(cgroup.name) cannot be removed: \(cgroup.processes().count) processes are still in it")
+            let count = (try? cgroup.processes().count).map { "\($0)" } ?? "an unknown number of"
+            throw LaunchFailure("cgroup \(cgroup.name) cannot be removed: \(count) processes are still in it")
         }
         guard let directory = try? StateDirectory.open(record.id, context.root) else { return }
         try directory.remove()
@@ -164,8 +164,16 @@ extension Cgroup {
     }
 
     /// To every process in it.
-    func signal(_ number: Int32) {
+    func signal(_ number: Int32) throws(LaunchFailure) {
         if number == SIGKILL { return kill() }
-        for pid in processes() { Glibc.kill(pid, number) }
+        for pid in try members() { Glibc.kill(pid, number) }
+    }
+
+    func members() throws(LaunchFailure) -> [Int32] {
+        do throws(CgroupError) {
+            return try processes()
+        } catch {
+            throw LaunchFailure(error.description)
+        }
     }
 }

@@ -70,7 +70,7 @@ enum ListingCommands {
     static func processes(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let wantsJSON = try isJSON(options)
         let record = try ContainerRecord.load(try options.identifier(), context.root)
-        let pids = try record.limited().processes()
+        let pids = try record.limited().members()
         if wantsJSON {
             print(pids.isEmpty ? "null" : JSON.array(pids.map { JSON($0) }).text())
             return 0

@@ -45,7 +45,7 @@ struct IsolationTests {
             spec.cgroups = CgroupJoin.all(cgroup)
             let container = try sandbox.start(spec)
             let pid = try #require(container.events.started())
-            #expect(cgroup.processes() == [pid])
+            #expect(try cgroup.processes() == [pid])
             let result = try container.exec("c", ["cat", "/proc/self/cgroup"])
             // In the container's own view it is at the root of every hierarchy.
             for place in cgroup.places where place.controller == "memory" || place.controller == "pids" {

@@ -24,7 +24,6 @@ struct SeccompTests {
         #expect(throws: LaunchFailure.self) { try SeccompProfile(text: Array("{".utf8)) }
     }
 
-    /// `minKernel` as Docker reads it: every kernel that this runs on is newer than 4.0 and older than 200.0.
     /// Docker reads them; a profile of which half is left alone would protect from nothing.
     @Test(arguments: [
         #"{"defaultAction": "SCMP_ACT_ALLOW", "SYSCALLS": []}"#,
@@ -35,6 +34,26 @@ struct SeccompTests {
         #expect(throws: LaunchFailure.self) { try SeccompProfile(text: Array(text.utf8)) }
     }
 
+    /// libseccomp 2.5 has no name for what came after Linux 5.16: a rule for such a call must not be dropped in silence.
+    @Test func forbidsCallsThatLibseccompDoesNotKnow() throws {
+        func profile(_ rules: String) throws -> SeccompProfile {
+            try SeccompProfile(text: Array(#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [\#(rules)]}"#.utf8))
+        }
+        let (changeMode, statMount): (Int32, Int32) = (452, 457)
+        let denying = try profile(#"{"names": ["chmod", "fchmodat2", "statmount"], "action": "SCMP_ACT_ERRNO"}"#)
+        let filter = FilterEvaluation(program: try denying.compile(capabilities: 0))
+        #expect(!filter.allows(changeMode) && !filter.allows(statMount) && !filter.allows(90) && filter.allows(0))
+        #expect(denying.unknownDenials().isEmpty)
+        let other = try profile(#"{"names": ["chmod"], "action": "SCMP_ACT_ERRNO"}"#)
+        #expect(FilterEvaluation(program: try other.compile(capabilities: 0)).allows(changeMode))
+        let unknown = try profile(
+            #"{"names": ["no_such_call", "chmod", "arm_sync_file_range"], "action": "SCMP_ACT_KILL_PROCESS"}, "#
+                + #"{"names": ["also_none"], "action": "SCMP_ACT_LOG"}"#)
+        #expect(unknown.unknownDenials() == ["no_such_call"])
+        #expect(SeccompProfile.dockerDefault.unknownDenials().isEmpty)
+    }
+
+    /// `minKernel` as Docker reads it: every kernel that this runs on is newer than 4.0 and older than 200.0.
     @Test func readsDockersForm() throws {
         func filter(_ rule: String) throws -> [UInt8] {
             let text =

@@ -22,4 +22,13 @@ import Testing
         #expect(try StatusMessage(decoding: receive(caller)) == words)
         #expect(try receive(caller).isEmpty)
     }
+
+    /// The other end may be a process that the container has taken over; clients print what it sends.
+    @Test func messagesCannotStealTerminals() throws {
+        let failure = StatusMessage.failure(LaunchFailure(exitCode: 7, "a\u{1b}]0;b\u{7}\nc"))
+        let escaped = LaunchFailure(exitCode: 125, "a\\u001b]0;b\\u0007\\u000ac")
+        #expect(try StatusMessage(decoding: failure.encoded()) == .failure(escaped))
+        let warning = StatusMessage.warning("a\r\u{9b}2J")
+        #expect(try StatusMessage(decoding: warning.encoded()) == .warning("a\\u000d\\u009b2J"))
+    }
 }

@@ -71,10 +71,13 @@ extension MountPropagation {
 }
 
 extension MountSpec {
-    /// What `--mount type=bind` says beyond source, target and propagation.
-    mutating func apply(_ options: BindOptions?) {
+    /// What `--mount type=bind` says beyond source, target and propagation, and what holds where it says nothing.
+    mutating func apply(_ options: BindOptions?, readOnlyIsRecursive: Bool) {
         if options?.NonRecursive == true { flags.insert(.nonRecursive) }
+        guard flags.contains(.readOnly) else { return }
+        let isAsked = options?.ReadOnlyForceRecursive == true
+        let isUsual = readOnlyIsRecursive && options?.ReadOnlyNonRecursive != true
         // Also everything that is mounted beneath, or the start fails.
-        if options?.ReadOnlyForceRecursive == true { recursive = MountAttributes(on: .readOnly) }
+        if isAsked || isUsual { recursive = MountAttributes(on: .readOnly) }
     }
 }

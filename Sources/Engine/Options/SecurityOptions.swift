@@ -71,6 +71,14 @@ struct SecurityOptions: Sendable {
         return .profile(profile)
     }
 
+    /// What cannot be forbidden although it is asked for.
+    static func warnings(_ seccomp: Seccomp?) -> [String] {
+        guard case .profile(let profile) = seccomp else { return [] }
+        return profile.unknownDenials().map {
+            "The seccomp profile forbids \($0.quoted), which is no system call that is known here: the rule has no effect."
+        }
+    }
+
     /// Go's strconv.ParseBool.
     private static func truth(_ value: String, _ option: String) throws(EngineError) -> Bool {
         switch value {
@@ -107,8 +115,12 @@ extension String {
 }
 
 extension LaunchPlan {
-    /// Takes from a process what the container's security options forbid it.
+    /// Sets what limits every process of the container, the first one and those of `exec`: ulimits, OOM score, and what the security
+    /// options forbid. The container's filter also holds for `exec --privileged`, as in Docker.
     func restrict(_ process: inout ProcessSpec, by environment: EngineEnvironment) throws(EngineError) {
+        process.rlimits = try Self.limits(record.host.Ulimits)
+        // Always: the daemon has a score of its own, which is inherited.
+        process.oomScoreAdj = Int32(clamping: record.host.OomScoreAdj)
         let options = try SecurityOptions(record.host.SecurityOpt ?? [])
         process.noNewPrivileges = options.noNewPrivileges
         let profile: SeccompProfile

@@ -117,6 +117,30 @@ extension Integration {
             #expect(try inside(",readonly,bind-recursive=writable", write) == "written")
         }
 
+        /// Read-only binds are so beneath too since API 1.44; clients of earlier ones count on what they had.
+        @Test(arguments: [("v1.43", "written"), ("v1.44", "refused"), ("v1.50", "refused")])
+        func readOnlyBindsByVersion(version: String, expected: String) throws {
+            let scratch = try Scratch("binds")
+            try succeed([
+                "sh", "-c", "mkdir $1/below && mount -t tmpfs none $1/below", "sh", scratch.path,
+            ])
+            defer { _ = try? command(["umount", scratch.path + "/below"]) }
+            let mount = #"{"Type": "bind", "Source": "\#(scratch.path)", "Target": "/x", "ReadOnly": true"#
+            for (host, expected) in [
+                (#""Binds": ["\#(scratch.path):/x:ro"]"#, expected), (#""Mounts": [\#(mount)}]"#, expected),
+                (#""Mounts": [\#(mount), "BindOptions": {"ReadOnlyNonRecursive": true}}]"#, "written"),
+            ] {
+                let body =
+                    #"{"Image": "busybox", "HostConfig": {\#(host)}, "Cmd": ["sh", "-c", "#
+                    + #""(echo y >/x/below/other) 2>/dev/null && echo written || echo refused"]}"#
+                let name = "binds-\(version)"
+                let create = try daemon.request("POST", "/\(version)/containers/create?name=\(name)", body: body)
+                #expect(create.status == 201, "\(create)")
+                #expect(try daemon.ok(.gantry, "start", "-a", name) == expected, "\(host)")
+                try daemon.ok(.gantry, "rm", name)
+            }
+        }
+
         /// Images are as the world makes them.
         @Test(arguments: Client.all)
         func runsImagesWithHealthchecksAndVolumes(client: Client) throws {

@@ -33,6 +33,19 @@ extension Integration {
             try daemon.ok(client, "rm", "-f", id)
         }
 
+        /// Systemd gives daemons a score against being killed: containers must not inherit it.
+        @Test(arguments: Client.all) func scoreIsNotTheDaemons(client: Client) throws {
+            let pid = try #require(daemon.pid)
+            let score = "/proc/\(pid)/oom_score_adj"
+            try succeed(["sh", "-c", "echo 500 >\(score)"])
+            defer { _ = try? command(["sh", "-c", "echo 0 >\(score)"]) }
+            let script = "cat /proc/self/oom_score_adj"
+            #expect(try daemon.ok(client, "run", "--rm", "busybox", "sh", "-c", script) == "0")
+            let id = try daemon.ok(client, "run", "-d", "busybox", "sleep", "1000")
+            #expect(try daemon.ok(client, "exec", id, "sh", "-c", script) == "0")
+            try daemon.ok(client, "rm", "-f", id)
+        }
+
         @Test(arguments: Client.all)
         func ratesOfDevices(client: Client) throws {
             try Self.withDisk { path, number in

@@ -58,6 +58,29 @@ extension Integration {
             #expect(try seccomp("--privileged", "--security-opt", "seccomp=builtin") == "2")
         }
 
+        /// `exec --privileged` gives capabilities; the filter is the container's, as in Docker.
+        @Test(arguments: Client.all) func privilegedExecKeepsTheFilter(client: Client) throws {
+            let id = try daemon.ok(client, "run", "-d", "busybox", "sleep", "1000")
+            let status = try daemon.ok(
+                client, "exec", "--privileged", id, "sh", "-c", "grep -E 'Seccomp:|CapEff:' /proc/self/status | cut -f2"
+            )
+            let lines = status.split(separator: "\n")
+            #expect(lines.count == 2 && lines[0].hasPrefix("000001ff") && lines[1] == "2", "\(status)")
+            try daemon.ok(client, "rm", "-f", id)
+        }
+
+        /// Without a word the container would run with less protection than its profile says.
+        @Test(arguments: Client.all) func tellsOfDenialsWithoutEffect(client: Client) throws {
+            let scratch = try Scratch("profile")
+            let profile = try scratch.write(
+                #"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["no_such_call", "chmod"], "action": "SCMP_ACT_ERRNO"}]}"#,
+                to: "profile.json")
+            let run = try daemon.run(client, "run", "--rm", "--security-opt", "seccomp=\(profile)", "busybox", "true")
+            #expect(
+                run.status == 0 && run.err.contains("WARNING: The seccomp profile forbids \"no_such_call\""), "\(run)")
+            #expect(!run.err.contains("chmod"), "\(run)")
+        }
+
         @Test(arguments: [
             ("no-new-privileges", "1"), ("no-new-privileges=true", "1"), ("no-new-privileges:true", "1"),
             ("no-new-privileges=1", "1"), ("no-new-privileges=false", "0"), ("no-new-privileges:false", "0"),
