@@ -103,6 +103,23 @@ struct PullTests {
         }
     }
 
+    /// They are lines of the daemon's log too: a registry must not write others that look like ours.
+    @Test(arguments: ["forge", "forgebusy"])
+    func errorsOfRegistriesAreOneLine(_ repository: String) async throws {
+        let registry = try UnrulyRegistry()
+        try await Fixture.with { fixture in
+            let name = try registry.name(repository)
+            do {
+                _ = try await fixture.images.pull(name, platform: try Platform("linux/amd64")) { _ in }
+                Issue.record("pulled")
+            } catch {
+                let text = "\(error)"
+                #expect(text.contains("forged"), "\(text)")
+                #expect(!text.utf8.contains { $0 < 0x20 }, "\(text.debugDescription)")
+            }
+        }
+    }
+
     /// What cannot be unpacked ends the download, too, however much of it is still on its way (CVE-2021-20291).
     @Test(arguments: ["cut", "noise", "zstdnoise", "empty"])
     func givesUpOnLayersThatDoNotUnpack(_ repository: String) async throws {

@@ -7,7 +7,7 @@ short, both (manifest and index in one), schema1, huge (endless manifest), index
 of another kind), many (600 layers), crowd (100,000 layers), loop (redirects in a circle), stall (silent in the middle, twice), garbage (no HTTP),
 patient (429 once), changing (another digest each time), path (a digest that is a path), sizeN (a layer as large as N
 says), half (silent after
-half of a blob until /go is asked), cut, noise, zstdnoise, empty (layers that do not unpack, by right digests), crewN (six layers, of which each comes when N were asked for; /peak says how many were
+half of a blob until /go is asked), cut, noise, zstdnoise, empty (layers that do not unpack, by right digests), forge, forgebusy (errors of several lines), crewN (six layers, of which each comes when N were asked for; /peak says how many were
 at once), docker (the image of good by Docker's media types), unpacked (the same with a plain
 layer).
 """
@@ -89,6 +89,11 @@ class Handler(PlainHandler):
             return self.refuse(401, "UNAUTHORIZED", "authentication required", WWW_Authenticate='Basic realm="r"')
         if name == "denied":
             return self.refuse(403, "DENIED", "requested access to the resource is denied")
+        if name in ("forge", "forgebusy"):
+            words = "no\r\n\x1b[2Jlevel=info msg=forged"
+            if name == "forge":
+                return self.refuse(403, "DENIED\nlevel=info", words)
+            return self.refuse(429, "TOOMANYREQUESTS", words, Retry_After="20000")
         if name == "unknown":
             return self.refuse(404, "NAME_UNKNOWN", "repository name not known to registry")
         if name == "busy":
