@@ -106,6 +106,22 @@ extension Cgroup {
         return result
     }
 
+    /// Numbers as a client writes them for a cpuset (`0-3,7`); nil where they are none, or too large for a kernel.
+    package static func numbers(_ text: String) -> Set<UInt16>? {
+        var result: Set<UInt16> = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { end in
+                end.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? UInt16(end) : nil
+            }
+            guard ends.count <= 2, let first = ends[0], let last = ends[ends.count - 1], first <= last, last < 8192
+            else {
+                return nil
+            }
+            result.formUnion(first...last)
+        }
+        return result
+    }
+
     private static func readMemory(_ path: String, _ result: inout CgroupStatistics.Memory) {
         func entry(_ name: String) -> CgroupStatistics.Memory.Entry {
             var entry = CgroupStatistics.Memory.Entry()

@@ -8,6 +8,9 @@ package struct CgroupAbilities: Equatable, Sendable {
     package var cpuShares = true
     package var cpuQuota = true
     package var cpuset = true
+    /// Which processors and memory nodes a cpuset can have, in the kernel's notation (`0-3,7`); empty when that is not known.
+    package var processors = ""
+    package var memoryNodes = ""
     package var pids = true
     package var blockWeight = true
     package var blockWeightDevice = true
@@ -46,6 +49,16 @@ extension Cgroup {
         found.cpuShares = has("cpu", ["cpu.shares"], ["cpu.weight"])
         found.cpuQuota = has("cpu", ["cpu.cfs_quota_us"], ["cpu.max"])
         found.cpuset = has("cpuset", ["cpuset.cpus"], ["cpuset.cpus"])
+        if let directory = cgroup.directory(of: "cpuset") {
+            func list(_ name: String) -> String {
+                switch directory {
+                case .v1(let path): ControlFile.word(path + "/cpuset." + name) ?? ""
+                case .v2(let path): ControlFile.word(path + "/cpuset.\(name).effective") ?? ""
+                }
+            }
+            found.processors = list("cpus")
+            found.memoryNodes = list("mems")
+        }
         found.pids = has("pids", ["pids.max"], ["pids.max"])
         found.blockWeight = has("blkio", ["blkio.weight", "blkio.bfq.weight"], ["io.weight", "io.bfq.weight"])
         found.blockWeightDevice = has(

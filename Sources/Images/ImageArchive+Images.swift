@@ -40,18 +40,26 @@ extension ImageArchive {
     private func listed(_ json: JSON) throws -> [Image] {
         guard let items = json.arrayValue else { throw ImageError.corrupt("manifest.json is not a list") }
         return try items.map { item in
-            guard let path = item["Config"]?.stringValue, let raw = document(path) else {
+            // As Docker reads them: in whatever case, and two of one name would be read in two ways.
+            func member(_ name: String) throws -> JSON? {
+                do {
+                    return try item.objectValue?.value(matching: name)
+                } catch {
+                    throw ImageError.corrupt("manifest.json: \(error)")
+                }
+            }
+            guard let path = try member("Config")?.stringValue, let raw = document(path) else {
                 throw ImageError.corrupt("manifest.json names a configuration that is not in the archive")
             }
             let parsed = try ImageConfiguration(parsing: raw)
-            let paths = item["Layers"]?.arrayValue?.compactMap(\.stringValue) ?? []
+            let paths = try member("Layers")?.arrayValue?.compactMap(\.stringValue) ?? []
             let layers = try paths.map { path in
                 guard let layer = layer(path) else {
                     throw ImageError.corrupt("manifest.json names layer \(path), which is not in the archive")
                 }
                 return layer
             }
-            let names = try (item["RepoTags"]?.arrayValue ?? []).compactMap(\.stringValue).map { text in
+            let names = try (try member("RepoTags")?.arrayValue ?? []).compactMap(\.stringValue).map { text in
                 let name = try Reference(text)
                 guard name.tag != nil, name.digest == nil else {
                     throw ImageError.invalidReference("invalid tag \"\(text)\"")

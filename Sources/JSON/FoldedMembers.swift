@@ -28,7 +28,7 @@ struct FoldedMembers {
         return members[folded]
     }
 
-    private static func folded(_ name: String) -> String {
+    static func folded(_ name: String) -> String {
         var name = name
         let ascii = name.withUTF8 { bytes -> String? in
             guard bytes.allSatisfy({ $0 < 0x80 }) else { return nil }

@@ -44,6 +44,11 @@ package struct JSONObject: Sendable, Equatable, Sequence {
     /// The member that is called `name` but for its case; an error where there are two.
     package func value(matching name: String) throws(JSONError) -> JSON? { try FoldedMembers(self).value(name) }
 
+    /// Whether programs in Go read one member as the other: they differ in case alone.
+    package static func areOne(_ name: String, _ other: String) -> Bool {
+        FoldedMembers.folded(name) == FoldedMembers.folded(other)
+    }
+
     /// Refuses an object in which two members are called like one of `names` but for their case.
     package func refuseClashes(among names: [String]) throws(JSONError) {
         let members = FoldedMembers(self)

@@ -48,11 +48,12 @@ indirect enum DocumentShape: Sendable {
         }
     }
 
-    /// Programs in Go read `SysCalls` as `syscalls`; left alone, a profile would lose its rules without a word.
+    /// Programs in Go read `SysCalls` as `syscalls`; left alone, a profile would lose its rules without a word. The API's documents are
+    /// read as Go does; here the specification has one spelling, and what is refused is not read in two ways by two programs.
     private static func refuseOtherCase(
         _ name: String, of shapes: KeyValuePairs<String, DocumentShape>, _ path: String
     ) throws(LaunchFailure) {
-        guard let meant = shapes.first(where: { $0.key.lowercased() == name.lowercased() })?.key else { return }
+        guard let meant = shapes.first(where: { JSONObject.areOne($0.key, name) })?.key else { return }
         throw LaunchFailure("\(member(name, of: path)) is called \(meant), in this case of letters")
     }
 

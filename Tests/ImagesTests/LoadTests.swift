@@ -161,6 +161,14 @@ struct LoadTests {
                 ]) { $1 }
             }, "outside its root"
         ),
+        (
+            "a member twice, in two cases",
+            {
+                let text =
+                    #"[{"config":"other.json","Config":"config.json","RepoTags":["a:b"],"Layers":["layer.tar"]}]"#
+                return whole.merging(["manifest.json": Array(text.utf8)]) { $1 }
+            }, "both mean Config"
+        ),
         ("no image at all", { ["x": [1]] }, "holds no image"),
     ]
 

@@ -142,6 +142,18 @@ struct ResourceCheck {
             host.CpusetCpus = ""
             host.CpusetMems = ""
         }
+        try check(host.CpusetCpus, of: { $0.processors }, "CPUs", "cpuset cpus")
+        try check(host.CpusetMems, of: { $0.memoryNodes }, "memory nodes", "cpuset mems")
+    }
+
+    private func check(
+        _ list: String, of known: (CgroupAbilities) -> String, _ what: String, _ name: String
+    ) throws(EngineError) {
+        guard !list.isEmpty else { return }
+        guard let wanted = Cgroup.numbers(list) else { throw .invalid("Invalid value \(list) for \(name)") }
+        let available = known(abilities())
+        guard let there = Cgroup.numbers(available), !wanted.isSubset(of: there) else { return }
+        throw .invalid("Requested \(what) are not available - requested \(list), available: \(available)")
     }
 
     private mutating func checkBlock(_ host: inout HostConfig) throws(EngineError) {

@@ -133,6 +133,14 @@ extension Integration {
                 (#""CpuPeriod": 10"#, "CPU cfs period can not be less than 1ms"),
                 (#""CpuQuota": 10"#, "CPU cfs quota can not be less than 1ms"),
                 (#""CpuShares": -1"#, "invalid CPU shares (-1)"),
+                (#""CpusetCpus": "1-""#, "Invalid value 1- for cpuset cpus"),
+                (#""CpusetCpus": "0,8192""#, "Invalid value 0,8192 for cpuset cpus"),
+                (#""CpusetMems": "x""#, "Invalid value x for cpuset mems"),
+                (
+                    #""CpusetCpus": "0,4000-4001""#,
+                    "Requested CPUs are not available - requested 0,4000-4001, available: "
+                ),
+                (#""CpusetMems": "900""#, "Requested memory nodes are not available - requested 900, available: "),
                 (#""NanoCpus": 500000000, "CpuQuota": 5000"#, "Conflicting options: Nano CPUs and CPU Quota"),
                 (#""IOMaximumIOps": 1"#, "QoS maximum IOPs"), (#""CpuRealtimeRuntime": 1000"#, "CpuRealtimeRuntime"),
             ] {
@@ -143,6 +151,7 @@ extension Integration {
             let id = try daemon.ok(.docker, "create", "busybox", "true")
             for (fragment, words) in [
                 (#""BlkioWeight": 5"#, "Range of blkio weight"), (#""Memory": 1024"#, "6MB"),
+                (#""CpusetCpus": "4000""#, "Requested CPUs are not available"),
                 (
                     #""Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "r"}]"#,
                     "Devices"
