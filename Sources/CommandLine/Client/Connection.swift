@@ -1,3 +1,4 @@
+internal import JSON
 internal import Linux
 
 /// The head of an HTTP answer.

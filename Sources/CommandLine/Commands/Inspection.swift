@@ -1,3 +1,4 @@
+internal import GoTemplate
 internal import JSON
 
 /// Printing documents: as indented JSON, or through a template.
@@ -31,7 +32,7 @@ enum Inspection {
             var text = ""
             for document in found {
                 do throws(TemplateError) {
-                    text += try template.apply(to: Template.Data(root: document)) + "\n"
+                    text += try template.apply(to: Template.Data.docker(document)) + "\n"
                 } catch {
                     try Output.write(text + "\n")
                     throw CommandError("template parsing error: template: \(error.message)\(hint(error))")

@@ -1,3 +1,4 @@
+internal import Flags
 internal import JSON
 
 /// Commands that do one thing to every container named, print each name, and complain at the end.

@@ -1,3 +1,4 @@
+internal import Flags
 internal import JSON
 
 /// `gantry manifest`: several images under one name, put together here and pushed as a list.

@@ -1,3 +1,4 @@
+internal import GoTemplate
 internal import JSON
 
 /// A container as `ps` shows it.
@@ -25,8 +26,8 @@ struct ContainerRow {
 
     var data: Template.Data {
         let labels = document["Labels"]?.objectValue ?? JSONObject()
-        return Template.Data(
-            root: .object(fields), typeName: "*formatter.ContainerContext",
+        return Template.Data.docker(
+            .object(fields), typeName: "*formatter.ContainerContext",
             methods: [
                 "Label": { arguments in labels[TemplateValue.text(arguments.first ?? nil)] ?? "" }
             ])

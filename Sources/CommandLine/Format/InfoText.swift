@@ -1,3 +1,4 @@
+internal import GoTemplate
 internal import JSON
 
 /// What `info` prints about a daemon.

@@ -1,3 +1,4 @@
+internal import GoTemplate
 internal import JSON
 
 /// Prints rows the way `--format` asks: as a table, by a template, or as JSON.
@@ -72,6 +73,6 @@ struct Listing {
                 } ?? key)
         }
         return try template.apply(
-            to: Template.Data(root: .object(names), typeName: typeName, methods: ["Label": label]))
+            to: Template.Data.docker(.object(names), typeName: typeName, methods: ["Label": label]))
     }
 }

@@ -1,3 +1,6 @@
+internal import Flags
+internal import JSON
+
 /// The flags that `run` and `create` share.
 enum ContainerFlags {
     static let all: [Flag] = [

@@ -1,3 +1,4 @@
+internal import Flags
 package import JSON
 
 /// What `-v` and `--mount` mean.

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Image names as they are typed. The daemon has the last word on what is valid.
 package enum Names {
     /// `busybox` is `busybox:latest`; a tag or digest given stays.

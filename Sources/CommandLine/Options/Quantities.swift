@@ -1,3 +1,4 @@
+internal import Flags
 internal import JSON
 
 /// Sizes, durations and fractions as they are typed behind flags.

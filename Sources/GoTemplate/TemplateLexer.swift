@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Cuts a template into text and the tokens of its actions (text/template of Go).
 struct TemplateLexer {
     enum Token: Equatable {
