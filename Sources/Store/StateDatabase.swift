@@ -2,7 +2,7 @@ package import GRDB
 internal import Glibc
 internal import Linux
 
-/// Tables of one room: `name` is unique in the whole product and never changes, nor does what it does.
+/// Tables of one module: `name` is unique in the whole product and never changes, nor does what it does.
 package struct Migration: Sendable {
     package let name: String
     package let apply: @Sendable (Database) throws -> Void

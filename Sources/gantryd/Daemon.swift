@@ -12,7 +12,7 @@ internal import Networking
 internal import Store
 internal import Synchronization
 
-/// The daemon put together: rooms from the floor up, then the sockets.
+/// Builds the daemon: its modules from the lowest layer up, then the sockets.
 struct Daemon {
     let configuration: DaemonConfiguration
     let log: Logger
