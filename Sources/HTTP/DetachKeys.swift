@@ -1,3 +1,4 @@
+internal import ByteText
 package import NIOCore
 
 /// The keys that end an attach and leave the process running.
@@ -19,11 +20,11 @@ package struct DetachKeys: Sendable, Equatable {
             return
         }
         var bytes: [UInt8] = []
-        for key in text.split(separator: ",", omittingEmptySubsequences: false) {
+        for key in text.split(byte: ",", omittingEmptySubsequences: false) {
             let characters = [UInt8](key.utf8)
             if characters.count == 1 {
                 bytes.append(characters[0])
-            } else if characters.count == 6, key.hasPrefix("ctrl-") {
+            } else if characters.count == 6, key.hasBytePrefix("ctrl-") {
                 switch characters[5] {
                 case 0x61...0x7A: bytes.append(characters[5] - 0x60)
                 // @ [ \ ] ^ _ as on a terminal.

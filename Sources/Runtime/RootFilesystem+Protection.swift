@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -49,7 +50,7 @@ extension RootFilesystem {
     }
 
     private static func isBeneathProc(_ path: String) -> Bool {
-        path.hasPrefix("/proc/") && PathText.components(path).first == "proc"
+        path.hasBytePrefix("/proc/") && PathText.components(path).first == "proc"
     }
 
     /// Hides a path: a directory beneath an empty read-only tmpfs, the same for all, anything else beneath a null device, the

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Cgroups
 internal import Glibc
@@ -59,7 +60,7 @@ enum CreateCommand {
         let handover = try Handover(options, context)
         let bundle = try Files.absolute(options.value("bundle") ?? ".", "bundle")
         let file = options.value("config") ?? "config.json"
-        let text = try Files.read(file.hasPrefix("/") ? file : bundle + "/" + file)
+        let text = try Files.read(file.hasBytePrefix("/") ? file : bundle + "/" + file)
         var network: NetworkAhead?
         // Started for nothing: waited for at the end.
         var spare: NetworkAhead?

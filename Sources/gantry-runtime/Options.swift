@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Runtime
 
 /// A command line in runc's manner: `--name value`, `--name=value`, `-n value`; one dash is as good as two.
@@ -14,7 +15,7 @@ struct Options {
         while index < words.count {
             let word = words[index]
             index += 1
-            guard word.hasPrefix("-"), word != "-" else {
+            guard word.hasBytePrefix("-"), word != "-" else {
                 rest.append(word)
                 if grammar.endsAtFirstWord {
                     rest += words[index...]
@@ -26,8 +27,8 @@ struct Options {
                 rest += words[index...]
                 break
             }
-            let body = word.hasPrefix("--") ? word.dropFirst(2) : word.dropFirst()
-            let parts = body.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let body = word.hasBytePrefix("--") ? word.dropFirst(bytes: 2) : word.dropFirst(bytes: 1)
+            let parts = body.split(byte: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let flag = grammar.flag(parts[0]), let key = flag.names.first else {
                 throw LaunchFailure("flag provided but not defined: \(word); see gantry-runtime \(grammar.name) --help")
             }

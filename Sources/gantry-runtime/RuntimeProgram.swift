@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import JSON
@@ -72,7 +73,7 @@ enum RuntimeProgram {
     }
 
     private static var help: String {
-        var lines = grammar.help.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
+        var lines = grammar.help.split(byte: "\n", omittingEmptySubsequences: false).map { String($0) }
         lines[1] = "   gantry-runtime - \(grammar.summary)"
         let rows = Command.allCases.map { ($0.rawValue, $0.grammar.summary) }
         lines.insert(contentsOf: Grammar.list("COMMANDS:", rows), at: 5)

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import ArgumentParser
 internal import JSON
 
@@ -128,8 +129,10 @@ struct DaemonOptions: ParsableCommand {
             "debug", "icc", "iptables", "ip-masq", "ip-forward", "insecure-tcp", "validate", "no-new-privileges",
         ]
         return arguments.compactMap { argument in
-            let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2, argument.hasPrefix("--"), switches.contains(String(parts[0].dropFirst(2))) else {
+            let parts = argument.split(byte: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, argument.hasBytePrefix("--"),
+                switches.contains(String(parts[0].dropFirst(bytes: 2)))
+            else {
                 return argument
             }
             switch parts[1].lowercased() {

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 
 /// Printing documents: as indented JSON, or through a template.
@@ -50,7 +51,7 @@ enum Inspection {
     /// Where that field went, for fields people still have in their notes.
     private static func hint(_ error: TemplateError) -> String {
         for (old, new) in [("Volumes", ".Mounts"), ("VolumesRW", ".Mounts"), ("HostRootPath", ".GraphDriver")]
-        where error.message.hasSuffix("key \"\(old)\"") {
+        where error.message.hasByteSuffix("key \"\(old)\"") {
             return "\n.\(old) is no longer there: use \(new)"
         }
         return ""

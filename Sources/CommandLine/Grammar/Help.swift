@@ -1,7 +1,9 @@
+internal import ByteText
+
 /// The help texts, laid out as `docker` lays out its own.
 enum Help {
     static func text(for command: Command, path: String) -> String {
-        var text = "Usage:  \(path) \(command.usage)".trimmingTrailingSpace + "\n\n\(command.summary)\n"
+        var text = String("Usage:  \(path) \(command.usage)".trimmingTrailingSpace) + "\n\n\(command.summary)\n"
         let visible = command.flags.filter { !$0.isHidden }.sorted { $0.name < $1.name }
         if !visible.isEmpty { text += "\nOptions:\n" + options(visible) }
         return text
@@ -42,15 +44,9 @@ enum Help {
 }
 
 extension String {
-    var trimmingTrailingSpace: String {
-        var text = self[...]
-        while text.last?.isWhitespace == true { text = text.dropLast() }
-        return String(text)
-    }
-
     /// Without white space at either end.
     var trimmed: String {
-        String(trimmingTrailingSpace.drop { $0.isWhitespace })
+        String(trimmingSpace)
     }
 }
 

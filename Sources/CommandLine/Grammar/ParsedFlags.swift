@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// The values that stood behind a command's flags, and the words that were no flags.
 package struct ParsedFlags: Sendable {
     private(set) var values: [String: [String]] = [:]
@@ -20,9 +22,9 @@ package struct ParsedFlags: Sendable {
             if word == "--" {
                 arguments += rest
                 return
-            } else if word.hasPrefix("--") {
+            } else if word.hasBytePrefix("--") {
                 try takeLong(word.dropFirst(2), flags, &rest)
-            } else if word.hasPrefix("-"), word.count > 1 {
+            } else if word.hasBytePrefix("-"), word.count > 1 {
                 try takeShort(word.dropFirst(), flags, &rest)
             } else {
                 arguments.append(word)
@@ -38,9 +40,9 @@ package struct ParsedFlags: Sendable {
     private mutating func takeLong(
         _ body: Substring, _ flags: [Flag], _ rest: inout ArraySlice<String>
     ) throws(CommandError) {
-        let parts = body.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = body.split(byte: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let name = String(parts[0])
-        if name.isEmpty || name.hasPrefix("-") {
+        if name.isEmpty || name.hasBytePrefix("-") {
             throw CommandError("bad flag syntax: --\(body)", status: 125)
         }
         guard let flag = flags.first(where: { $0.name == name }) else {

@@ -1,3 +1,4 @@
+internal import ByteText
 package import JSON
 internal import Linux
 
@@ -46,7 +47,7 @@ package struct Template {
         }
 
         /// Whether `json .` escapes `<`, `>` and `&`: the rows of lists do.
-        var escapesWhole: Bool { typeName?.hasSuffix("Context") ?? false }
+        var escapesWhole: Bool { typeName?.hasByteSuffix("Context") ?? false }
     }
 
     package func apply(to data: Data) throws(TemplateError) -> String {

@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// The keys that leave a container running: recognised here, so that they never reach it.
 package struct DetachKeys {
     private let sequence: [UInt8]
@@ -15,9 +17,9 @@ package struct DetachKeys {
     /// The bytes of a comma-separated list of letters and `ctrl-x`, or nil.
     static func parse(_ text: String) -> [UInt8]? {
         var bytes: [UInt8] = []
-        for key in text.split(separator: ",", omittingEmptySubsequences: false) {
+        for key in text.split(byte: ",", omittingEmptySubsequences: false) {
             let lower = key.lowercased()
-            if lower.hasPrefix("ctrl-"), lower.utf8.count == 6, let letter = lower.utf8.last {
+            if lower.hasBytePrefix("ctrl-"), lower.utf8.count == 6, let letter = lower.utf8.last {
                 switch letter {
                 case 0x61...0x7a: bytes.append(letter - 0x60)
                 case 0x40: bytes.append(0)
