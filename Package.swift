@@ -62,8 +62,8 @@ func room(
     _ name: String, _ dependencies: [Target.Dependency] = [], linkerSettings: [LinkerSetting] = []
 ) -> Target {
     .target(
-        name: name, dependencies: dependencies + (name == "ByteText" ? [] : ["ByteText"]), exclude: ["README.md"], swiftSettings: strict + sections + plainTypes,
-        linkerSettings: linkerSettings)
+        name: name, dependencies: dependencies + (name == "ByteText" ? [] : ["ByteText"]), exclude: ["README.md"],
+        swiftSettings: strict + sections + plainTypes, linkerSettings: linkerSettings)
 }
 
 func program(
@@ -92,8 +92,6 @@ let package = Package(
         .executable(name: "gantry-runtime", targets: ["gantry-runtime"]),
     ],
     dependencies: [
-        // Command-line grammar and help texts.
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // Sockets and event loops of the daemon.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         // The registry client: connection pools, TLS, proxies, redirects.
@@ -120,6 +118,8 @@ let package = Package(
 
         // Floor 1
         room("Linux", ["CLinux"]),
+        room("Flags", ["JSON"]),
+        room("GoTemplate", ["JSON"]),
         room("OCI", ["JSON"]),
         room("DockerAPI", ["JSON"]),
 
@@ -185,20 +185,18 @@ let package = Package(
             ] + nio),
 
         // Floor 7
-        room("CommandLine", ["JSON", "Linux", "CLinux"]),
+        room("CommandLine", ["Flags", "GoTemplate", "JSON", "Linux", "CLinux"]),
 
         // Programs
         program("gantry", ["CommandLine"], staticProgram),
         program(
-            "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "JSON", "Linux", "CLinux"],
+            "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "Flags", "JSON", "Linux", "CLinux"],
             staticProgram + hotCodeTogether + entryBeforeTheLibrary, exclude: ["README.md", "sections.order"]),
         program(
             "gantryd",
             [
                 "APIServer", "HTTP", "Engine", "Images", "Layers", "Registry", "Networking", "Store", "Linux",
-                "CLinux",
-                "DockerAPI", "JSON",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CLinux", "DockerAPI", "Flags", "JSON",
                 .product(name: "Logging", package: "swift-log"),
             ] + nio, staticLibraries, exclude: ["README.md"]),
 
@@ -220,6 +218,9 @@ let package = Package(
         tests("NetworkingTests", ["Networking", "Netlink", "Linux"]),
         tests("APIServerTests", ["APIServer", "HTTP", "Engine", "Images", "Networking", "OCI", "Linux"]),
         tests("HTTPTests", ["HTTP", "Linux"] + nio),
-        tests("CommandLineTests", ["CommandLine", "JSON", "Linux"]),
+        tests("CommandLineTests", ["CommandLine", "Flags", "JSON", "Linux"]),
+        tests("FlagsTests", ["Flags"]),
+        tests("GoTemplateTests", ["GoTemplate", "JSON"]),
+        tests("LinuxTests", ["Linux"]),
     ]
 )

@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Flags
 
 /// The program `gantry`.
 package enum Program {
@@ -22,7 +23,7 @@ package enum Program {
         } catch {
             throw CommandError(
                 "\(error.message)\n\nUsage:  gantry [OPTIONS] COMMAND [ARG...]\n\nRun 'gantry --help' for more information",
-                status: error.status)
+                status: 125)
         }
         if global.bool("version") {
             try Output.line("gantry version \(Version.client)")
@@ -92,7 +93,7 @@ package enum Program {
         do {
             flags = try ParsedFlags(words, flags: command.flags, interspersed: command.interspersed)
         } catch {
-            throw CommandError("\(error.message)\n\n\(usage)\n\n\(more)", status: error.status)
+            throw CommandError("\(error.message)\n\n\(usage)\n\n\(more)", status: 125)
         }
         if flags.wantsHelp {
             try Output.write(Help.text(for: command, path: path))

@@ -1,4 +1,5 @@
 internal import ByteText
+internal import JSON
 internal import Linux
 
 /// The head of an HTTP answer.

@@ -1,4 +1,6 @@
 internal import ByteText
+internal import Flags
+internal import GoTemplate
 internal import JSON
 
 /// `rmi`, `tag`, `import` and `image prune`.
@@ -109,8 +111,8 @@ enum ImageChanges {
                 let command = (layer["CreatedBy"]?.stringValue ?? "").replacing("\t", with: " ")
                 let size = layer["Size"]?.intValue ?? 0
                 let id = layer["Id"]?.stringValue ?? ""
-                return Template.Data(
-                    root: .object(
+                return Template.Data.docker(
+                    .object(
                         JSONObject([
                             ("Comment", layer["Comment"] ?? ""),
                             ("CreatedAt", .string(Units.shortTimestamp(created))),

@@ -1,4 +1,6 @@
 internal import ByteText
+internal import Flags
+internal import GoTemplate
 internal import JSON
 
 /// `gantry images`.
@@ -113,6 +115,6 @@ enum ImageRow {
         add("Tag", tag)
         add("UniqueSize", shared < 0 ? "N/A" : Units.size(bytes - shared))
         add("VirtualSize", Units.size(bytes))
-        return Template.Data(root: .object(JSONObject(members)), typeName: "*formatter.imageContext")
+        return Template.Data.docker(.object(JSONObject(members)), typeName: "*formatter.imageContext")
     }
 }

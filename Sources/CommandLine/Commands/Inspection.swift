@@ -1,4 +1,5 @@
 internal import ByteText
+internal import GoTemplate
 internal import JSON
 
 /// Printing documents: as indented JSON, or through a template.
@@ -32,7 +33,7 @@ enum Inspection {
             var text = ""
             for document in found {
                 do throws(TemplateError) {
-                    text += try template.apply(to: Template.Data(root: document)) + "\n"
+                    text += try template.apply(to: Template.Data.docker(document)) + "\n"
                 } catch {
                     try Output.write(text + "\n")
                     throw CommandError("template parsing error: template: \(error.message)\(hint(error))")

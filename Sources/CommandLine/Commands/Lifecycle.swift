@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Flags
 internal import JSON
 
 /// Commands that do one thing to every container named, print each name, and complain at the end.

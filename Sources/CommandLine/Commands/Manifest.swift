@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Flags
 internal import JSON
 
 /// `gantry manifest`: several images under one name, put together here and pushed as a list.

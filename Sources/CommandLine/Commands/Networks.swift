@@ -1,4 +1,6 @@
 internal import ByteText
+internal import Flags
+internal import GoTemplate
 internal import JSON
 
 /// `gantry network ls`.
@@ -39,8 +41,8 @@ enum Networks {
         let labels = network["Labels"]?.objectValue ?? JSONObject()
         func flag(_ key: String) -> JSON { .string(network[key]?.boolValue == true ? "true" : "false") }
         let shown = TemplateValue.sortedKeys(labels).map { "\($0)=\(TemplateValue.text(labels[$0]))" }
-        return Template.Data(
-            root: .object(
+        return Template.Data.docker(
+            .object(
                 JSONObject([
                     ("CreatedAt", .string(created(network["Created"]?.stringValue ?? ""))),
                     ("Driver", network["Driver"] ?? ""),

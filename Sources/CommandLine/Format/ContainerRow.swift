@@ -1,4 +1,5 @@
 internal import ByteText
+internal import GoTemplate
 internal import JSON
 
 /// A container as `ps` shows it.
@@ -26,8 +27,8 @@ struct ContainerRow {
 
     var data: Template.Data {
         let labels = document["Labels"]?.objectValue ?? JSONObject()
-        return Template.Data(
-            root: .object(fields), typeName: "*formatter.ContainerContext",
+        return Template.Data.docker(
+            .object(fields), typeName: "*formatter.ContainerContext",
             methods: [
                 "Label": { arguments in labels[TemplateValue.text(arguments.first ?? nil)] ?? "" }
             ])

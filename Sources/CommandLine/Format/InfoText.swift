@@ -1,4 +1,5 @@
 internal import ByteText
+internal import GoTemplate
 internal import JSON
 
 /// What `info` prints about a daemon.

@@ -1,4 +1,5 @@
 internal import ByteText
+internal import GoTemplate
 internal import JSON
 
 /// Prints rows the way `--format` asks: as a table, by a template, or as JSON.
@@ -73,6 +74,6 @@ struct Listing {
                 } ?? key)
         }
         return try template.apply(
-            to: Template.Data(root: .object(names), typeName: typeName, methods: ["Label": label]))
+            to: Template.Data.docker(.object(names), typeName: typeName, methods: ["Label": label]))
     }
 }

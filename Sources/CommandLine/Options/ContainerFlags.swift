@@ -1,4 +1,6 @@
 internal import ByteText
+internal import Flags
+internal import JSON
 
 /// The flags that `run` and `create` share.
 enum ContainerFlags {

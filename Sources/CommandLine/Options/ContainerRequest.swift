@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Flags
 internal import JSON
 
 /// The body of `POST /containers/create` out of the flags of `run` and `create`. Only what was said is sent.

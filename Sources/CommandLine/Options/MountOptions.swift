@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Flags
 package import JSON
 
 /// What `-v` and `--mount` mean.

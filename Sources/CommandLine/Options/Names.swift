@@ -1,4 +1,5 @@
 internal import ByteText
+internal import JSON
 
 /// Image names as they are typed. The daemon has the last word on what is valid.
 package enum Names {

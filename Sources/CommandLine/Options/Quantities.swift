@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Flags
 internal import JSON
 
 /// Sizes, durations and fractions as they are typed behind flags.

@@ -1,4 +1,5 @@
 internal import ByteText
+internal import JSON
 
 /// Cuts a template into text and the tokens of its actions (text/template of Go).
 struct TemplateLexer {
