@@ -31,15 +31,13 @@ package struct Cgroup: Sendable {
     package let name: String
     /// Where its processes belong, version 1 first.
     package internal(set) var places: [Place]
-    /// The hierarchies' folders where it was there before ``make(_:_:between:)``: there it is not ours to remove.
+    /// The hierarchies' folders where it was there before ``make(_:_:)``: there it is not ours to remove.
     package internal(set) var kept: Set<String> = []
     /// systemd has made it as the unit's of this container: it is nobody else's, and processes may be in it already.
     package var isUnit = false
-    /// Whether ``makeAhead(_:)`` has made its cgroup2 directory.
-    var isAhead = false
-    /// Whether ``make(_:_:between:)`` has succeeded.
+    /// Whether ``make(_:_:)`` has succeeded.
     package internal(set) var isMade = false
-    /// What ``make(_:_:between:)`` could not limit.
+    /// What ``make(_:_:)`` could not limit.
     package internal(set) var leftOut: [LeftOutLimit] = []
 
     /// The cgroup of that name, made or not.

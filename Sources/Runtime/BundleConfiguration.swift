@@ -13,11 +13,8 @@ package struct BundleConfiguration: Sendable {
     package var hooks = Hooks()
     package var annotations = JSONObject()
 
-    /// Reads the document; `bundle` is the directory that relative paths start from. What takes long for the sake of the
-    /// namespaces can begin in `ahead`, before everything else is looked at.
-    package init(
-        _ text: [UInt8], bundle: String, ahead: (NamespaceChoices) throws(LaunchFailure) -> Void = { _ in }
-    ) throws(LaunchFailure) {
+    /// Reads the document; `bundle` is the directory that relative paths start from.
+    package init(_ text: [UInt8], bundle: String) throws(LaunchFailure) {
         let document: JSON
         do {
             document = try JSON.parse(text)
@@ -28,7 +25,6 @@ package struct BundleConfiguration: Sendable {
         try DocumentShape.configuration.check(document, "config.json: ")
         try Self.checkVersion(document["ociVersion"]?.stringValue)
         launch.namespaces = try NamespaceChoices(document["linux"]?["namespaces"] ?? .null)
-        try ahead(launch.namespaces)
         guard let root = document["root"]?["path"]?.stringValue, !root.isEmpty else {
             throw LaunchFailure("config.json: root.path is missing")
         }

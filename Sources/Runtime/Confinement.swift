@@ -11,8 +11,6 @@ struct Confinement {
     let channels: ContainerStart.Channels
     /// In a user namespace the right to set groups may have been given up.
     let isolatesUsers: Bool
-    /// ``bound(_:)`` was done before.
-    var isBounded = false
     /// For those of the kind `startContainer`, which run as confined as the program itself.
     var hooks: ContainerHooks?
     /// Where the program runs in a process namespace that others are in: the process that executes it is cloned at the end.
@@ -133,7 +131,7 @@ struct Confinement {
     }
 
     /// Takes from the calling process what no program that it executes may have again. What it can do itself stays.
-    static func bound(_ process: ProcessSpec) throws(LaunchFailure) {
+    private func bound() throws(LaunchFailure) {
         // Inheritable may be what was neither bounded nor permitted, but only now (capabilities(7)).
         let held = linux_permitted_capabilities()
         let inheritable = process.capabilities.inheritable & held
@@ -146,7 +144,7 @@ struct Confinement {
     }
 
     private func become(_ user: UserDatabase.User) throws(LaunchFailure) {
-        if !isBounded { try Self.bound(process) }
+        try bound()
         let result = linux_set_groups(user.groups, user.groups.count)
         let isGivenUp = result == -EPERM && isolatesUsers
         if isGivenUp && user.groups.contains(where: { $0 != user.gid }) {
