@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Linux
 
@@ -16,7 +17,7 @@ extension Cgroup {
     package static func create(
         _ name: String, limits: CgroupLimits, in hierarchy: CgroupHierarchy, _ demand: Demand = .lenient
     ) throws(CgroupError) -> Cgroup {
-        guard !name.split(separator: "/").contains(where: { $0 == ".." || $0 == "." }), name != "/", !name.isEmpty
+        guard !name.split(byte: "/").contains(where: { $0 == ".." || $0 == "." }), name != "/", !name.isEmpty
         else {
             throw CgroupError("create", name, "not a name of a cgroup")
         }
@@ -60,7 +61,7 @@ extension Cgroup {
     private func makeDirectory(_ place: Place, _ limits: CgroupLimits) throws(CgroupError) -> Bool {
         var base = hierarchy.unified ?? ""
         if let mount = hierarchy.mounts.first(where: { $0.name == place.controller }) { base = mount.path }
-        let parts = name.split(separator: "/")
+        let parts = name.split(byte: "/")
         // Beside version 1, cgroup2 only limits what a bundle asks of it.
         let wanted = hierarchy.mode == .v2 || !limits.hugepages.isEmpty ? hierarchy.unifiedControllers : []
         var path = base
@@ -119,7 +120,7 @@ extension Cgroup {
             }
         }
         // A new one is as its parent, which is not frozen where it is the hierarchy's root or the caller's own.
-        let mayBeFrozen = !kept.isEmpty || isUnit || name.dropFirst().contains("/")
+        let mayBeFrozen = !kept.isEmpty || isUnit || name.dropFirst().contains(byte: "/")
         if mayBeFrozen, let path = path(of: "freezer") {
             let state = ControlFile.word(path + "/freezer.state")
             guard state == nil || state == "THAWED" else {

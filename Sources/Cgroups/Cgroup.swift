@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -42,7 +43,7 @@ package struct Cgroup: Sendable {
     /// The cgroup of that name, made or not.
     package init(_ name: String, in hierarchy: CgroupHierarchy) {
         self.hierarchy = hierarchy
-        let clean = "/" + PathText.joined(name.split(separator: "/"))
+        let clean = "/" + PathText.joined(name.split(byte: "/"))
         self.name = clean
         var places = hierarchy.mounts.map {
             Place(controller: $0.name, path: $0.path + clean, controllers: $0.controllers)

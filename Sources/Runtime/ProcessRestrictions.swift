@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -21,7 +22,7 @@ struct ProcessRestrictions {
     func execute() throws(LaunchFailure) -> Never {
         let user = try resolveUser()
         var env = Self.lastOfEach(process.env)
-        if !env.contains(where: { $0.hasPrefix("HOME=") }) { env.append("HOME=\(user.home)") }
+        if !env.contains(where: { $0.hasBytePrefix("HOME=") }) { env.append("HOME=\(user.home)") }
         try Attributes(process, status: channels.status).apply(clones: sibling != nil)
         let isInside = try enterDirectory(mayRetry: user.uid != 0)
         takeOutput(user.uid)
@@ -46,7 +47,7 @@ struct ProcessRestrictions {
         // Hardly any has one twice, and a table of a few is slower than looking at all pairs.
         if env.count <= 32, !hasRepeated(env) { return env }
         var seen: Set<Substring> = []
-        let last = env.reversed().filter { seen.insert($0.prefix { $0 != "=" }).inserted }
+        let last = env.reversed().filter { seen.insert($0.prefix(untilByte: "=")).inserted }
         return last.count == env.count ? env : last.reversed()
     }
 
@@ -83,7 +84,7 @@ struct ProcessRestrictions {
         let database = UserDatabase(root: ContainerRoot(descriptor: slash.raw))
         switch process.user {
         case .ids(let uid, let gid, let groups):
-            let needsHome = !process.env.contains { $0.hasPrefix("HOME=") }
+            let needsHome = !process.env.contains { $0.hasBytePrefix("HOME=") }
             return UserDatabase.User(
                 uid: uid, gid: gid, groups: groups, home: needsHome ? try database.home(of: uid) : "/")
         case .name(let name): return try database.user(name, additional: process.additionalGroups)

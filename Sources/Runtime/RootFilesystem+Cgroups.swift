@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -12,8 +13,8 @@ extension LaunchSpec {
             "tmpfs", options: ["mode=755"] + labelOptions, flags: [.noSuid, .noDev, .noExec])
         for join in joins {
             try libraryStep("create cgroup folder \(join.controller)", mkdirat(folder.raw, join.controller, 0o755))
-            guard join.controller.contains(",") else { continue }
-            for name in join.controller.split(separator: ",") {
+            guard join.controller.contains(byte: ",") else { continue }
+            for name in join.controller.split(byte: ",") {
                 _ = symlinkat(join.controller, folder.raw, String(name))
             }
         }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -77,7 +78,7 @@ final class RootFilesystem {
 
     /// A tmpfs has the mode of the directory it covers unless its options say otherwise, as with runc.
     private func takeMode(_ mount: inout MountSpec, from place: borrowing Descriptor) throws(LaunchFailure) {
-        guard !mount.data.contains(where: { $0.hasPrefix("mode=") }) else { return }
+        guard !mount.data.contains(where: { $0.hasBytePrefix("mode=") }) else { return }
         var status = stat()
         try libraryStep("look at \(mount.destination)", fstat(place.raw, &status))
         mount.data.append("mode=" + String(status.st_mode & 0o7777, radix: 8))

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Cgroups
 internal import Glibc
@@ -31,7 +32,7 @@ struct ContainerCreation: ~Copyable {
         let handover = try Handover(options, context)
         let bundle = try Files.absolute(options.value("bundle") ?? ".", "bundle")
         let file = options.value("config") ?? "config.json"
-        let text = try Files.read(file.hasPrefix("/") ? file : bundle + "/" + file)
+        let text = try Files.read(file.hasBytePrefix("/") ? file : bundle + "/" + file)
         var configuration = try BundleConfiguration(text, bundle: bundle)
         configuration.launch.process.env += handover.environment
         let console = try ConsoleSocket.path(options, tty: configuration.launch.process.tty, detaches: needsConsole)

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Cgroups
 internal import Glibc

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Monitor
 
@@ -8,7 +9,7 @@ enum NamedProgram {
         let words = (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0].map { String(cString: $0) } }
         let name = words.first ?? ""
         let arguments = Array(words.dropFirst())
-        if name == "gantry-monitor" || name.hasSuffix("/gantry-monitor") { return MonitorProgram.run(arguments) }
+        if name == "gantry-monitor" || name.hasByteSuffix("/gantry-monitor") { return MonitorProgram.run(arguments) }
         return RuntimeProgram.run(arguments)
     }
 }
