@@ -126,7 +126,10 @@ let package = Package(
 
         // Floor 3
         room("Runtime", ["Linux", "CLinux", "Cgroups", "OCI", "JSON", "CSeccomp"]),
-        room("Monitor", ["Runtime", "Linux", "CLinux"]),
+        // What daemon and monitor say to each other, apart from both: each may be of another release than the other. Above Runtime,
+        // whose specifications it writes down.
+        room("MonitorProtocol", ["Runtime"]),
+        room("Monitor", ["MonitorProtocol", "Runtime", "Linux", "CLinux"]),
         room(
             "Store",
             [
@@ -166,7 +169,8 @@ let package = Package(
         room(
             "Engine",
             [
-                "Images", "Layers", "Networking", "Monitor", "Runtime", "Cgroups", "Store", "OCI", "JSON", "Linux",
+                "Images", "Layers", "Networking", "Monitor", "MonitorProtocol", "Runtime", "Cgroups", "Store", "OCI",
+                "JSON", "Linux",
                 "CLinux", "DockerAPI",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -187,7 +191,7 @@ let package = Package(
         // Programs
         program("gantry", ["CommandLine"], staticProgram),
         program(
-            "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "JSON", "Linux", "CLinux"],
+            "gantry-runtime", ["Monitor", "MonitorProtocol", "Runtime", "Cgroups", "OCI", "JSON", "Linux", "CLinux"],
             staticProgram + hotCodeTogether + entryBeforeTheLibrary, exclude: ["README.md", "sections.order"]),
         program(
             "gantryd",
@@ -211,7 +215,8 @@ let package = Package(
             exclude: ["two-hosts-registry.py", "unruly-registry.py"]),
         tests("CgroupsTests", ["Cgroups"]),
         tests("RuntimeTests", ["Runtime", "JSON"]),
-        tests("MonitorTests", ["Monitor", "Runtime", "Cgroups", "Linux", "CLinux"]),
+        tests("MonitorProtocolTests", ["MonitorProtocol", "Runtime"], exclude: ["Fixtures"]),
+        tests("MonitorTests", ["Monitor", "MonitorProtocol", "Runtime", "Cgroups", "Linux", "CLinux"]),
         tests("NetlinkTests", ["Netlink", "Linux"]),
         tests("NetworkingTests", ["Networking", "Netlink", "Linux"]),
         tests("APIServerTests", ["APIServer", "HTTP", "Engine", "Images", "Networking", "OCI", "Linux"]),

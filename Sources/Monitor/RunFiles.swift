@@ -1,4 +1,5 @@
 internal import Glibc
+package import MonitorProtocol
 
 /// The small files a monitor keeps in its run directory for a daemon that comes later.
 enum RunFiles {

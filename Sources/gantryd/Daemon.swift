@@ -31,8 +31,7 @@ struct Daemon {
         for key in configuration.unused { log.warning("the setting \(key) is not used by this release") }
 
         let sockets = try configuration.hosts.flatMap(listen)
-        let database = try StateDatabase(
-            path: dataRoot + "/gantry.db", migrations: ImageService.migrations + [ContainerStore.migration])
+        let database = try StateDatabase(path: dataRoot + "/gantry.db", migrations: Schema.migrations)
         let journal = LateEngine()
         var options = configuration.images
         options.report = { [log] in log.warning("\($0)") }
