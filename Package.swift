@@ -57,19 +57,21 @@ let staticLibraries: [LinkerSetting] = [
     ])
 ]
 
+/// A module. All of them take text apart with ByteText.
 func room(
     _ name: String, _ dependencies: [Target.Dependency] = [], linkerSettings: [LinkerSetting] = []
 ) -> Target {
     .target(
-        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: strict + sections + plainTypes,
-        linkerSettings: linkerSettings)
+        name: name, dependencies: dependencies + (name == "ByteText" ? [] : ["ByteText"]), exclude: ["README.md"],
+        swiftSettings: strict + sections + plainTypes, linkerSettings: linkerSettings)
 }
 
 func program(
     _ name: String, _ dependencies: [Target.Dependency], _ linkerSettings: [LinkerSetting] = [], exclude: [String] = []
 ) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict + sections + plainTypes,
+        name: name, dependencies: dependencies + ["ByteText"], exclude: exclude,
+        swiftSettings: strict + sections + plainTypes,
         linkerSettings: linkerSettings)
 }
 
@@ -90,8 +92,6 @@ let package = Package(
         .executable(name: "gantry-runtime", targets: ["gantry-runtime"]),
     ],
     dependencies: [
-        // Command-line grammar and help texts.
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // Sockets and event loops of the daemon.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         // The registry client: connection pools, TLS, proxies, redirects.
@@ -113,10 +113,13 @@ let package = Package(
         .systemLibrary(name: "CZstd"),
         .systemLibrary(name: "CISAL"),
         .systemLibrary(name: "CNFTables"),
+        room("ByteText"),
         room("JSON"),
 
         // Floor 1
         room("Linux", ["CLinux"]),
+        room("Flags", ["JSON"]),
+        room("GoTemplate", ["JSON"]),
         room("OCI", ["JSON"]),
         room("DockerAPI", ["JSON"]),
 
@@ -186,26 +189,26 @@ let package = Package(
             ] + nio),
 
         // Floor 7
-        room("CommandLine", ["JSON", "Linux", "CLinux"]),
+        room("CommandLine", ["Flags", "GoTemplate", "JSON", "Linux", "CLinux"]),
 
         // Programs
         program("gantry", ["CommandLine"], staticProgram),
         program(
-            "gantry-runtime", ["Monitor", "MonitorProtocol", "Runtime", "Cgroups", "OCI", "JSON", "Linux", "CLinux"],
+            "gantry-runtime",
+            ["Monitor", "MonitorProtocol", "Runtime", "Cgroups", "OCI", "Flags", "JSON", "Linux", "CLinux"],
             staticProgram + hotCodeTogether + entryBeforeTheLibrary, exclude: ["README.md", "sections.order"]),
         program(
             "gantryd",
             [
                 "APIServer", "HTTP", "Engine", "Images", "Layers", "Registry", "Networking", "Store", "Linux",
-                "CLinux",
-                "DockerAPI", "JSON",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CLinux", "DockerAPI", "Flags", "JSON",
                 .product(name: "Logging", package: "swift-log"),
             ] + nio, staticLibraries, exclude: ["README.md"]),
 
         // Tests
         // IntegrationTests drive the built programs from outside and depend on none of the rooms.
         tests("IntegrationTests", [], exclude: ["Fixtures"]),
+        tests("ByteTextTests", ["ByteText"]),
         tests("JSONTests", ["JSON"]),
         tests("OCITests", ["OCI"]),
         tests("StoreTests", ["Store", "OCI", .product(name: "GRDB", package: "GRDB.swift")]),
@@ -221,6 +224,9 @@ let package = Package(
         tests("NetworkingTests", ["Networking", "Netlink", "Linux"]),
         tests("APIServerTests", ["APIServer", "HTTP", "Engine", "Images", "Networking", "OCI", "Linux"]),
         tests("HTTPTests", ["HTTP", "Linux"] + nio),
-        tests("CommandLineTests", ["CommandLine", "JSON", "Linux"]),
+        tests("CommandLineTests", ["CommandLine", "Flags", "JSON", "Linux"]),
+        tests("FlagsTests", ["Flags"]),
+        tests("GoTemplateTests", ["GoTemplate", "JSON"]),
+        tests("LinuxTests", ["Linux"]),
     ]
 )

@@ -1,4 +1,5 @@
 @preconcurrency internal import Dispatch
+internal import ByteText
 internal import Glibc
 internal import Linux
 internal import Synchronization
@@ -23,7 +24,8 @@ final class FileWatch: Sendable {
         // The directory, because the file may not be there yet.
         try retrying("inotify_add_watch", path) {
             inotify_add_watch(
-                watch.raw, String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]), UInt32(IN_MODIFY | IN_CREATE))
+                watch.raw, String(path[..<(path.lastIndex(ofByte: "/") ?? path.endIndex)]),
+                UInt32(IN_MODIFY | IN_CREATE))
         }
         descriptor = watch
         source = DispatchSource.makeReadSource(fileDescriptor: watch.raw, queue: .global())

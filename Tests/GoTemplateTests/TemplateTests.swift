@@ -1,7 +1,21 @@
+import GoTemplate
 import JSON
 import Testing
 
-import CommandLine
+/// The members of `document` in Go.
+private enum Types: GoTypes {
+    static func isList(_ name: String) -> Bool { name == "Cmd" }
+    static func isMap(_ name: String) -> Bool { name == "Volumes" }
+    static func isTextMap(_ name: String) -> Bool { name == "Labels" }
+    static func documentName(_ name: String) -> String? { name == "ID" ? "Id" : nil }
+    static func zero(_ name: String, in object: JSONObject) -> JSON? {
+        switch name {
+        case "Health": .null
+        case "StopSignal": ""
+        default: nil
+        }
+    }
+}
 
 private let document: JSON = [
     "Id": "abc", "Created": "now", "Name": "/web",
@@ -49,7 +63,7 @@ struct TemplateTests {
     ]
 
     @Test(arguments: printsCases) func prints(_ template: String, _ expected: String) throws {
-        #expect(try Template(template).apply(to: Template.Data(root: document)) == expected)
+        #expect(try Template(template).apply(to: Template.Data(root: document, types: Types.self)) == expected)
     }
 
     private static let malformedCases: [(String, String)] = [
@@ -71,13 +85,13 @@ struct TemplateTests {
     @Test(arguments: unknownMembersCases) func unknownMembers(_ template: String, _ message: String) throws {
         let parsed = try Template(template)
         #expect(throws: TemplateError(message: message, isSyntax: false)) {
-            try parsed.apply(to: Template.Data(root: document))
+            try parsed.apply(to: Template.Data(root: document, types: Types.self))
         }
     }
 
     @Test func rowsAreStructs() throws {
         let row = Template.Data(
-            root: ["Names": "web", "Ports": "80->80"], typeName: "*formatter.ContainerContext",
+            root: ["Names": "web", "Ports": "80->80"], typeName: "*formatter.ContainerContext", escapesMarkup: true,
             methods: ["Label": { _ in "value" }])
         #expect(
             try Template("{{.Label \"a\"}} {{json .}}").apply(to: row)

@@ -70,8 +70,8 @@ struct TemplateEvaluation {
         guard pipeline.commands.count == 1, pipeline.commands[0].operands.count == 1,
             let name = pipeline.commands[0].operands[0].fields.last
         else { return "<no value>" }
-        if DocumentFields.lists.contains(name) { return "[]" }
-        if DocumentFields.maps.contains(name) { return "map[]" }
+        if data.types.isList(name) { return "[]" }
+        if data.types.isMap(name) { return "map[]" }
         return "<nil>"
     }
 
@@ -165,8 +165,7 @@ struct TemplateEvaluation {
     private func call(
         _ name: String, _ arguments: [JSON?], _ operand: TemplateOperand
     ) throws(TemplateError) -> JSON? {
-        // Rows write themselves as Go's encoder does for pages; documents do not.
-        if name == "json", data.escapesWhole, arguments.count == 1, arguments[0] == data.root {
+        if name == "json", data.escapesMarkup, arguments.count == 1, arguments[0] == data.root {
             return .string(data.root.text())
         }
         do throws(TemplateFunctions.Failure) {
@@ -211,14 +210,12 @@ struct TemplateEvaluation {
         for (position, name) in fields.enumerated() {
             switch value {
             case .object(let object)?:
-                if let found = object[name] ?? DocumentFields.alias[name].flatMap({ object[$0] }) {
+                if let found = object[name] ?? data.types.documentName(name).flatMap({ object[$0] }) {
                     value = found
-                } else if position > 0, DocumentFields.texts(fields[position - 1]) {
+                } else if position > 0, data.types.isTextMap(fields[position - 1]) {
                     // Go's map[string]string: not there is no error, and no text either.
                     value = nil
-                } else if data.typeName == nil,
-                    let zero = DocumentFields.missing(name, atTop: object["Id"] != nil && object["Created"] != nil)
-                {
+                } else if data.typeName == nil, let zero = data.types.zero(name, in: object) {
                     value = zero
                 } else if let typeName = data.typeName {
                     throw failure(operand, "can't evaluate field \(name) in type \(typeName)")

@@ -1,9 +1,9 @@
-internal import JSON
+package import JSON
 
 /// Go's ways with values, applied to JSON.
-enum TemplateValue {
+package enum TemplateValue {
     /// As fmt.Print shows it: `map[a:b]`, `[a b]`.
-    static func text(_ value: JSON?) -> String {
+    package static func text(_ value: JSON?) -> String {
         switch value {
         case nil: return "<no value>"
         case .null?: return "<nil>"
@@ -22,7 +22,7 @@ enum TemplateValue {
         return text(value)
     }
 
-    static func sortedKeys(_ object: JSONObject) -> [String] {
+    package static func sortedKeys(_ object: JSONObject) -> [String] {
         object.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
@@ -38,7 +38,7 @@ enum TemplateValue {
     }
 
     /// One line of JSON with `<`, `>` and `&` as they are, as the function `json` writes it.
-    static func json(_ value: JSON?, indent: String? = nil) -> String {
+    package static func json(_ value: JSON?, indent: String? = nil) -> String {
         unescaped((value ?? .null).serialized(indent: indent))
     }
 
