@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Logging
 internal import Cgroups
 internal import DockerAPI
@@ -57,7 +58,8 @@ extension Engine {
     /// go on.
     package func shutdown(grace: Duration) async {
         environment.shutdown.raise()
-        await environment.cleanups.settle(grace: grace)
+        // What is left then is swept by the next daemon.
+        await environment.cleanups.wait(atMost: grace)
         environment.reactor.stop()
         Cgroup(environment.configuration.cgroupParent, in: environment.hierarchy).removeIfEmpty()
     }

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Layers
 internal import Linux
 package import OCI
@@ -111,7 +112,7 @@ extension ImageService {
                     return .failure(error)
                 }
             }
-            placed.set(blob.digest, to: try form.get())
+            placed.set(blob.digest, to: try (form ?? .failure(.cancelled)).get())
         }
         return layers.compactMap { placed[$0.0.digest] }
     }
