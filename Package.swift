@@ -57,19 +57,21 @@ let staticLibraries: [LinkerSetting] = [
     ])
 ]
 
+/// A module. All of them take text apart with ByteText.
 func room(
     _ name: String, _ dependencies: [Target.Dependency] = [], linkerSettings: [LinkerSetting] = []
 ) -> Target {
     .target(
-        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: strict + sections + plainTypes,
-        linkerSettings: linkerSettings)
+        name: name, dependencies: dependencies + (name == "ByteText" ? [] : ["ByteText"]), exclude: ["README.md"],
+        swiftSettings: strict + sections + plainTypes, linkerSettings: linkerSettings)
 }
 
 func program(
     _ name: String, _ dependencies: [Target.Dependency], _ linkerSettings: [LinkerSetting] = [], exclude: [String] = []
 ) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict + sections + plainTypes,
+        name: name, dependencies: dependencies + ["ByteText"], exclude: exclude,
+        swiftSettings: strict + sections + plainTypes,
         linkerSettings: linkerSettings)
 }
 
@@ -111,6 +113,7 @@ let package = Package(
         .systemLibrary(name: "CZstd"),
         .systemLibrary(name: "CISAL"),
         .systemLibrary(name: "CNFTables"),
+        room("ByteText"),
         room("JSON"),
 
         // Floor 1
@@ -201,6 +204,7 @@ let package = Package(
         // Tests
         // IntegrationTests drive the built programs from outside and depend on none of the rooms.
         tests("IntegrationTests", [], exclude: ["Fixtures"]),
+        tests("ByteTextTests", ["ByteText"]),
         tests("JSONTests", ["JSON"]),
         tests("OCITests", ["OCI"]),
         tests("StoreTests", ["Store", "OCI", .product(name: "GRDB", package: "GRDB.swift")]),

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Flags
 
 /// The program `gantry`.
@@ -74,7 +75,7 @@ package enum Program {
                 try Output.write(Help.text(forGroup: children, summary: summary, path: here))
                 return 0
             }
-            if let flag = rest.first, flag.hasPrefix("-") {
+            if let flag = rest.first, flag.hasBytePrefix("-") {
                 throw CommandError(
                     "unknown flag: \(flag)\n\nUsage:  \(here) COMMAND\n\nRun '\(here) --help' for more information",
                     status: 125)
@@ -86,7 +87,7 @@ package enum Program {
     private static func run(
         _ command: Command, _ words: ArraySlice<String>, path: String, session: Session
     ) throws -> Int32 {
-        let usage = "Usage:  \(path) \(command.usage)".trimmingTrailingSpace
+        let usage = String("Usage:  \(path) \(command.usage)".trimmingTrailingSpace)
         let more = "Run '\(path) --help' for more information"
         let flags: ParsedFlags
         do {

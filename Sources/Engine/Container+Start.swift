@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
@@ -69,7 +70,7 @@ extension Container {
         early = []
 
         var network: String?
-        if record.networkMode.hasPrefix("container:") {
+        if record.networkMode.hasBytePrefix("container:") {
             network = try namespacePath(of: String(record.networkMode.dropFirst("container:".count)))
         }
         let devices = try DevicePlan(record.host)

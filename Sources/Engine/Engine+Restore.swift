@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Concurrency
 internal import Logging
 internal import Cgroups
@@ -44,7 +45,7 @@ extension Engine {
         }
         // What begins with a dot is on its way out already.
         for name in Directory.names(in: configuration.dataRoot + "/containers")
-        where !ids.contains(name) && !name.hasPrefix(".") {
+        where !ids.contains(name) && !name.hasBytePrefix(".") {
             environment.removeTree(configuration.dataRoot + "/containers/" + name)
         }
         for name in Directory.names(in: configuration.execRoot + "/containers") where !running.contains(name) {

@@ -1,5 +1,6 @@
 internal import Concurrency
 @preconcurrency internal import Dispatch
+internal import ByteText
 internal import Glibc
 internal import Linux
 
@@ -18,7 +19,8 @@ final class FileWatch: Sendable {
         // The directory, because the file may not be there yet.
         try retrying("inotify_add_watch", path) {
             inotify_add_watch(
-                watch.raw, String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]), UInt32(IN_MODIFY | IN_CREATE))
+                watch.raw, String(path[..<(path.lastIndex(ofByte: "/") ?? path.endIndex)]),
+                UInt32(IN_MODIFY | IN_CREATE))
         }
         descriptor = watch
         source = DispatchSource.makeReadSource(fileDescriptor: watch.raw, queue: .global())

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import JSON
 
@@ -24,7 +25,7 @@ enum Printf {
                     return next < arguments.count ? arguments[next]?.intValue.map(Int.init) : nil
                 }
                 var digits = ""
-                while let digit = rest.first, digit.isASCII, digit.isNumber {
+                while let digit = rest.first, ("0"..."9").contains(digit) {
                     digits.append(digit)
                     rest.removeFirst()
                 }
@@ -52,10 +53,10 @@ enum Printf {
             next += 1
             let missing = min(width ?? 0, 1 << 16).saturatingSubtract(text.count)
             if missing > 0 {
-                if flags.contains("-") {
+                if flags.contains(byte: "-") {
                     text += String(repeating: " ", count: missing)
                 } else if flags.contains("0"), "dxXfgeb".contains(verb) {
-                    let sign = text.hasPrefix("-") || text.hasPrefix("+") ? String(text.removeFirst()) : ""
+                    let sign = text.hasBytePrefix("-") || text.hasBytePrefix("+") ? String(text.removeFirst()) : ""
                     text = sign + String(repeating: "0", count: missing) + text
                 } else {
                     text = String(repeating: " ", count: missing) + text
@@ -72,9 +73,9 @@ enum Printf {
 
     private static func convert(_ value: JSON?, _ verb: Character, _ flags: String, _ precision: Int?) -> String {
         func wrong() -> String { "%!\(verb)(\(TemplateValue.typeName(value))=\(TemplateValue.text(value)))" }
-        let plus = flags.contains("+") ? "+" : ""
+        let plus = flags.contains(byte: "+") ? "+" : ""
         switch (verb, value) {
-        case ("v", .number(let literal)?): return literal.hasPrefix("-") ? literal : plus + literal
+        case ("v", .number(let literal)?): return literal.hasBytePrefix("-") ? literal : plus + literal
         case ("v", _): return TemplateValue.text(value)
         case ("s", .string(let text)?): return precision.map { String(text.prefix(max(0, $0))) } ?? text
         case ("s", .array?), ("s", .object?): return TemplateValue.text(value)

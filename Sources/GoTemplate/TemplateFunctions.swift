@@ -227,6 +227,7 @@ enum TemplateFunctions {
         var isStart = true
         for character in text {
             result += isStart ? character.uppercased() : String(character)
+            // text: words of a language are made of what people see as letters
             isStart = !(character.isLetter || character.isNumber || character == "_" || character == "'")
         }
         return result

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 
 /// Cuts a template into text and the tokens of its actions (text/template of Go).
@@ -187,7 +188,7 @@ struct TemplateLexer {
         let plain = text.replacing("_", with: "")
         if let value = Int64(plain) {
             emit(.number(String(value)), from: start)
-        } else if plain.lowercased().hasPrefix("0x"), let value = Int64(plain.dropFirst(2), radix: 16) {
+        } else if plain.lowercased().hasBytePrefix("0x"), let value = Int64(plain.dropFirst(bytes: 2), radix: 16) {
             emit(.number(String(value)), from: start)
         } else if Double(plain) != nil {
             emit(.number(plain), from: start)

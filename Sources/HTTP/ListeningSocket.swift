@@ -1,3 +1,4 @@
+internal import ByteText
 package import Glibc
 internal import Synchronization
 
@@ -86,7 +87,7 @@ package final class ListeningSocket: Sendable {
 
     /// Listens on the first address that `host` stands for; an empty host means every IPv4 address.
     package static func tcp(host: String, port: UInt16) throws(HTTPError) -> ListeningSocket {
-        let name = "tcp://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        let name = "tcp://\(host.contains(byte: ":") ? "[\(host)]" : host):\(port)"
         var hints = addrinfo()
         hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
         hints.ai_family = host.isEmpty ? AF_INET : AF_UNSPEC

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Concurrency
 internal import Layers
 internal import Linux
@@ -127,7 +128,7 @@ extension ImageService {
             return blob
         }
         do {
-            let isPlain = !blob.mediaType.hasSuffix("gzip") && !blob.mediaType.hasSuffix("zstd")
+            let isPlain = !blob.mediaType.hasByteSuffix("gzip") && !blob.mediaType.hasByteSuffix("zstd")
             if isPlain, let known = packedForm(of: blob.digest), try await session.has(known.digest) {
                 progress(PullProgress(id: short, status: "Layer already exists"))
                 return known

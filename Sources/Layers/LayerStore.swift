@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 internal import CArchive
 internal import CLinux
@@ -236,7 +237,7 @@ package final class LayerStore: Sendable {
 
     private static func info(_ directory: String) throws(SystemError) -> (size: Int64, boot: String) {
         let file = try Descriptor.open(directory + "/info", O_RDONLY | O_NOFOLLOW)
-        let lines = String(decoding: try file.readAll(limit: 200), as: UTF8.self).split(separator: "\n")
+        let lines = String(decoding: try file.readAll(limit: 200), as: UTF8.self).split(byte: "\n")
         guard lines.count == 2, let size = Int64(lines[0]) else {
             throw SystemError("read", directory + "/info", code: EINVAL)
         }

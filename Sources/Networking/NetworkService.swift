@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Concurrency
 internal import Glibc
 package import Linux
@@ -144,7 +145,7 @@ package actor NetworkService {
     private func routeLoopback(besides port: [PublishedEndpointPort] = []) throws(NetworkError) {
         guard let bridge, bridge.firewall != nil else { return }
         let ports = endpoints.values.flatMap(\.ports) + port
-        let isNeeded = ports.contains { $0.hostIP == "0.0.0.0" || $0.hostIP.hasPrefix("127.") }
+        let isNeeded = ports.contains { $0.hostIP == "0.0.0.0" || $0.hostIP.hasBytePrefix("127.") }
         guard isNeeded != routesLoopback else { return }
         try Self.set("/proc/sys/net/ipv4/conf/\(bridge.name)/route_localnet", isNeeded)
         routesLoopback = isNeeded
@@ -394,7 +395,7 @@ package actor NetworkService {
 
     /// Whether a name is one that ``linkName(_:)`` gives.
     private static func isLinkName(_ name: String) -> Bool {
-        name.utf8.count == 14 && name.hasPrefix("gv") && name.dropFirst(2).allSatisfy(\.isHexDigit)
+        name.utf8.count == 14 && name.hasBytePrefix("gv") && name.utf8.dropFirst(2).allSatisfy(\.isASCIIHexDigit)
     }
 
     /// 64 hexadecimal digits that depend on `text` only (FNV-1a, four times with different seeds).

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 internal import NIOCore
 package import Linux
@@ -203,7 +204,7 @@ extension RegistrySession {
             let answer = try await perform(
                 Request(address: session, scopes: pushScopes, accepted: [204, 202, 200]))
             await answer.discard()
-            guard let range = answer.header("Range")?.split(separator: "-"), range.count == 2,
+            guard let range = answer.header("Range")?.split(byte: "-"), range.count == 2,
                 let last = Int64(digits: range[1]), last > 0, last < size
             else { return (nil, 0) }
             return ((try? self.session(answer)) ?? session, last + 1)

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -10,8 +11,6 @@ struct Confinement {
     let channels: ContainerStart.Channels
     /// In a user namespace the right to set groups may have been given up.
     let isolatesUsers: Bool
-    /// ``bound(_:)`` was done before.
-    var isBounded = false
     /// For those of the kind `startContainer`, which run as confined as the program itself.
     var hooks: ContainerHooks?
     /// Where the program runs in a process namespace that others are in: the process that executes it is cloned at the end.
@@ -23,7 +22,7 @@ struct Confinement {
     func execute() throws(LaunchFailure) -> Never {
         let user = try resolveUser()
         var env = Self.lastOfEach(process.env)
-        if !env.contains(where: { $0.hasPrefix("HOME=") }) { env.append("HOME=\(user.home)") }
+        if !env.contains(where: { $0.hasBytePrefix("HOME=") }) { env.append("HOME=\(user.home)") }
         try Attributes(process, status: channels.status).apply(clones: sibling != nil)
         let isInside = try enterDirectory(mayRetry: user.uid != 0)
         takeOutput(user.uid)
@@ -48,7 +47,7 @@ struct Confinement {
         // Hardly any has one twice, and a table of a few is slower than looking at all pairs.
         if env.count <= 32, !hasRepeated(env) { return env }
         var seen: Set<Substring> = []
-        let last = env.reversed().filter { seen.insert($0.prefix { $0 != "=" }).inserted }
+        let last = env.reversed().filter { seen.insert($0.prefix(untilByte: "=")).inserted }
         return last.count == env.count ? env : last.reversed()
     }
 
@@ -85,7 +84,7 @@ struct Confinement {
         let database = UserDatabase(root: ContainerRoot(descriptor: slash.raw))
         switch process.user {
         case .ids(let uid, let gid, let groups):
-            let needsHome = !process.env.contains { $0.hasPrefix("HOME=") }
+            let needsHome = !process.env.contains { $0.hasBytePrefix("HOME=") }
             return UserDatabase.User(
                 uid: uid, gid: gid, groups: groups, home: needsHome ? try database.home(of: uid) : "/")
         case .name(let name): return try database.user(name, additional: process.additionalGroups)
@@ -132,7 +131,7 @@ struct Confinement {
     }
 
     /// Takes from the calling process what no program that it executes may have again. What it can do itself stays.
-    static func bound(_ process: ProcessSpec) throws(LaunchFailure) {
+    private func bound() throws(LaunchFailure) {
         // Inheritable may be what was neither bounded nor permitted, but only now (capabilities(7)).
         let held = linux_permitted_capabilities()
         let inheritable = process.capabilities.inheritable & held
@@ -145,7 +144,7 @@ struct Confinement {
     }
 
     private func become(_ user: UserDatabase.User) throws(LaunchFailure) {
-        if !isBounded { try Self.bound(process) }
+        try bound()
         let result = linux_set_groups(user.groups, user.groups.count)
         let isGivenUp = result == -EPERM && isolatesUsers
         if isGivenUp && user.groups.contains(where: { $0 != user.gid }) {

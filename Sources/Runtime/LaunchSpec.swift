@@ -38,12 +38,6 @@ package struct LaunchSpec: Equatable, Sendable {
     package var cgroups: [CgroupJoin] = []
     /// The network namespace arrives later, in a `network` message.
     package var networkComes = false
-    /// The network namespace is made meanwhile (``NetworkAhead``), and comes with the caller's first word on the status socket;
-    /// its last one says that the loopback is up. They are waited for as late as that can be. Not for what goes through a
-    /// stage. Not encoded.
-    package var networkFollows = false
-    /// The same of the cgroups that are not cgroup2: with a word between these comes what ``openCgroups()`` gives.
-    package var cgroupsCome = false
     /// Wait for a byte on the status socket while the OCI hooks run. Stays in this process: it is not encoded.
     package var waitsForHooks = false
     /// Move the root over the host's instead of pivot_root(2), which a machine whose root is a ramfs does not have.
@@ -58,13 +52,10 @@ package struct LaunchSpec: Equatable, Sendable {
     var labelOptions: [String] { mountLabel.isEmpty ? [] : ["context=" + mountLabel] }
 
     /// Whether the process makes its network namespace itself.
-    var makesNetwork: Bool { namespaces.network.isNew && !networkComes && !networkFollows }
+    var makesNetwork: Bool { namespaces.network.isNew && !networkComes }
 
     /// Hooks look at the root at its own path.
     var isRootSeen: Bool { waitsForHooks || containerHooks != nil }
-
-    /// The process does what it can while its cgroups are made. Not where hooks would find it done.
-    var worksAhead: Bool { cgroupsCome && !isRootSeen }
 
     package init() {}
 

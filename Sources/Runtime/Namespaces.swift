@@ -100,11 +100,6 @@ package struct NamespaceChoices: Equatable, Sendable {
         return false
     }
 
-    package var joinsCgroups: Bool {
-        if case .path = cgroup { return true }
-        return false
-    }
-
     /// Those that are joined, with the kernel's flag of each; not the mount namespace, which comes last.
     var joined: [(flag: UInt64, path: String)] {
         var result: [(flag: UInt64, path: String)] = []

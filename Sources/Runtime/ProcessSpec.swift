@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// Whom a process runs as.
 package enum ContainerUser: Equatable, Sendable {
     /// Numbers that were decided outside the container.
@@ -31,7 +33,7 @@ package struct ResourceLimit: Equatable, Sendable {
     /// The RLIMIT_* number of `nofile`, `RLIMIT_NOFILE`, …; nil when unknown.
     package static func number(named name: String) -> Int32? {
         var short = name.lowercased()
-        if short.hasPrefix("rlimit_") { short.removeFirst(7) }
+        if short.hasBytePrefix("rlimit_") { short.removeFirst(7) }
         return order.firstIndex(of: short).map { Int32($0) }
     }
 }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Monitor
 
@@ -8,7 +9,7 @@ enum Face {
         let words = (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0].map { String(cString: $0) } }
         let face = words.first ?? ""
         let arguments = Array(words.dropFirst())
-        if face == "gantry-monitor" || face.hasSuffix("/gantry-monitor") { return MonitorProgram.run(arguments) }
+        if face == "gantry-monitor" || face.hasByteSuffix("/gantry-monitor") { return MonitorProgram.run(arguments) }
         return RuntimeProgram.run(arguments)
     }
 }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Flags
 internal import Glibc

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -75,7 +76,7 @@ struct DaemonStart {
         guard let file = try? Descriptor.open(log, O_RDONLY), let bytes = try? file.readAll(limit: 1 << 30) else {
             return nil
         }
-        let lines = String(decoding: bytes.dropFirst(offset), as: UTF8.self).split(separator: "\n")
+        let lines = String(decoding: bytes.dropFirst(offset), as: UTF8.self).split(byte: "\n")
         let error = lines.last { line in
             let lower = line.lowercased()
             return lower.contains("error") || lower.contains("fatal")
@@ -95,10 +96,10 @@ struct DaemonStart {
         var directories: [String] = []
         if count > 0 {
             let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            directories.append(path.split(separator: "/").dropLast().map { "/" + $0 }.joined())
+            directories.append(path.split(byte: "/").dropLast().map { "/" + $0 }.joined())
         }
         let path = Environment()["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
-        directories += path.split(separator: ":").map(String.init)
+        directories += path.split(byte: ":").map(String.init)
         return directories.lazy.map { $0 + "/gantryd" }.first { access($0, X_OK) == 0 }
     }
 

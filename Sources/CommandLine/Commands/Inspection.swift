@@ -1,3 +1,4 @@
+internal import ByteText
 internal import GoTemplate
 internal import JSON
 
@@ -51,7 +52,7 @@ enum Inspection {
     /// Where that field went, for fields people still have in their notes.
     private static func hint(_ error: TemplateError) -> String {
         for (old, new) in [("Volumes", ".Mounts"), ("VolumesRW", ".Mounts"), ("HostRootPath", ".GraphDriver")]
-        where error.message.hasSuffix("key \"\(old)\"") {
+        where error.message.hasByteSuffix("key \"\(old)\"") {
             return "\n.\(old) is no longer there: use \(new)"
         }
         return ""

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Flags
 internal import GoTemplate
 internal import JSON
@@ -55,7 +56,7 @@ enum Networks {
 
     /// `2026-11-21T12:55:04.245246939Z` as Go prints a time: `2026-11-21 12:55:04.245246939 +0000 UTC`.
     private static func created(_ text: String) -> String {
-        guard text.hasSuffix("Z") else { return text }
+        guard text.hasByteSuffix("Z") else { return text }
         return text.dropLast().replacing("T", with: " ") + " +0000 UTC"
     }
 }

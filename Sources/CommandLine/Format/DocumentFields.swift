@@ -1,3 +1,4 @@
+internal import ByteText
 internal import GoTemplate
 internal import JSON
 internal import Linux
@@ -68,7 +69,7 @@ extension Template.Data {
     ) -> Template.Data {
         Template.Data(
             root: root, typeName: typeName, types: DocumentFields.self,
-            escapesMarkup: typeName?.hasSuffix("Context") ?? false, methods: methods)
+            escapesMarkup: typeName?.hasByteSuffix("Context") ?? false, methods: methods)
     }
 
     /// The same with every text fit for one cell of a table.

@@ -1,13 +1,9 @@
-extension String {
-    var trimmingTrailingSpace: String {
-        var text = self[...]
-        while text.last?.isWhitespace == true { text = text.dropLast() }
-        return String(text)
-    }
+internal import ByteText
 
+extension String {
     /// Without white space at either end.
     var trimmed: String {
-        String(trimmingTrailingSpace.drop { $0.isWhitespace })
+        String(trimmingSpace)
     }
 }
 

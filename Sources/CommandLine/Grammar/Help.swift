@@ -1,9 +1,10 @@
+internal import ByteText
 internal import Flags
 
 /// The help texts, laid out as `docker` lays out its own.
 enum Help {
     static func text(for command: Command, path: String) -> String {
-        var text = "Usage:  \(path) \(command.usage)".trimmingTrailingSpace + "\n\n\(command.summary)\n"
+        var text = String("Usage:  \(path) \(command.usage)".trimmingTrailingSpace) + "\n\n\(command.summary)\n"
         let visible = command.flags.filter { !$0.isHidden }.sorted { $0.name < $1.name }
         if !visible.isEmpty { text += "\nOptions:\n" + FlagTable.text(visible) }
         return text
