@@ -118,6 +118,7 @@ let package = Package(
 
         // Floor 1
         room("Linux", ["CLinux"]),
+        room("Concurrency", ["Linux"]),
         room("Flags", ["JSON"]),
         room("GoTemplate", ["JSON"]),
         room("OCI", ["JSON"]),
@@ -140,13 +141,13 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
-        room("Networking", ["Netlink", "Linux", "CLinux", "CNFTables"]),
+        room("Networking", ["Netlink", "Concurrency", "Linux", "CLinux", "CNFTables"]),
 
         // Floor 4
         room(
             "Layers",
             [
-                "Store", "Linux", "CLinux", "OCI", "JSON", "CArchive", "CZstd", "CISAL",
+                "Store", "Concurrency", "Linux", "CLinux", "OCI", "JSON", "CArchive", "CZstd", "CISAL",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         room(
@@ -162,7 +163,7 @@ let package = Package(
         room(
             "Images",
             [
-                "Layers", "Registry", "Store", "OCI", "JSON", "Linux",
+                "Layers", "Registry", "Store", "Concurrency", "OCI", "JSON", "Linux",
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -172,13 +173,13 @@ let package = Package(
         room(
             "Engine",
             [
-                "Images", "Layers", "Networking", "Monitor", "MonitorProtocol", "Runtime", "Cgroups", "Store", "OCI",
-                "JSON", "Linux",
-                "CLinux", "DockerAPI",
+                "Images", "Layers", "Networking", "Monitor", "MonitorProtocol", "Runtime", "Cgroups", "Store",
+                "Concurrency", "OCI", "JSON",
+                "Linux", "CLinux", "DockerAPI",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        room("HTTP", ["Linux"] + nio),
+        room("HTTP", ["Concurrency", "Linux"] + nio),
 
         // Floor 6
         room(
@@ -212,7 +213,7 @@ let package = Package(
         tests("JSONTests", ["JSON"]),
         tests("OCITests", ["OCI"]),
         tests("StoreTests", ["Store", "OCI", .product(name: "GRDB", package: "GRDB.swift")]),
-        tests("LayersTests", ["Layers", "Store", "OCI", "JSON", "Linux"]),
+        tests("LayersTests", ["Layers", "Store", "Concurrency", "OCI", "JSON", "Linux"]),
         tests(
             "ImagesTests", ["Images", "Layers", "Registry", "Store", "OCI"],
             exclude: ["two-hosts-registry.py", "unruly-registry.py"]),
@@ -225,6 +226,7 @@ let package = Package(
         tests("APIServerTests", ["APIServer", "HTTP", "Engine", "Images", "Networking", "OCI", "Linux"]),
         tests("HTTPTests", ["HTTP", "Linux"] + nio),
         tests("CommandLineTests", ["CommandLine", "Flags", "JSON", "Linux"]),
+        tests("ConcurrencyTests", ["Concurrency", "Linux"]),
         tests("FlagsTests", ["Flags"]),
         tests("GoTemplateTests", ["GoTemplate", "JSON"]),
         tests("LinuxTests", ["Linux"]),

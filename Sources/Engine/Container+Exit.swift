@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Networking
 internal import Runtime
 internal import Logging
@@ -188,6 +189,7 @@ extension Container {
             number = addWaiter(.notRunning) { continuation.resume(returning: $0) }
             if let limit = seconds.flatMap({ Clock.wait(seconds: Double($0)) }), let waiting = number {
                 timer = Task {
+                    // timer: as long as the client would wait.
                     try? await Task.sleep(for: limit)
                     self.removeWaiter(waiting)
                 }

@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Concurrency
 internal import Logging
 internal import Cgroups
 internal import DockerAPI
@@ -59,7 +60,8 @@ extension Engine {
     /// go on.
     package func shutdown(grace: Duration) async {
         environment.shutdown.raise()
-        await environment.cleanups.settle(grace: grace)
+        // What is left then is swept by the next daemon.
+        await environment.cleanups.wait(atMost: grace)
         environment.reactor.stop()
         Cgroup(environment.configuration.cgroupParent, in: environment.hierarchy).removeIfEmpty()
     }
