@@ -44,10 +44,12 @@ extension Cgroup {
         for attempt in 1...1000 {
             if attempt % 50 == 0 {
                 try ControlFile.put("THAWED", "freezer.state", in: path)
+                // no event: version 1 tells nobody when it is frozen.
                 usleep(10000)
             }
             try ControlFile.put("FROZEN", "freezer.state", in: path)
             if ControlFile.word(path + "/freezer.state") == "FROZEN" { return }
+            // no event: as above.
             if attempt % 25 == 0 { usleep(10) }
         }
         _ = ControlFile.write("THAWED", path + "/freezer.state")

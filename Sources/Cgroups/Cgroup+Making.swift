@@ -148,6 +148,7 @@ extension Cgroup {
             if rmdir(path) == 0 || errno == ENOENT { return true }
             guard errno == EBUSY || errno == ENOTEMPTY else { return false }
             removeChildren(path)
+            // no event: the kernel tells nobody when rmdir(2) would go through, and on version 2 its word about the last process comes late.
             if attempt > 0 { usleep(UInt32(min(20000, 250 << attempt))) }
         }
         return false

@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Concurrency
 internal import Glibc
 internal import Layers
 package import OCI

@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Concurrency
 internal import Layers
 internal import Linux
 package import OCI
@@ -112,7 +113,7 @@ extension ImageService {
                     return .failure(error)
                 }
             }
-            placed.set(blob.digest, to: try form.get())
+            placed.set(blob.digest, to: try (form ?? .failure(.cancelled)).get())
         }
         return layers.compactMap { placed[$0.0.digest] }
     }

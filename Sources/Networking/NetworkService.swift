@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Concurrency
 internal import Glibc
 package import Linux
 internal import Netlink
@@ -19,7 +20,7 @@ package struct NetworkInformation: Sendable {
 /// libnftables nor a netlink socket may be used by two threads.
 package actor NetworkService {
     private let configuration: NetworkConfiguration
-    nonisolated private let queue: NetworkThread
+    nonisolated private let queue: ThreadExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     private var bridge: Bridge?
@@ -43,7 +44,15 @@ package actor NetworkService {
     /// `namespace` is where the bridge, the rules and the published ports are to be; nil for the daemon's own.
     package init(configuration: NetworkConfiguration, namespace: SharedDescriptor? = nil) {
         self.configuration = configuration
-        queue = NetworkThread(namespace: namespace)
+        queue = ThreadExecutor {
+            guard let namespace else { return }
+            do {
+                try NetworkNamespace.join(namespace.raw)
+            } catch {
+                // Working in the wrong namespace would change somebody else's network.
+                fatalError("network service: \(error)")
+            }
+        }
     }
 
     // MARK: The bridge

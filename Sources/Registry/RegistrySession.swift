@@ -195,6 +195,7 @@ package actor RegistrySession {
 
     static func sleep(_ duration: Duration) async throws(RegistryError) {
         do {
+            // timer: the pause a registry asks for.
             try await Task.sleep(for: duration)
         } catch {
             throw .cancelled

@@ -32,8 +32,7 @@ struct Daemon {
         for key in configuration.unused { log.warning("the setting \(key) is not used by this release") }
 
         let sockets = try configuration.hosts.flatMap(listen)
-        let database = try StateDatabase(
-            path: dataRoot + "/gantry.db", migrations: ImageService.migrations + [ContainerStore.migration])
+        let database = try StateDatabase(path: dataRoot + "/gantry.db", migrations: Schema.migrations)
         let journal = LateEngine()
         var options = configuration.images
         options.report = { [log] in log.warning("\($0)") }
@@ -70,15 +69,15 @@ struct Daemon {
 
     /// Gives memory back once after the start, and after every burst of work.
     private func releaseWhenQuiet(_ server: HTTPServer) async {
-        var released = -1
-        var seen = -1
-        while true {
-            if seen == server.acceptedConnections, released != seen {
-                StartupPages.release()
-                released = seen
-            }
-            seen = server.acceptedConnections
-            guard (try? await Task.sleep(for: .seconds(released == -1 ? 1 : 15))) != nil else { return }
+        var pause = Duration.seconds(1)
+        while !Task.isCancelled {
+            let seen = server.acceptedConnections
+            // timer: nothing came for so long.
+            guard (try? await Task.sleep(for: pause)) != nil else { return }
+            if server.acceptedConnections > seen { continue }
+            StartupPages.release()
+            pause = .seconds(15)
+            await server.accepted(moreThan: seen)
         }
     }
 
