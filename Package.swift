@@ -130,7 +130,7 @@ let package = Package(
 
         // Floor 3
         room("Runtime", ["Linux", "CLinux", "Cgroups", "OCI", "JSON", "CSeccomp"]),
-        room("Monitor", ["Runtime", "Linux", "CLinux"]),
+        room("Monitor", ["Runtime", "OCI", "Linux", "CLinux"]),
         room(
             "Store",
             [
@@ -145,7 +145,6 @@ let package = Package(
             "Layers",
             [
                 "Store", "Concurrency", "Linux", "CLinux", "OCI", "JSON", "CArchive", "CZstd", "CISAL",
-                .product(name: "Crypto", package: "swift-crypto"),
             ]),
         room(
             "Registry",
@@ -163,7 +162,6 @@ let package = Package(
                 "Layers", "Registry", "Store", "Concurrency", "OCI", "JSON", "Linux",
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio),
@@ -191,13 +189,13 @@ let package = Package(
         // Programs
         program("gantry", ["CommandLine"], staticProgram),
         program(
-            "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "Flags", "JSON", "Linux", "CLinux"],
+            "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "Flags", "JSON", "OCI", "Linux", "CLinux"],
             staticProgram + hotCodeTogether + entryBeforeTheLibrary, exclude: ["README.md", "sections.order"]),
         program(
             "gantryd",
             [
                 "APIServer", "HTTP", "Engine", "Images", "Layers", "Registry", "Networking", "Store", "Linux",
-                "CLinux", "DockerAPI", "Flags", "JSON",
+                "CLinux", "DockerAPI", "Flags", "JSON", "OCI",
                 .product(name: "Logging", package: "swift-log"),
             ] + nio, staticLibraries, exclude: ["README.md"]),
 

@@ -38,7 +38,7 @@ package struct Call: Sendable {
     }
 
     func filters() throws(APIError) -> [String: [String]] {
-        try Filters.parse(query("filters"))
+        try FilterParameter.parse(query("filters"))
     }
 
     // MARK: Body
@@ -47,7 +47,7 @@ package struct Call: Sendable {
     func optionalDocument() async throws -> JSON? {
         // Docker's command line calls an empty body text/plain.
         guard request.head.framing != .none else { return nil }
-        try MediaType.requireJSON(request.headers["Content-Type"] ?? "")
+        try ContentType.requireJSON(request.headers["Content-Type"] ?? "")
         let bytes = try await request.body.collect(limit: 4 << 20)
         guard !bytes.isEmpty else { return nil }
         do {

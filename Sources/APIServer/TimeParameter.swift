@@ -1,6 +1,7 @@
 internal import ByteText
 internal import Glibc
 internal import JSON
+internal import OCI
 
 /// `since` and `until`: seconds since 1970, with a fraction of up to nine digits.
 package enum TimeParameter {
@@ -27,9 +28,7 @@ package enum TimeParameter {
 
     /// Nanoseconds since 1970.
     static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+        Timestamp.now().unixNanoseconds
     }
 
     private static func invalid(_ text: String) -> APIError {

@@ -36,7 +36,7 @@ extension Cgroup {
         let loaded = linux_load_device_program(program, program.count)
         guard loaded >= 0 else {
             // Without privileges nobody may load programs, and no device can be made either.
-            if loaded == -EPERM && !Credentials.areOfRoot { return }
+            if loaded == -EPERM && !ProcessCredentials.areOfRoot { return }
             throw CgroupError("load the device filter", path, code: -loaded)
         }
         let handle = Descriptor(owning: loaded)

@@ -56,7 +56,7 @@ extension LinkAddress {
         else { return nil }
         var local: IPv4Address?
         var remote: IPv4Address?
-        for (type, value) in Attributes(body.dropFirst(8)) {
+        for (type, value) in NetlinkAttributes(body.dropFirst(8)) {
             if type == Int(IFA_LOCAL) { local = value.address }
             if type == Int(IFA_ADDRESS) { remote = value.address }
         }

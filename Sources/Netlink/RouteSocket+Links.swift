@@ -143,14 +143,14 @@ extension Link {
         var address: HardwareAddress?
         var master: Int32 = 0
         var kind = ""
-        for (type, value) in Attributes(body.dropFirst(16)) {
+        for (type, value) in NetlinkAttributes(body.dropFirst(16)) {
             switch type {
             case Int(IFLA_IFNAME): name = value.text
             case Int(IFLA_MTU): mtu = value.number(at: 0, as: UInt32.self) ?? 0
             case Int(IFLA_ADDRESS): address = HardwareAddress(bytes: Array(value))
             case Int(IFLA_MASTER): master = value.number(at: 0, as: Int32.self) ?? 0
             case Int(IFLA_LINKINFO):
-                for (type, value) in Attributes(value) where type == Int(IFLA_INFO_KIND) { kind = value.text }
+                for (type, value) in NetlinkAttributes(value) where type == Int(IFLA_INFO_KIND) { kind = value.text }
             default: break
             }
         }

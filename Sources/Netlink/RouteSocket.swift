@@ -134,7 +134,7 @@ package final class RouteSocket {
     private func explanation(in body: ArraySlice<UInt8>, flags: Int32) -> String {
         guard flags & NLM_F_ACK_TLVS != 0, let echoed = body.number(at: 4, as: UInt32.self) else { return "" }
         let skip = flags & NLM_F_CAPPED != 0 ? 20 : 4 + ((Int(echoed) + 3) & ~3)
-        for (type, value) in Attributes(body.dropFirst(skip)) where type == Int(NLMSGERR_ATTR_MSG.rawValue) {
+        for (type, value) in NetlinkAttributes(body.dropFirst(skip)) where type == Int(NLMSGERR_ATTR_MSG.rawValue) {
             return value.text
         }
         return ""

@@ -33,7 +33,7 @@ package final class RulesetSocket {
         // struct nfgenmsg: any family, version 0.
         message.append(UInt32(0))
         if let body = try socket.get(message, "look at", "the firewall's generation") {
-            for (type, value) in Attributes(body.dropFirst(4)) where type == Self.generationAttribute {
+            for (type, value) in NetlinkAttributes(body.dropFirst(4)) where type == Self.generationAttribute {
                 if let number = value.number(at: 0, as: UInt32.self) { return UInt32(bigEndian: number) }
             }
         }

@@ -31,7 +31,7 @@ extension RegistryClient {
         let isHub = Self.hubNames.contains(domain)
         if isHub, words.hasBytePrefix("library/") { words = String(words.dropFirst(bytes: 8)) }
         let found = await endpoint(domain)
-        let place = Endpoint(
+        let place = RegistryEndpoint(
             authority: isHub ? "index.docker.io" : found.authority, schemes: found.schemes,
             isInsecure: found.isInsecure, isMirror: false)
         let session = RegistrySession(client: self, endpoint: place, path: "", credentials: credentials) { _ in }

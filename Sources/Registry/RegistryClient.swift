@@ -42,7 +42,7 @@ package final class RegistryClient: Sendable {
         for mirror in options.mirrors[reference.domain] ?? [] {
             guard let address = Address(mirror.contains(bytes: "://") ? mirror : "https://" + mirror) else { continue }
             let prefix = address.target.split(byte: "/").joined(separator: "/")
-            let endpoint = Endpoint(
+            let endpoint = RegistryEndpoint(
                 authority: address.authority, schemes: [address.scheme],
                 isInsecure: await isInsecure(address.authority), isMirror: true)
             sessions.append(
@@ -66,12 +66,13 @@ package final class RegistryClient: Sendable {
     /// What the user is told while something waits.
     package typealias Notice = @Sendable (String) -> Void
 
-    func endpoint(_ domain: String) async -> Endpoint {
+    func endpoint(_ domain: String) async -> RegistryEndpoint {
         if Self.hubNames.contains(domain) {
-            return Endpoint(authority: "registry-1.docker.io", schemes: ["https"], isInsecure: false, isMirror: false)
+            return RegistryEndpoint(
+                authority: "registry-1.docker.io", schemes: ["https"], isInsecure: false, isMirror: false)
         }
         let isInsecure = await isInsecure(domain)
-        return Endpoint(
+        return RegistryEndpoint(
             authority: domain.lowercased(), schemes: isInsecure ? ["https", "http"] : ["https"],
             isInsecure: isInsecure, isMirror: false)
     }
@@ -187,7 +188,7 @@ package final class RegistryClient: Sendable {
 }
 
 /// Where a registry is, and how it may be spoken to.
-struct Endpoint: Sendable, Equatable {
+struct RegistryEndpoint: Sendable, Equatable {
     let authority: String
     /// In the order they are tried.
     let schemes: [String]

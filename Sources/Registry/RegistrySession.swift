@@ -5,7 +5,7 @@ internal import NIOCore
 /// One repository of one registry: how it is reached, who asks, and what it wants to see first.
 package actor RegistrySession {
     nonisolated let client: RegistryClient
-    nonisolated let endpoint: Endpoint
+    nonisolated let endpoint: RegistryEndpoint
     /// `library/busybox`, as the registry calls it.
     package nonisolated let path: String
     nonisolated let credentials: RegistryCredentials?
@@ -16,7 +16,7 @@ package actor RegistrySession {
     private(set) var challenge: Challenge?
 
     init(
-        client: RegistryClient, endpoint: Endpoint, path: String, credentials: RegistryCredentials?,
+        client: RegistryClient, endpoint: RegistryEndpoint, path: String, credentials: RegistryCredentials?,
         notice: @escaping RegistryClient.Notice
     ) {
         self.client = client

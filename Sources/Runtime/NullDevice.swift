@@ -47,7 +47,7 @@ package enum NullDevice {
 
     static let canBeMade: Bool = {
         let needed = Capability.mask(["SYS_ADMIN", "MKNOD"])
-        return linux_permitted_capabilities() & needed == needed && Credentials.areOfRoot
+        return linux_permitted_capabilities() & needed == needed && ProcessCredentials.areOfRoot
     }()
 
     /// Whether this is the null device, whoever's.

@@ -7,7 +7,7 @@ internal import Runtime
 /// `checkpoint`: writes a running container to files, and ends it unless told otherwise.
 enum CheckpointCommand {
     static func run(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let record = try ContainerRecord.load(try options.identifier(), context.root)
+        let record = try StateRecord.load(try options.identifier(), context.root)
         let status = record.status(context.root)
         guard status == .running || status == .paused else {
             throw LaunchFailure("container cannot be checkpointed in the \(status) state: \(record.id)")
@@ -68,7 +68,7 @@ enum CheckpointCommand {
     }
 
     /// What the standard streams were, so that `restore` can put its own in their places; runc's file.
-    private static func saveStreams(_ record: ContainerRecord, _ images: String) throws(LaunchFailure) {
+    private static func saveStreams(_ record: StateRecord, _ images: String) throws(LaunchFailure) {
         let names = (0...2).map { number -> JSON in
             var buffer = [CChar](repeating: 0, count: 4096)
             let count = readlink("/proc/\(record.pid)/fd/\(number)", &buffer, buffer.count)

@@ -36,7 +36,7 @@ struct SeccompListener {
     let state: JSON
     let pid: Int32
 
-    init?(_ profile: SeccompProfile?, _ record: ContainerRecord, _ status: ContainerRecord.Status, pid: Int32) {
+    init?(_ profile: SeccompProfile?, _ record: StateRecord, _ status: StateRecord.Status, pid: Int32) {
         guard let profile, profile.notifies else { return nil }
         (path, metadata) = (profile.listenerPath, profile.listenerMetadata)
         (state, self.pid) = (record.document(status), pid)

@@ -45,7 +45,7 @@ enum ContainerCgroup {
     /// Has systemd make it where it is a scope's. The one in it that keeps it there waits for ``release(_:_:_:)``.
     static func start(
         _ scope: SystemdScope?, _ cgroup: inout Cgroup?, _ configuration: BundleConfiguration,
-        _ record: inout ContainerRecord, in directory: borrowing StateDirectory, _ log: Log
+        _ record: inout StateRecord, in directory: borrowing StateDirectory, _ log: Log
     ) throws(LaunchFailure) -> ScopeKeeper? {
         guard let (keeper, made) = try scope?.start(configuration, record.id, log) else { return nil }
         cgroup = made

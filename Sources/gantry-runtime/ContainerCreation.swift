@@ -22,7 +22,7 @@ struct ContainerCreation: ~Copyable {
     private let notify: NotifySocket?
     private let scope: SystemdScope?
     private var cgroup: Cgroup?
-    private var record: ContainerRecord
+    private var record: StateRecord
     private let directory: StateDirectory
 
     init(
@@ -36,7 +36,7 @@ struct ContainerCreation: ~Copyable {
         var configuration = try BundleConfiguration(text, bundle: bundle)
         configuration.launch.process.env += handover.environment
         let console = try ConsoleSocket.path(options, tty: configuration.launch.process.tty, detaches: needsConsole)
-        var record = ContainerRecord(id: id, configuration, bundle: bundle)
+        var record = StateRecord(id: id, configuration, bundle: bundle)
         let scope = try SystemdScope(configuration, id, context)
         let cgroup = scope == nil ? try ContainerCgroup.find(configuration.cgroupsPath, id, context) : nil
         record.keep(cgroup)
@@ -74,7 +74,7 @@ struct ContainerCreation: ~Copyable {
         let channel = try StatusChannel()
         let child = try clone(channel)
         record.pid = child.pid
-        record.startTime = ProcessTable.status(child.pid)?.startTime ?? 0
+        record.startTime = ProcessStatus.status(child.pid)?.startTime ?? 0
         // What has a cgroup is found there; hooks ask for the state.
         if configuration.launch.waitsForHooks || record.cgroups.isEmpty { try record.save(in: directory) }
         var created = CreateCommand.Created(
@@ -92,7 +92,7 @@ struct ContainerCreation: ~Copyable {
                 throw LaunchFailure("the container's process ended while it was being set up")
             }
             (record.pid, created.pidfd) = (process.pid, process.pidfd)
-            record.startTime = ProcessTable.status(process.pid)?.startTime ?? 0
+            record.startTime = ProcessStatus.status(process.pid)?.startTime ?? 0
         }
         try ContainerCgroup.release(keeper, cgroup, configuration.limits)
         try ConsoleSocket.pass(&created.terminal, to: console)

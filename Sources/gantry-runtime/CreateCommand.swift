@@ -11,7 +11,7 @@ internal import Runtime
 enum CreateCommand {
     /// A container that is set up.
     struct Created {
-        var record: ContainerRecord
+        var record: StateRecord
         var pidfd: Int32
         var terminal: Int32
         var hooks: Hooks

@@ -8,7 +8,7 @@ internal import Runtime
 /// `events`: counters every few seconds, and a word when memory runs out, one JSON document a line.
 enum EventsCommand {
     static func run(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let record = try ContainerRecord.load(try options.identifier(), context.root)
+        let record = try StateRecord.load(try options.identifier(), context.root)
         let text = options.value("interval") ?? "5s"
         guard let interval = GoDuration.nanoseconds(text) else {
             throw LaunchFailure("invalid value \"\(text)\" for flag --interval: a duration has the form 1m30s or 500ms")
@@ -28,7 +28,7 @@ enum EventsCommand {
 
     /// Until the container has ended.
     private static func follow(
-        _ record: ContainerRecord, _ cgroup: Cgroup, every interval: Int64
+        _ record: StateRecord, _ cgroup: Cgroup, every interval: Int64
     ) throws(LaunchFailure) {
         guard let process = record.process() else { return }
         var memory: OutOfMemoryEvents

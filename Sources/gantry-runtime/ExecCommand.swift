@@ -9,7 +9,7 @@ internal import Runtime
 /// `exec`.
 enum ExecCommand {
     static func run(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let record = try ContainerRecord.load(try options.identifier(), context.root)
+        let record = try StateRecord.load(try options.identifier(), context.root)
         let handover = try Handover(options, context)
         let target = try Self.target(record, options, context)
         let configuration = try record.configuration(context.root)
@@ -58,7 +58,7 @@ enum ExecCommand {
     }
 
     private static func target(
-        _ record: ContainerRecord, _ options: Options, _ context: RuntimeProgram.Context
+        _ record: StateRecord, _ options: Options, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) -> Descriptor {
         switch record.status(context.root) {
         case .paused where !options.has("ignore-paused"):
@@ -71,7 +71,7 @@ enum ExecCommand {
     }
 
     /// Of a container without a mount namespace of its own.
-    private static func root(_ record: ContainerRecord, _ target: borrowing Descriptor) throws(LaunchFailure) -> Int32 {
+    private static func root(_ record: StateRecord, _ target: borrowing Descriptor) throws(LaunchFailure) -> Int32 {
         let path = "/proc/\(record.pid)/root"
         let root = open(path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC)
         guard root >= 0 else { throw Files.failure("open \(path)") }
@@ -156,7 +156,7 @@ enum ExecCommand {
 
     /// The container's, or with `--cgroup` one beneath it.
     private static func cgroups(
-        _ record: ContainerRecord, _ options: Options
+        _ record: StateRecord, _ options: Options
     ) throws(LaunchFailure) -> [CgroupJoin] {
         var joins = record.cgroups.map { CgroupJoin(controller: $0.controller, path: $0.path) }
         for text in options.all("cgroup") {

@@ -8,7 +8,7 @@ internal import Runtime
 /// The commands that change what a container does.
 enum LifecycleCommands {
     static func start(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let record = try ContainerRecord.load(try options.identifier(), context.root)
+        let record = try StateRecord.load(try options.identifier(), context.root)
         switch record.status(context.root) {
         case .created: break
         case .running: throw LaunchFailure("cannot start an already running container: \(record.id)")
@@ -27,7 +27,7 @@ enum LifecycleCommands {
 
     /// After the fact: a failure is told, and nothing is undone (runtime-spec, lifecycle).
     static func runHooks(
-        _ kind: Hook.Kind, _ hooks: Hooks, _ record: ContainerRecord, _ context: RuntimeProgram.Context
+        _ kind: Hook.Kind, _ hooks: Hooks, _ record: StateRecord, _ context: RuntimeProgram.Context
     ) {
         guard hooks.has(kind) else { return }
         let state =
@@ -37,8 +37,8 @@ enum LifecycleCommands {
     }
 
     static func kill(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let record = try ContainerRecord.load(try options.identifier(), context.root)
-        let number = try Signals.number(options.rest.count > 1 ? options.rest[1] : "SIGTERM")
+        let record = try StateRecord.load(try options.identifier(), context.root)
+        let number = try SignalNames.number(options.rest.count > 1 ? options.rest[1] : "SIGTERM")
         let process = record.process()
         if options.has("all") || (number == SIGKILL && record.sharesProcesses && process != nil) {
             // Also what outlived the first process.
@@ -56,7 +56,7 @@ enum LifecycleCommands {
     }
 
     static func pause(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let record = try ContainerRecord.load(try options.identifier(), context.root)
+        let record = try StateRecord.load(try options.identifier(), context.root)
         let status = record.status(context.root)
         guard status == .running || status == .created else {
             throw LaunchFailure("container not running: \(record.id) is \(status)")
@@ -66,7 +66,7 @@ enum LifecycleCommands {
     }
 
     static func resume(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let record = try ContainerRecord.load(try options.identifier(), context.root)
+        let record = try StateRecord.load(try options.identifier(), context.root)
         let status = record.status(context.root)
         guard status == .paused else { throw LaunchFailure("container not paused: \(record.id) is \(status)") }
         try record.limited().freezing(false)
@@ -86,9 +86,9 @@ enum LifecycleCommands {
     private static func delete(
         _ id: String, isForced: Bool, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) -> Int32 {
-        let record: ContainerRecord
+        let record: StateRecord
         do throws(LaunchFailure) {
-            record = try ContainerRecord.load(id, context.root)
+            record = try StateRecord.load(id, context.root)
         } catch {
             // Cut off before it had a record, or never there.
             guard isForced else { throw error }
@@ -106,7 +106,7 @@ enum LifecycleCommands {
 
     /// Ends what still runs and removes everything that is left.
     static func remove(
-        _ record: ContainerRecord, _ hooks: Hooks, _ context: RuntimeProgram.Context
+        _ record: StateRecord, _ hooks: Hooks, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) {
         let cgroup = record.openCgroup()
         if let process = record.process() {
@@ -134,7 +134,7 @@ enum LifecycleCommands {
     }
 }
 
-extension ContainerRecord {
+extension StateRecord {
     var hookState: HookState { HookState(id: id, bundle: bundle, annotations: annotations) }
 
     /// What it was created from.

@@ -7,7 +7,7 @@ internal import Runtime
 /// The commands that only look.
 enum ListingCommands {
     static func state(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let record = try ContainerRecord.load(try options.identifier(), context.root)
+        let record = try StateRecord.load(try options.identifier(), context.root)
         print(record.document(context.root).text(indent: "  "))
         return 0
     }
@@ -23,7 +23,7 @@ enum ListingCommands {
     static func list(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let wantsJSON = try isJSON(options)
         let names = StateDirectory.names(context.root)
-        let records = names.compactMap { try? ContainerRecord.load($0, context.root) }
+        let records = names.compactMap { try? StateRecord.load($0, context.root) }
         if options.has("quiet") {
             for record in records { print(record.id) }
             return 0
@@ -70,7 +70,7 @@ enum ListingCommands {
     /// With `--format json` the numbers; otherwise what the host's ps says, the lines of the container's processes.
     static func processes(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let wantsJSON = try isJSON(options)
-        let record = try ContainerRecord.load(try options.identifier(), context.root)
+        let record = try StateRecord.load(try options.identifier(), context.root)
         let pids = try record.limited().members()
         if wantsJSON {
             print(pids.isEmpty ? "null" : JSON.array(pids.map { JSON($0) }).text())

@@ -20,7 +20,7 @@ enum RestoreCommand {
         let console = try ConsoleSocket.path(
             options, tty: configuration.launch.process.tty, detaches: options.has("detach"))
         let criu = try Criu(options, context, makesImages: false)
-        var record = ContainerRecord(id: id, configuration, bundle: bundle)
+        var record = StateRecord(id: id, configuration, bundle: bundle)
         let scope = try SystemdScope(configuration, id, context)
         var cgroup = scope == nil ? try ContainerCgroup.find(configuration.cgroupsPath, id, context) : nil
         record.keep(cgroup)
@@ -38,7 +38,7 @@ enum RestoreCommand {
             (record.pid, terminal) = try perform(criu, configuration, record, cgroup, options, directory.path)
             try checkLabel(of: record.pid, configuration.launch.process, options.value("lsm-profile"))
             try ContainerCgroup.release(keeper, cgroup, configuration.limits)
-            record.startTime = ProcessTable.status(record.pid)?.startTime ?? 0
+            record.startTime = ProcessStatus.status(record.pid)?.startTime ?? 0
             try ConsoleSocket.pass(&terminal, to: console)
             record.isReady = true
             try record.save(in: directory)
@@ -61,7 +61,7 @@ enum RestoreCommand {
 
     /// Lets criu make the processes, as this program's children; the number of the first, and its terminal.
     private static func perform(
-        _ criu: Criu, _ configuration: BundleConfiguration, _ record: ContainerRecord, _ cgroup: Cgroup,
+        _ criu: Criu, _ configuration: BundleConfiguration, _ record: StateRecord, _ cgroup: Cgroup,
         _ options: Options, _ directory: String
     ) throws(LaunchFailure) -> (pid: Int32, terminal: Int32) {
         let (root, null) = (directory + "/root", directory + "/null")

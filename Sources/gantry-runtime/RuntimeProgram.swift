@@ -44,7 +44,7 @@ enum RuntimeProgram {
     static func run(_ words: [String]) -> Int32 {
         var context = Context(root: defaultRoot)
         while fcntl(3 + context.openAtStart, F_GETFD) >= 0 { context.openAtStart += 1 }
-        var command: Command?
+        var command: RuntimeCommand?
         do throws(LaunchFailure) {
             let global = try Options(words, grammar)
             try context.read(global)
@@ -56,7 +56,7 @@ enum RuntimeProgram {
                 print(help, terminator: "")
                 return 0
             }
-            command = Command.allCases.first { $0.rawValue == name }
+            command = RuntimeCommand.allCases.first { $0.rawValue == name }
             guard let command else { throw LaunchFailure("unknown command \"\(name)\"; see gantry-runtime --help") }
             let grammar = command.grammar
             let options = try Options(Array(global.rest.dropFirst()), grammar)
@@ -74,7 +74,7 @@ enum RuntimeProgram {
     }
 
     private static var help: String {
-        grammar.help(commands: Command.allCases.map { ($0.rawValue, $0.grammar.summary) })
+        grammar.help(commands: RuntimeCommand.allCases.map { ($0.rawValue, $0.grammar.summary) })
     }
 
     private static var defaultRoot: String {
@@ -88,7 +88,7 @@ enum RuntimeProgram {
     }
 
     /// An ordinary user, also one who is root of a user namespace (rootless Podman).
-    fileprivate static let isRootless = !Credentials.areOfRoot
+    fileprivate static let isRootless = !ProcessCredentials.areOfRoot
 }
 
 extension RuntimeProgram.Context {
@@ -122,7 +122,7 @@ extension RuntimeProgram.Context {
     }
 }
 
-extension Command {
+extension RuntimeCommand {
     fileprivate func perform(
         _ options: Options, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) -> Int32 {

@@ -95,7 +95,7 @@ struct StateDirectory: ~Copyable {
     /// Removes it with everything in it; nothing when it is gone already.
     func remove() throws(LaunchFailure) {
         // What is always there: mostly that is all.
-        for name in ["config.json", ContainerRecord.file] { unlinkat(descriptor.raw, name, 0) }
+        for name in ["config.json", StateRecord.file] { unlinkat(descriptor.raw, name, 0) }
         if rmdir(path) == 0 { return }
         unlinkat(descriptor.raw, NotifySocket.stateName, 0)
         for name in Directory.names(in: "/proc/self/fd/\(descriptor.raw)") {

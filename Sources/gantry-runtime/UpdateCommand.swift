@@ -7,7 +7,7 @@ internal import Runtime
 /// `update`: flags become the OCI document that `--resources` reads, so that there is one way from limits to the kernel.
 enum UpdateCommand {
     static func run(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
-        let record = try ContainerRecord.load(try options.identifier(), context.root)
+        let record = try StateRecord.load(try options.identifier(), context.root)
         let resources: JSON
         if let path = options.value("resources") {
             do {

@@ -6,7 +6,7 @@ internal import Linux
 enum ArchiveOutput {
     /// A file gets its name only when all of it has arrived.
     static func write(
-        to path: String, what: String, _ open: () throws(CommandError) -> Connection
+        to path: String, what: String, _ open: () throws(CommandError) -> ClientConnection
     ) throws(CommandError) {
         if path.isEmpty {
             if Output.isTerminal(1) {
@@ -35,7 +35,7 @@ enum ArchiveOutput {
         }
     }
 
-    private static func copy(_ connection: Connection, to file: Int32) throws(CommandError) {
+    private static func copy(_ connection: ClientConnection, to file: Int32) throws(CommandError) {
         while let piece = try connection.readPiece() { try Output.write(piece, to: file) }
     }
 

@@ -41,7 +41,7 @@ enum CommandTree {
                     CommandEntry("history", ImageChanges.history),
                     CommandEntry("prune", Prune.images),
                 ]),
-            CommandEntry("manifest", group: "Manage image manifests and manifest lists", Manifest.commands),
+            CommandEntry("manifest", group: "Manage image manifests and manifest lists", ManifestCommands.commands),
             CommandEntry(
                 "network", group: "Manage networks",
                 [

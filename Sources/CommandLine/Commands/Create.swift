@@ -29,7 +29,7 @@ enum Creation {
         let client = try call.client
         let image = call.arguments[0]
         let cidfile = flags.string("cidfile")
-        if !cidfile.isEmpty, Files.exists(cidfile) {
+        if !cidfile.isEmpty, InputFiles.exists(cidfile) {
             throw CommandError(
                 "container ID file found, make sure the other container isn't running or delete \(cidfile)")
         }
@@ -53,7 +53,7 @@ enum Creation {
         }
         for warning in answer["Warnings"]?.arrayValue ?? [] { Output.complain("WARNING: \(warning.stringValue ?? "")") }
         let id = answer["Id"]?.stringValue ?? ""
-        if !cidfile.isEmpty { try Files.create(cidfile, id) }
+        if !cidfile.isEmpty { try InputFiles.create(cidfile, id) }
         return id
     }
 
@@ -61,7 +61,7 @@ enum Creation {
         message.lowercased().contains("no such image")
     }
 
-    private static func pull(_ image: String, _ flags: ParsedFlags, _ session: Session) throws {
+    private static func pull(_ image: String, _ flags: ParsedFlags, _ session: ClientSession) throws {
         try Pulling.pull(
             image, platform: flags.string("platform"), session: session, output: flags.bool("quiet") ? nil : 2)
     }

@@ -37,7 +37,7 @@ enum ImageArchives {
             let isQuiet = call.flags.bool("quiet") || !Output.isTerminal(1)
             var query: Client.Query = [("quiet", isQuiet ? "1" : "0")]
             if call.flags.isSet("platform") { query.append(("platform", call.flags.string("platform"))) }
-            let connection = try ArchiveInput.upload(
+            let connection = try ArchiveUpload.upload(
                 source.isEmpty ? "-" : source, to: "/images/load", query, call.client)
             var progress = ProgressDisplay(output: 1)
             try progress.show(connection)

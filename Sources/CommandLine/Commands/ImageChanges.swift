@@ -81,11 +81,11 @@ enum ImageChanges {
         if call.flags.isSet("platform") { query.append(("platform", call.flags.string("platform"))) }
         for change in call.flags.list("change") { query.append(("changes", change)) }
         let client = try call.client
-        let connection: Connection
+        let connection: ClientConnection
         if isRemote {
             connection = try client.stream("POST", "/images/create", query: query)
         } else {
-            connection = try ArchiveInput.upload(source, to: "/images/create", query, client)
+            connection = try ArchiveUpload.upload(source, to: "/images/create", query, client)
         }
         var progress = ProgressDisplay(output: 1)
         try progress.show(connection)

@@ -39,7 +39,7 @@ enum Pull {
 enum Pulling {
     /// `output` is the descriptor that progress goes to, or nil for none.
     static func pull(
-        _ name: String, platform: String, allTags: Bool = false, session: Session, output: Int32?
+        _ name: String, platform: String, allTags: Bool = false, session: ClientSession, output: Int32?
     ) throws(CommandError) {
         let (image, tag) = Names.split(name)
         var query: Client.Query = [("fromImage", image)]

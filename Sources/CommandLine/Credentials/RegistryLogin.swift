@@ -1,6 +1,6 @@
 internal import JSON
 
-extension Session {
+extension ClientSession {
     /// The client's configuration with what it knows about registries; read when first asked for.
     func credentialStore() throws(CommandError) -> CredentialStore {
         CredentialStore(

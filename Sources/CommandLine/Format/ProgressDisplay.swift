@@ -14,7 +14,7 @@ struct ProgressDisplay {
     }
 
     /// Reads to the end; a message that carries an error is thrown.
-    mutating func show(_ connection: Connection, onAux: (JSON) throws(CommandError) -> Void = { _ in })
+    mutating func show(_ connection: ClientConnection, onAux: (JSON) throws(CommandError) -> Void = { _ in })
         throws(CommandError)
     {
         var documents = DocumentStream()

@@ -1,7 +1,7 @@
 internal import ByteText
 
 /// `Content-Type` as Go's mime.ParseMediaType reads it, and refuses it.
-package enum MediaType {
+package enum ContentType {
     /// A body with a document must say that it is JSON: a web page may send other types anywhere without asking first.
     package static func requireJSON(_ header: String) throws(APIError) {
         if let fault = fault(header) {

@@ -2,7 +2,7 @@ internal import Glibc
 internal import Linux
 
 /// What one call of the program has in common: its environment, where the daemon is, and the client.
-final class Session {
+final class ClientSession {
     let environment: Environment
     private let explicitHost: String?
     private var made: Client?
@@ -23,9 +23,9 @@ final class Session {
         return nil
     }
 
-    func endpoint() throws(CommandError) -> Endpoint {
+    func endpoint() throws(CommandError) -> DaemonEndpoint {
         guard let host = host() else { return .standard }
-        return try Endpoint(host)
+        return try DaemonEndpoint(host)
     }
 
     func client() throws(CommandError) -> Client {

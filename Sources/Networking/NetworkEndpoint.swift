@@ -62,7 +62,7 @@ package struct EndpointRequest: Sendable {
 }
 
 /// A container's place in a network.
-package struct Endpoint: Codable, Sendable, Equatable {
+package struct NetworkEndpoint: Codable, Sendable, Equatable {
     /// 64 hexadecimal digits.
     package let id: String
     package let networkID: String
@@ -77,9 +77,9 @@ package struct Endpoint: Codable, Sendable, Equatable {
 }
 
 /// What a container needs to come into a network.
-package struct Attachment: Sendable {
+package struct EndpointAttachment: Sendable {
     package let namespace: SharedDescriptor
-    package let endpoint: Endpoint
+    package let endpoint: NetworkEndpoint
     /// Bound sockets that keep the published ports from others for as long as somebody holds them.
     package let held: [SharedDescriptor]
 }

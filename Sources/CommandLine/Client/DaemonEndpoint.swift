@@ -1,11 +1,11 @@
 internal import ByteText
 
 /// Where a daemon listens.
-package enum Endpoint: Equatable {
+package enum DaemonEndpoint: Equatable {
     case unix(String)
     case tcp(host: String, port: String)
 
-    package static let standard = Endpoint.unix("/run/gantry/gantry.sock")
+    package static let standard = DaemonEndpoint.unix("/run/gantry/gantry.sock")
 
     /// Reads what `-H` takes: `unix:///path`, `tcp://host:port`, `host:port`, `:port`.
     package init(_ text: String) throws(CommandError) {

@@ -1,7 +1,7 @@
 internal import Flags
 
 /// The commands, their flags and what `--help` says of them.
-enum Command: String, CaseIterable {
+enum RuntimeCommand: String, CaseIterable {
     case checkpoint, create, delete, events, exec, features, kill, list, pause, ps, restore, resume, run, spec, start,
         state, update
 

@@ -1,7 +1,7 @@
 internal import JSON
 
 /// The `filters` parameter: `{"label":["a=b"]}`, or with old clients `{"label":{"a=b":true}}`.
-package enum Filters {
+package enum FilterParameter {
     package static func parse(_ text: String?) throws(APIError) -> [String: [String]] {
         guard let text else { return [:] }
         let json: JSON

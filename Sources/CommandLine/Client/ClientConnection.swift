@@ -11,7 +11,7 @@ struct ResponseHead: Equatable {
 
 /// One HTTP/1.1 connection: a request at a time, its body read in pieces, then the next request or, after an
 /// upgrade, raw bytes.
-final class Connection {
+final class ClientConnection {
     private enum Body {
         case none
         case length(Int)

@@ -1,6 +1,6 @@
 /// Reads a run of attributes (length, type, value, padding to four bytes). A length that does not fit ends the run:
 /// nothing beyond the slice is ever read.
-struct Attributes: Sequence, IteratorProtocol {
+struct NetlinkAttributes: Sequence, IteratorProtocol {
     private var rest: ArraySlice<UInt8>
 
     init(_ bytes: ArraySlice<UInt8>) {

@@ -2,11 +2,11 @@ internal import Glibc
 internal import Linux
 
 /// Where an archive comes from: a file, or standard input.
-enum ArchiveInput {
+enum ArchiveUpload {
     /// Sends the file `source` (`-` is standard input) as the body of a request.
     static func upload(
         _ source: String, to path: String, _ query: Client.Query, _ client: Client
-    ) throws(CommandError) -> Connection {
+    ) throws(CommandError) -> ClientConnection {
         let file: SharedDescriptor?
         do throws(SystemError) {
             file = source == "-" ? nil : SharedDescriptor(try Descriptor.open(source, O_RDONLY))

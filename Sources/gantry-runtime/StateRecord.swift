@@ -4,10 +4,11 @@ internal import Glibc
 internal import JSON
 internal import Linux
 internal import Monitor
+internal import OCI
 internal import Runtime
 
 /// What is kept of a container between commands: `ROOT/ID/state.json`.
-struct ContainerRecord {
+struct StateRecord {
     static let file = "state.json"
 
     var id: String
@@ -41,7 +42,7 @@ struct ContainerRecord {
         self.id = id
         self.bundle = bundle
         rootfs = configuration.launch.rootfsPath
-        created = Timestamp.now()
+        created = Timestamp.now().description
         annotations = configuration.annotations
         sharesProcesses = !configuration.launch.namespaces.pid.isNew
         hookKinds = configuration.hooks.kinds
@@ -61,7 +62,7 @@ struct ContainerRecord {
         try directory.replace(document.serialized(), Self.file)
     }
 
-    static func load(_ id: String, _ root: String) throws(LaunchFailure) -> ContainerRecord {
+    static func load(_ id: String, _ root: String) throws(LaunchFailure) -> StateRecord {
         let path = StateDirectory.path(id, root) + "/" + Self.file
         guard access(path, F_OK) == 0 else { throw LaunchFailure("container does not exist: \(id)") }
         let document: JSON
@@ -70,7 +71,7 @@ struct ContainerRecord {
         } catch {
             throw LaunchFailure("state of container \(id): \(error); remove it with delete --force")
         }
-        var record = ContainerRecord(id: id)
+        var record = StateRecord(id: id)
         record.pid = Int32(clamping: document["pid"]?.intValue ?? 0)
         record.startTime = UInt64(clamping: document["startTime"]?.intValue ?? 0)
         record.isReady = document["isReady"]?.boolValue ?? false
@@ -105,7 +106,7 @@ struct ContainerRecord {
         let handle = linux_pidfd_open(pid)
         guard handle >= 0 else { return nil }
         let descriptor = Descriptor(owning: handle)
-        let now = ProcessTable.status(pid)
+        let now = ProcessStatus.status(pid)
         guard let now, now.startTime == startTime, now.state != "Z", now.state != "X" else { return nil }
         return descriptor
     }

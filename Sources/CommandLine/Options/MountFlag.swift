@@ -3,7 +3,7 @@ internal import Flags
 package import JSON
 
 /// What `-v` and `--mount` mean.
-package enum MountOptions {
+package enum MountFlag {
     /// `-v`: a bind with its relative source resolved, a named volume, or a lone path in the container.
     package static func volume(_ text: String) throws(CommandError) -> (bind: String?, anonymous: String?) {
         let parts = text.split(byte: ":", omittingEmptySubsequences: false).map(String.init)
@@ -20,7 +20,7 @@ package enum MountOptions {
         var source = parts[0]
         if source == "~" || source.hasBytePrefix("~/") { return (text, nil) }
         if source == "." || source == ".." || source.hasBytePrefix("./") || source.hasBytePrefix("../") {
-            source = Files.absolute(source)
+            source = InputFiles.absolute(source)
         }
         return (([source] + parts.dropFirst()).joined(separator: ":"), nil)
     }
@@ -61,7 +61,7 @@ package enum MountOptions {
             case "source", "src":
                 let isRelative =
                     value == "." || value == ".." || value.hasBytePrefix("./") || value.hasBytePrefix("../")
-                mount["Source"] = .string(isRelative ? Files.absolute(value) : value)
+                mount["Source"] = .string(isRelative ? InputFiles.absolute(value) : value)
             case "target", "dst", "destination": mount["Target"] = .string(value)
             case "readonly", "ro": mount["ReadOnly"] = try flag()
             case "consistency": mount["Consistency"] = .string(value.lowercased())

@@ -3,7 +3,7 @@ internal import Flags
 internal import JSON
 
 /// `gantry manifest`: several images under one name, put together here and pushed as a list.
-enum Manifest {
+enum ManifestCommands {
     static var commands: [CommandEntry] {
         [
             CommandEntry("annotate", annotate), CommandEntry("create", create), CommandEntry("inspect", inspect),

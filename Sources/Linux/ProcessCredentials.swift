@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// Who the caller is to the kernel.
-package enum Credentials {
+package enum ProcessCredentials {
     /// Root in the first user namespace (PROC_USER_INIT_INO): root of another one may do less than it seems.
     package static let areOfRoot: Bool = {
         var namespace = stat()
