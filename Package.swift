@@ -130,7 +130,10 @@ let package = Package(
 
         // Floor 3
         room("Runtime", ["Linux", "CLinux", "Cgroups", "OCI", "JSON", "CSeccomp"]),
-        room("Monitor", ["Runtime", "OCI", "Linux", "CLinux"]),
+        // What daemon and monitor say to each other, apart from both: each may be of another release than the other. Above Runtime,
+        // whose specifications it writes down.
+        room("MonitorProtocol", ["Runtime"]),
+        room("Monitor", ["MonitorProtocol", "Runtime", "OCI", "Linux", "CLinux"]),
         room(
             "Store",
             [
@@ -168,7 +171,8 @@ let package = Package(
         room(
             "Engine",
             [
-                "Images", "Layers", "Networking", "Monitor", "Runtime", "Cgroups", "Store", "Concurrency", "OCI", "JSON",
+                "Images", "Layers", "Networking", "Monitor", "MonitorProtocol", "Runtime", "Cgroups", "Store",
+                "Concurrency", "OCI", "JSON",
                 "Linux", "CLinux", "DockerAPI",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -189,7 +193,8 @@ let package = Package(
         // Programs
         program("gantry", ["CommandLine"], staticProgram),
         program(
-            "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "Flags", "JSON", "OCI", "Linux", "CLinux"],
+            "gantry-runtime",
+            ["Monitor", "MonitorProtocol", "Runtime", "Cgroups", "OCI", "Flags", "JSON", "Linux", "CLinux"],
             staticProgram + hotCodeTogether + entryBeforeTheLibrary, exclude: ["README.md", "sections.order"]),
         program(
             "gantryd",
@@ -212,7 +217,8 @@ let package = Package(
             exclude: ["two-hosts-registry.py", "unruly-registry.py"]),
         tests("CgroupsTests", ["Cgroups"]),
         tests("RuntimeTests", ["Runtime", "JSON"]),
-        tests("MonitorTests", ["Monitor", "Runtime", "Cgroups", "Linux", "CLinux"]),
+        tests("MonitorProtocolTests", ["MonitorProtocol", "Runtime"], exclude: ["Fixtures"]),
+        tests("MonitorTests", ["Monitor", "MonitorProtocol", "Runtime", "Cgroups", "Linux", "CLinux"]),
         tests("NetlinkTests", ["Netlink", "Linux"]),
         tests("NetworkingTests", ["Networking", "Netlink", "Linux"]),
         tests("APIServerTests", ["APIServer", "HTTP", "Engine", "Images", "Networking", "OCI", "Linux"]),

@@ -152,7 +152,7 @@ struct ImageTransferRoutes: Sendable {
     }
 }
 
-/// A request body as the image room takes it.
+/// A request body as Images takes it.
 private struct ByteChunks: AsyncSequence, Sendable {
     let body: HTTPBody
 

@@ -43,7 +43,7 @@ enum StreamFrame {
     }
 }
 
-/// The socket of an attached stream; the stream itself is given up. Its owner's type cannot be taken apart outside its room.
+/// The socket of an attached stream; the stream itself is given up. Its owner's type cannot be taken apart outside its module.
 func socket(of stream: consuming AttachedStream) throws -> Descriptor {
     try stream.descriptor.duplicate()
 }

@@ -8,6 +8,7 @@ internal import Images
 internal import Layers
 internal import Linux
 internal import Monitor
+internal import MonitorProtocol
 internal import Networking
 
 extension Engine {

@@ -154,7 +154,7 @@ extension ImageService {
     private func place(
         _ blob: ContentDescriptor, _ session: RegistrySession, _ reference: Reference,
         onSend: @escaping @Sendable (Int64) -> Void
-    ) async throws(RegistryError) -> RegistrySession.Placement {
+    ) async throws(RegistryError) -> RegistrySession.UploadOutcome {
         let file: SharedDescriptor
         do throws(StoreError) {
             file = SharedDescriptor(try blobs.open(blob.digest))

@@ -13,14 +13,14 @@ package struct IPRoute: Sendable, Equatable {
 extension RouteSocket {
     /// The IPv4 routes of the main table.
     package func routes() throws(NetlinkError) -> [IPRoute] {
-        var message = Message(Int(RTM_GETROUTE), flags: 0)
+        var message = NetlinkMessage(Int(RTM_GETROUTE), flags: 0)
         message.append(header(prefixLength: 0, table: 0, type: 0, protocolNumber: 0))
         return try dump(message, "list routes").compactMap(IPRoute.init)
     }
 
     /// The default route through `gateway` on link `index`.
     package func addDefaultRoute(through gateway: IPv4Address, index: Int32) throws(NetlinkError) {
-        var message = Message(Int(RTM_NEWROUTE), flags: NLM_F_CREATE | NLM_F_EXCL)
+        var message = NetlinkMessage(Int(RTM_NEWROUTE), flags: NLM_F_CREATE | NLM_F_EXCL)
         message.append(header(prefixLength: 0, table: 254, type: UInt8(RTN_UNICAST), protocolNumber: 3))
         message.attribute(Int(RTA_GATEWAY.rawValue), gateway.bytes)
         message.attribute(Int(RTA_OIF.rawValue), UInt32(bitPattern: index))

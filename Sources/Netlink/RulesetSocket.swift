@@ -29,7 +29,7 @@ package final class RulesetSocket {
 
     /// A number that every transaction increases by one, whoever makes it.
     package func generation() throws(NetlinkError) -> UInt32 {
-        var message = Message(Self.getGeneration, flags: 0)
+        var message = NetlinkMessage(Self.getGeneration, flags: 0)
         // struct nfgenmsg: any family, version 0.
         message.append(UInt32(0))
         if let body = try socket.get(message, "look at", "the firewall's generation") {

@@ -7,7 +7,7 @@ internal import Store
 
 extension RegistrySession {
     /// How a blob came to be in the repository.
-    package enum Placement: Sendable, Equatable {
+    package enum UploadOutcome: Sendable, Equatable {
         case wasThere
         /// The registry took it from another of its repositories.
         case mounted(from: String)
@@ -35,7 +35,7 @@ extension RegistrySession {
     package func place(
         _ blob: ContentDescriptor, file: SharedDescriptor, origins: [String],
         onSend: @escaping @Sendable (Int64) -> Void
-    ) async throws(RegistryError) -> Placement {
+    ) async throws(RegistryError) -> UploadOutcome {
         if try await has(blob.digest) { return .wasThere }
         for origin in origins where origin != path {
             switch try await tryMount(blob.digest, from: origin) {

@@ -180,7 +180,7 @@ package enum ContainerStart {
         hooks: ContainerHooks? = nil, sibling: SiblingNumber? = nil, isShared: Bool = false
     ) -> Never {
         do throws(LaunchFailure) {
-            try Confinement(
+            try ProcessRestrictions(
                 process: process, channels: channels, isolatesUsers: isolatesUsers, hooks: hooks,
                 sibling: sibling, isShared: isShared
             ).execute()

@@ -108,29 +108,6 @@ package struct NamespaceChoices: Equatable, Sendable {
         }
         return result
     }
-
-    func encode(to writer: inout BinaryWriter) {
-        for kind in Kind.allCases {
-            switch self[kind] {
-            case .host: writer.put(UInt8(0))
-            case .new: writer.put(UInt8(1))
-            case .path(let path):
-                writer.put(UInt8(2))
-                writer.put(path)
-            }
-        }
-    }
-
-    init(from reader: inout BinaryReader) throws(LaunchFailure) {
-        for kind in Kind.allCases {
-            switch try reader.integer(UInt8.self) {
-            case 0: self[kind] = .host
-            case 1: self[kind] = .new
-            case 2: self[kind] = .path(try reader.string())
-            default: throw LaunchFailure("the message has an unknown kind of namespace")
-            }
-        }
-    }
 }
 
 /// How much a clock of a new time namespace is ahead of the host's (time_namespaces(7)).

@@ -4,11 +4,12 @@ internal import Flags
 internal import Glibc
 internal import JSON
 internal import Linux
+internal import MonitorProtocol
 internal import Runtime
 
 /// The OCI runtime's command line.
 enum RuntimeProgram {
-    static let version = "0.1.0"
+    static let version = Handshake.release
 
     /// What stands in front of the command.
     struct Context {

@@ -14,7 +14,7 @@ internal import OCI
 internal import Store
 internal import Synchronization
 
-/// The daemon put together: rooms from the floor up, then the sockets.
+/// Builds the daemon: its modules from the lowest layer up, then the sockets.
 struct Daemon {
     let configuration: DaemonConfiguration
     let log: Logger
@@ -33,8 +33,7 @@ struct Daemon {
         for key in configuration.unused { log.warning("the setting \(key) is not used by this release") }
 
         let sockets = try configuration.hosts.flatMap(listen)
-        let database = try StateDatabase(
-            path: dataRoot + "/gantry.db", migrations: ImageService.migrations + [ContainerStore.migration])
+        let database = try StateDatabase(path: dataRoot + "/gantry.db", migrations: Schema.migrations)
         let journal = LateEngine()
         var options = configuration.images
         options.report = { [log] in log.warning("\($0)") }

@@ -5,7 +5,7 @@ internal import Linux
 
 /// Turns the calling process, which is in the container's namespaces and root already, into what a ``ProcessSpec``
 /// describes, and executes it. The same way for a first process and for an exec.
-struct Confinement {
+struct ProcessRestrictions {
     let process: ProcessSpec
     /// The gate is a FIFO that is read before the program is executed; -1 for none.
     let channels: ContainerStart.Channels

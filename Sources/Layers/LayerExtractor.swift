@@ -9,7 +9,7 @@ internal import Linux
 /// Parents are resolved by openat2 with the layer as root, so that a link in the archive leads to a place in the layer
 /// at most; the last component is never followed (CVE-2021-32760, CVE-2025-47290). Owner first, because chown clears
 /// set-id bits and capabilities; then attributes, mode, times; the times of directories when all is placed.
-final class Placement {
+final class LayerExtractor {
     private let root: Descriptor
     /// The directory used last: archives are sorted.
     private var recent: (path: [CChar], directory: SharedDescriptor)?

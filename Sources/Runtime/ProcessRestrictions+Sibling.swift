@@ -6,7 +6,7 @@ internal import Glibc
 /// A process there can be reached by every other one that has CAP_SYS_PTRACE, through /proc/PID and ptrace(2), undumpable or
 /// not. So the process that sets everything up never is in it: as its last step, when nothing of the host is left to it, it
 /// clones the one that is.
-extension Confinement {
+extension ProcessRestrictions {
     /// Returns only by throwing: in this process, or in the one that was cloned.
     func executeAsSibling(
         _ sibling: SiblingNumber, _ program: String, _ env: [String]

@@ -4,7 +4,7 @@ internal import OCI
 internal import Store
 
 /// A change of the table of images that is made in the database as a whole, and then in memory.
-struct TableChange {
+struct ImageTransaction {
     /// As it will be.
     private(set) var table: ImageTable
     private var statements: [(sql: String, arguments: StatementArguments)] = []
@@ -116,10 +116,10 @@ extension ImageService {
     /// - Returns: what `body` does, and the sum of the sizes of layers that went.
     @discardableResult
     func change<Value>(
-        _ body: (inout TableChange) throws(ImageError) -> Value
+        _ body: (inout ImageTransaction) throws(ImageError) -> Value
     ) throws(ImageError) -> (value: Value, freed: Int64) {
         let (value, dropped) = try table.withLock { table throws(ImageError) -> (Value, Content) in
-            var change = TableChange(table)
+            var change = ImageTransaction(table)
             let value = try body(&change)
             change.trim()
             try change.write(to: database)

@@ -4,7 +4,7 @@ internal import Linux
 
 /// One request being written: netlink header, fixed part, attributes (netlink(7)). All lengths are checked:
 /// an attribute's is 16 bits wide, and a value beyond it is refused, never cut.
-struct Message {
+struct NetlinkMessage {
     /// Large enough for every request of ours; a larger one is a mistake.
     static let limit = 16384
 
@@ -44,7 +44,7 @@ struct Message {
         attribute(type, Array(value.utf8) + [0])
     }
 
-    mutating func nested(_ type: Int, _ body: (inout Message) -> Void) {
+    mutating func nested(_ type: Int, _ body: (inout NetlinkMessage) -> Void) {
         let start = bytes.count
         begin(type, length: 4)
         body(&self)
