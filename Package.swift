@@ -118,6 +118,7 @@ let package = Package(
 
         // Floor 1
         room("Linux", ["CLinux"]),
+        room("Concurrency", ["Linux"]),
         room("Flags", ["JSON"]),
         room("GoTemplate", ["JSON"]),
         room("OCI", ["JSON"]),
@@ -129,7 +130,10 @@ let package = Package(
 
         // Floor 3
         room("Runtime", ["Linux", "CLinux", "Cgroups", "OCI", "JSON", "CSeccomp"]),
-        room("Monitor", ["Runtime", "Linux", "CLinux"]),
+        // What daemon and monitor say to each other, apart from both: each may be of another release than the other. Above Runtime,
+        // whose specifications it writes down.
+        room("MonitorProtocol", ["Runtime"]),
+        room("Monitor", ["MonitorProtocol", "Runtime", "OCI", "Linux", "CLinux"]),
         room(
             "Store",
             [
@@ -137,14 +141,13 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
-        room("Networking", ["Netlink", "Linux", "CLinux", "CNFTables"]),
+        room("Networking", ["Netlink", "Concurrency", "Linux", "CLinux", "CNFTables"]),
 
         // Floor 4
         room(
             "Layers",
             [
-                "Store", "Linux", "CLinux", "OCI", "JSON", "CArchive", "CZstd", "CISAL",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Store", "Concurrency", "Linux", "CLinux", "OCI", "JSON", "CArchive", "CZstd", "CISAL",
             ]),
         room(
             "Registry",
@@ -159,22 +162,22 @@ let package = Package(
         room(
             "Images",
             [
-                "Layers", "Registry", "Store", "OCI", "JSON", "Linux",
+                "Layers", "Registry", "Store", "Concurrency", "OCI", "JSON", "Linux",
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio),
         room(
             "Engine",
             [
-                "Images", "Layers", "Networking", "Monitor", "Runtime", "Cgroups", "Store", "OCI", "JSON", "Linux",
-                "CLinux", "DockerAPI",
+                "Images", "Layers", "Networking", "Monitor", "MonitorProtocol", "Runtime", "Cgroups", "Store",
+                "Concurrency", "OCI", "JSON",
+                "Linux", "CLinux", "DockerAPI",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        room("HTTP", ["Linux"] + nio),
+        room("HTTP", ["Concurrency", "Linux"] + nio),
 
         // Floor 6
         room(
@@ -190,13 +193,14 @@ let package = Package(
         // Programs
         program("gantry", ["CommandLine"], staticProgram),
         program(
-            "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "Flags", "JSON", "Linux", "CLinux"],
+            "gantry-runtime",
+            ["Monitor", "MonitorProtocol", "Runtime", "Cgroups", "OCI", "Flags", "JSON", "Linux", "CLinux"],
             staticProgram + hotCodeTogether + entryBeforeTheLibrary, exclude: ["README.md", "sections.order"]),
         program(
             "gantryd",
             [
                 "APIServer", "HTTP", "Engine", "Images", "Layers", "Registry", "Networking", "Store", "Linux",
-                "CLinux", "DockerAPI", "Flags", "JSON",
+                "CLinux", "DockerAPI", "Flags", "JSON", "OCI",
                 .product(name: "Logging", package: "swift-log"),
             ] + nio, staticLibraries, exclude: ["README.md"]),
 
@@ -207,18 +211,20 @@ let package = Package(
         tests("JSONTests", ["JSON"]),
         tests("OCITests", ["OCI"]),
         tests("StoreTests", ["Store", "OCI", .product(name: "GRDB", package: "GRDB.swift")]),
-        tests("LayersTests", ["Layers", "Store", "OCI", "JSON", "Linux"]),
+        tests("LayersTests", ["Layers", "Store", "Concurrency", "OCI", "JSON", "Linux"]),
         tests(
             "ImagesTests", ["Images", "Layers", "Registry", "Store", "OCI"],
             exclude: ["two-hosts-registry.py", "unruly-registry.py"]),
         tests("CgroupsTests", ["Cgroups"]),
         tests("RuntimeTests", ["Runtime", "JSON"]),
-        tests("MonitorTests", ["Monitor", "Runtime", "Cgroups", "Linux", "CLinux"]),
+        tests("MonitorProtocolTests", ["MonitorProtocol", "Runtime"], exclude: ["Fixtures"]),
+        tests("MonitorTests", ["Monitor", "MonitorProtocol", "Runtime", "Cgroups", "Linux", "CLinux"]),
         tests("NetlinkTests", ["Netlink", "Linux"]),
         tests("NetworkingTests", ["Networking", "Netlink", "Linux"]),
         tests("APIServerTests", ["APIServer", "HTTP", "Engine", "Images", "Networking", "OCI", "Linux"]),
         tests("HTTPTests", ["HTTP", "Linux"] + nio),
         tests("CommandLineTests", ["CommandLine", "Flags", "JSON", "Linux"]),
+        tests("ConcurrencyTests", ["Concurrency", "Linux"]),
         tests("FlagsTests", ["Flags"]),
         tests("GoTemplateTests", ["GoTemplate", "JSON"]),
         tests("LinuxTests", ["Linux"]),

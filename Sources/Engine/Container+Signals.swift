@@ -168,6 +168,7 @@ extension Container {
             record.state.Status = "restarting"
         }
         Task {
+            // timer: the pause before a restart.
             try? await Task.sleep(for: .milliseconds(pause))
             await self.restartNow()
         }

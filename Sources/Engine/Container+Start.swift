@@ -5,6 +5,7 @@ internal import Glibc
 internal import Layers
 internal import Linux
 internal import Monitor
+internal import MonitorProtocol
 internal import Networking
 internal import Runtime
 

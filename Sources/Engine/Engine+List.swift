@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Concurrency
 internal import JSON
 internal import Layers
 internal import Networking

@@ -1,4 +1,5 @@
 internal import ByteText
+internal import Concurrency
 internal import Logging
 internal import Cgroups
 internal import DockerAPI
@@ -7,6 +8,7 @@ internal import Images
 internal import Layers
 internal import Linux
 internal import Monitor
+internal import MonitorProtocol
 internal import Networking
 
 extension Engine {
@@ -58,7 +60,8 @@ extension Engine {
     /// go on.
     package func shutdown(grace: Duration) async {
         environment.shutdown.raise()
-        await environment.cleanups.settle(grace: grace)
+        // What is left then is swept by the next daemon.
+        await environment.cleanups.wait(atMost: grace)
         environment.reactor.stop()
         Cgroup(environment.configuration.cgroupParent, in: environment.hierarchy).removeIfEmpty()
     }

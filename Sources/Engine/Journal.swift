@@ -57,6 +57,7 @@ final class Journal: Sendable {
                 continuation.finish()
             } else if let wait = Clock.wait(seconds: Double(wait) / 1e9) {
                 timer = Task {
+                    // timer: until the end the client asked for.
                     try? await Task.sleep(for: wait)
                     continuation.finish()
                 }

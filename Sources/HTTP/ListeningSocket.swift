@@ -72,8 +72,9 @@ package final class ListeningSocket: Sendable {
             throw error
         }
         var made = stat()
-        guard group == nil || chown(path, uid_t.max, group ?? 0) == 0, chmod(path, 0o660) == 0,
-            lstat(path, &made) == 0, listen(number, 1024) == 0
+        // It listens before its mode lets others in: whoever watches the directory for it finds it ready (`gantry` does).
+        guard listen(number, 1024) == 0, group == nil || chown(path, uid_t.max, group ?? 0) == 0,
+            chmod(path, 0o660) == 0, lstat(path, &made) == 0
         else {
             let error = failed("listen")
             close(number)

@@ -1,5 +1,6 @@
 internal import ByteText
 internal import Glibc
+package import MonitorProtocol
 
 /// The small files a monitor keeps in its run directory for a daemon that comes later.
 enum RunFiles {

@@ -10,10 +10,11 @@ internal import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import Networking
+internal import OCI
 internal import Store
 internal import Synchronization
 
-/// The daemon put together: rooms from the floor up, then the sockets.
+/// Builds the daemon: its modules from the lowest layer up, then the sockets.
 struct Daemon {
     let configuration: DaemonConfiguration
     let log: Logger
@@ -32,8 +33,7 @@ struct Daemon {
         for key in configuration.unused { log.warning("the setting \(key) is not used by this release") }
 
         let sockets = try configuration.hosts.flatMap(listen)
-        let database = try StateDatabase(
-            path: dataRoot + "/gantry.db", migrations: ImageService.migrations + [ContainerStore.migration])
+        let database = try StateDatabase(path: dataRoot + "/gantry.db", migrations: Schema.migrations)
         let journal = LateEngine()
         var options = configuration.images
         options.report = { [log] in log.warning("\($0)") }
@@ -70,15 +70,15 @@ struct Daemon {
 
     /// Gives memory back once after the start, and after every burst of work.
     private func releaseWhenQuiet(_ server: HTTPServer) async {
-        var released = -1
-        var seen = -1
-        while true {
-            if seen == server.acceptedConnections, released != seen {
-                StartupPages.release()
-                released = seen
-            }
-            seen = server.acceptedConnections
-            guard (try? await Task.sleep(for: .seconds(released == -1 ? 1 : 15))) != nil else { return }
+        var pause = Duration.seconds(1)
+        while !Task.isCancelled {
+            let seen = server.acceptedConnections
+            // timer: nothing came for so long.
+            guard (try? await Task.sleep(for: pause)) != nil else { return }
+            if server.acceptedConnections > seen { continue }
+            StartupPages.release()
+            pause = .seconds(15)
+            await server.accepted(moreThan: seen)
         }
     }
 
@@ -170,12 +170,10 @@ private final class LateEngine: Sendable {
     }
 
     @Sendable func publish(_ event: ImageEvent) {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
         let message = EventMessage(
             Type: "image", Action: event.action.rawValue,
             Actor: EventMessage.Actor(ID: event.id, Attributes: ["name": event.name]),
-            timeNano: Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec))
+            timeNano: Timestamp.now().unixNanoseconds)
         engine.withLock { $0 }?.publish(message)
     }
 }
