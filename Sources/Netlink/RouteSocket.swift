@@ -42,14 +42,16 @@ package final class RouteSocket {
     }
 
     /// Sends one request and waits for the kernel's acknowledgement.
-    func request(_ message: Message, _ operation: String, _ subject: String) throws(NetlinkError) {
+    func request(_ message: NetlinkMessage, _ operation: String, _ subject: String) throws(NetlinkError) {
         _ = try exchange(message, extra: NLM_F_ACK, operation, subject)
     }
 
     /// Requests a list and returns the bodies of the responses. Repeats the request when the list changed during the dump.
-    func dump(_ message: Message, _ operation: String, _ subject: String = "") throws(NetlinkError) -> [ArraySlice<
-        UInt8
-    >] {
+    func dump(_ message: NetlinkMessage, _ operation: String, _ subject: String = "") throws(NetlinkError)
+        -> [ArraySlice<
+            UInt8
+        >]
+    {
         for _ in 0..<16 {
             if let bodies = try exchange(message, extra: NLM_F_DUMP, operation, subject) { return bodies }
         }
@@ -57,13 +59,15 @@ package final class RouteSocket {
     }
 
     /// Requests one object and returns its body.
-    func get(_ message: Message, _ operation: String, _ subject: String) throws(NetlinkError) -> ArraySlice<UInt8>? {
+    func get(_ message: NetlinkMessage, _ operation: String, _ subject: String) throws(NetlinkError) -> ArraySlice<
+        UInt8
+    >? {
         try exchange(message, extra: NLM_F_ACK, operation, subject)?.first
     }
 
     /// Nil when a dump was interrupted (NLM_F_DUMP_INTR).
     private func exchange(
-        _ original: Message, extra: Int32, _ operation: String, _ subject: String
+        _ original: NetlinkMessage, extra: Int32, _ operation: String, _ subject: String
     ) throws(NetlinkError) -> [ArraySlice<UInt8>]? {
         sequence &+= 1
         var message = original
@@ -135,7 +139,7 @@ package final class RouteSocket {
     private func explanation(in body: ArraySlice<UInt8>, flags: Int32) -> String {
         guard flags & NLM_F_ACK_TLVS != 0, let echoed = body.number(at: 4, as: UInt32.self) else { return "" }
         let skip = flags & NLM_F_CAPPED != 0 ? 20 : 4 + ((Int(echoed) + 3) & ~3)
-        for (type, value) in Attributes(body.dropFirst(skip)) where type == Int(NLMSGERR_ATTR_MSG.rawValue) {
+        for (type, value) in NetlinkAttributes(body.dropFirst(skip)) where type == Int(NLMSGERR_ATTR_MSG.rawValue) {
             return value.text
         }
         return ""

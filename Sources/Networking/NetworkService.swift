@@ -13,7 +13,7 @@ package struct NetworkInformation: Sendable {
     package let subnet: String?
     package let gateway: String?
     package let options: [String: String]
-    package let endpoints: [Endpoint]
+    package let endpoints: [NetworkEndpoint]
 }
 
 /// The networks of this daemon. Runs on its own thread: its system calls may block, and neither libnftables nor a netlink socket
@@ -24,7 +24,7 @@ package actor NetworkService {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     private var bridge: Bridge?
-    private var endpoints: [String: Endpoint] = [:]
+    private var endpoints: [String: NetworkEndpoint] = [:]
     private var watch: RulesetWatch?
     private var report: @Sendable (String) -> Void = { _ in }
     /// Whether the bridge's route_localnet is on; nil while its value from an earlier daemon is unknown.
@@ -176,7 +176,7 @@ package actor NetworkService {
     // MARK: Endpoints
 
     /// Creates a namespace with an address in the bridge network and publishes its ports. On failure, undoes everything.
-    package func attach(_ request: EndpointRequest) throws(NetworkError) -> Attachment {
+    package func attach(_ request: EndpointRequest) throws(NetworkError) -> EndpointAttachment {
         if bridge == nil { try start() }
         guard request.networkName == "bridge", var bridge else { throw .noSuchNetwork(request.networkName) }
         guard endpoints[request.containerID] == nil else {
@@ -224,14 +224,15 @@ package actor NetworkService {
             }
             try routeLoopback(besides: ports)
             try publish(ports, to: address)
-            let endpoint = Endpoint(
+            let endpoint = NetworkEndpoint(
                 id: identifier, networkID: id(of: "bridge"),
                 networkName: "bridge", containerID: request.containerID,
                 containerName: request.containerName, ipAddress: address.description,
                 prefixLength: bridge.pool.network.prefixLength, gateway: bridge.gateway.description,
                 macAddress: mac.description, ports: ports)
             endpoints[request.containerID] = endpoint
-            return Attachment(namespace: SharedDescriptor(opened.consumeNamespace()), endpoint: endpoint, held: held)
+            return EndpointAttachment(
+                namespace: SharedDescriptor(opened.consumeNamespace()), endpoint: endpoint, held: held)
         } catch {
             self.bridge?.pool.release(address)
             do {
@@ -323,7 +324,7 @@ package actor NetworkService {
     }
 
     /// After a daemon's restart: takes over the endpoints of running containers, and removes ports and links of all others.
-    package func adopt(_ live: [Endpoint]) throws(NetworkError) {
+    package func adopt(_ live: [NetworkEndpoint]) throws(NetworkError) {
         for endpoint in live {
             endpoints[endpoint.containerID] = endpoint
             if let address = IPv4Address(endpoint.ipAddress) { bridge?.pool.claim(address) }
@@ -376,7 +377,7 @@ package actor NetworkService {
         return rows
     }
 
-    private nonisolated func id(of name: String) -> String {
+    package nonisolated func id(of name: String) -> String {
         Self.identifier(configuration.instance + "/" + name)
     }
 
