@@ -149,8 +149,7 @@ extension Cgroup {
             if rmdir(path) == 0 || errno == ENOENT { return true }
             guard errno == EBUSY || errno == ENOTEMPTY else { return false }
             removeChildren(path)
-            // no event: the kernel does not report when rmdir(2) would succeed, and on version 2 the event for the last process
-            // is late.
+            // no event: the kernel does not report when rmdir(2) would succeed; version 2 reports the last exit late.
             if attempt > 0 { usleep(UInt32(min(20000, 250 << attempt))) }
         }
         return false
