@@ -25,17 +25,27 @@ struct LogFormatterTests {
         #expect(result[2] == record(String(repeating: "x", count: 40000 - 32768) + #"\n"#))
     }
 
+    @Test(arguments: ["ä", "€", "😀"], 0..<4)
+    func cutsBetweenCharacters(character: String, shift: Int) {
+        let text = String(repeating: "x", count: shift) + String(repeating: character, count: 20000)
+        let result = lines([Array((text + "\n").utf8)])
+        #expect(!result.contains { $0.contains("ufffd") })
+        #expect(result.count == character.utf8.count * 20000 / 16384 + 1)
+    }
+
+    @Test func waitsForNoMoreThanACharacter() {
+        // Bytes that begin no character, or one that never comes.
+        for bytes: [UInt8] in [[0xff], [0x80, 0x80, 0x80, 0x80], [0xf0, 0x9f], [0xe2]] {
+            let long = [UInt8](repeating: 0x78, count: 16384 - bytes.count) + bytes + [0x79, 0x0a]
+            #expect(lines([long]).count == 2)
+        }
+    }
+
     @Test func escapesAsDocker() {
         #expect(
             lines([Array("<>&\"\\\t\r\u{1}\u{2028}é".utf8)]) == [
                 record(#"\u003c\u003e\u0026\"\\\u0009\r\u0001\u2028é"#)
             ])
         #expect(lines([[0x61, 0xff, 0xc3, 0x62, 0xed, 0xa0, 0x80]]) == [record(#"a\ufffd\ufffdb\ufffd\ufffd\ufffd"#)])
-    }
-
-    @Test func timesReadLikeGo() {
-        #expect(Timestamp.text(seconds: 0, nanoseconds: 0) == "1970-01-01T00:00:00Z")
-        #expect(Timestamp.text(seconds: 1_767_323_045, nanoseconds: 120_000_000) == "2026-01-02T03:04:05.12Z")
-        #expect(Timestamp.text(seconds: 951_782_400, nanoseconds: 1) == "2000-02-29T00:00:00.000000001Z")
     }
 }
