@@ -38,7 +38,7 @@ package actor NetworkService {
         let routes: RouteSocket
         let firewall: Firewall?
         var pool: AddressPool
-        let isOurs: Bool
+        let isOwn: Bool
     }
 
     /// `namespace` holds the bridge, the rules and the published ports; nil for the daemon's own.
@@ -101,7 +101,7 @@ package actor NetworkService {
             bridge = Bridge(
                 name: name, index: link.index, gateway: gateway, routes: routes, firewall: firewall,
                 pool: AddressPool(network: network, range: range ?? network, reserved: [address, gateway]),
-                isOurs: configuration.userBridge == nil)
+                isOwn: configuration.userBridge == nil)
         } catch let error as NetworkError {
             throw error
         } catch let error as NetlinkError {
@@ -170,7 +170,7 @@ package actor NetworkService {
         self.bridge = nil
         watch = nil
         try? bridge.firewall?.remove()
-        if bridge.isOurs { try? bridge.routes.delete(bridge.name, index: bridge.index) }
+        if bridge.isOwn { try? bridge.routes.delete(bridge.name, index: bridge.index) }
     }
 
     // MARK: Endpoints

@@ -73,7 +73,7 @@ package actor RegistrySession {
             if request.accepted.contains(answer.status) { return answer }
             switch answer.status {
             // A challenge from another host must not get this registry's credentials (CVE-2020-15157).
-            case 401 where !isOurs(request.address) || answer.address != request.address:
+            case 401 where !isOrigin(request.address) || answer.address != request.address:
                 await answer.discard()
                 throw .refused(
                     status: 401, code: "",
@@ -100,7 +100,7 @@ package actor RegistrySession {
 
     private func follow(_ request: Request, isRenewed: Bool) async throws(RegistryError) -> Answer {
         var authorization =
-            isOurs(request.address) ? try await authorization(request.scopes, isRenewed: isRenewed) : nil
+            isOrigin(request.address) ? try await authorization(request.scopes, isRenewed: isRenewed) : nil
         let mayFollow = request.method == "GET" || request.method == "HEAD"
         var address = request.address
         for _ in 0..<6 {
@@ -127,7 +127,7 @@ package actor RegistrySession {
 
     /// Whether a URL is on the registry's own origin: credentials go only there and challenges are accepted only from there
     /// (CVE-2020-15157). Another port is another origin (GHSA-vh4v-2xq2-g5cg).
-    private func isOurs(_ address: Address) -> Bool { origin.map { address.hasSameOrigin(as: $0) } ?? false }
+    private func isOrigin(_ address: Address) -> Bool { origin.map { address.hasSameOrigin(as: $0) } ?? false }
 
     /// Whether to accept any certificate: "insecure" applies to the listed host, not to hosts it redirects to.
     nonisolated func acceptsAnyCertificate(for address: Address) -> Bool {

@@ -1,11 +1,11 @@
 internal import Flags
 
-/// The commands, their flags and what `--help` says of them.
+/// The commands with their flags and help texts.
 enum RuntimeCommand: String, CaseIterable {
     case checkpoint, create, delete, events, exec, features, kill, list, pause, ps, restore, resume, run, spec, start,
         state, update
 
-    /// The process, or a child of it, becomes one of a container's.
+    /// Whether the process or a child of it enters a container.
     var entersContainers: Bool {
         switch self {
         case .create, .run, .exec, .restore: return true
