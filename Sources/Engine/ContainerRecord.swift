@@ -22,7 +22,7 @@ struct ContainerRecord: Codable, Sendable {
     var restartCount = 0
     var wasStoppedByHand = false
     /// Its place in the bridge network while it runs.
-    var endpoint: Endpoint?
+    var endpoint: NetworkEndpoint?
 
     var shortID: String { String(id.prefix(12)) }
 

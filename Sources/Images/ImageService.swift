@@ -45,7 +45,7 @@ package final class ImageService: Sendable {
     let unsynced: Unsynced
     let onEvent: @Sendable (ImageEvent) -> Void
 
-    /// The tables of this room, for ``StateDatabase``.
+    /// The tables of this module, for ``StateDatabase``.
     package static let migrations = [
         Migration("images-1") { database in
             try database.execute(
