@@ -37,7 +37,7 @@ final class LayerExtractor {
         }
         guard let path = EntryPath(name) else { throw .escape(String(cString: name)) }
         if !Self.hasValidNumbers(entry) {
-            throw .corrupt("entry \(path.text) has an owner, size or device that no file can have")
+            throw .corrupt("entry \(path.text) has an owner, size or device number out of range")
         }
         if path.isRoot {
             if archive_entry_filetype(entry) == Self.directory { try adoptRoot(entry) }

@@ -78,7 +78,7 @@ package actor RegistrySession {
                 throw .refused(
                     status: 401, code: "",
                     message: "\(answer.address.authority) wants credentials, and those of registry \(authority), "
-                        + "which sends there, are for that registry alone")
+                        + "which redirects there, are only for that registry")
             case 401 where !isRenewed:
                 isRenewed = true
                 let refusal = await answer.refusal()
@@ -115,7 +115,7 @@ package actor RegistrySession {
             guard mayFollow, [301, 302, 303, 307, 308].contains(answer.status) else { return answer }
             await answer.discard()
             guard let location = answer.header("Location"), let next = address.resolve(location) else {
-                throw .invalid("registry \(authority) redirects to nowhere")
+                throw .invalid("registry \(authority) redirects without a valid location")
             }
             if address.scheme == "https", next.scheme == "http" {
                 throw .invalid("registry \(authority) redirects from https to http://\(next.authority), refused")

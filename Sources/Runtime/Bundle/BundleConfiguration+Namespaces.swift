@@ -39,7 +39,7 @@ extension BundleConfiguration {
         }
         switch launch.namespaces.user {
         case .host where areMapped.0 || areMapped.1:
-            throw LaunchFailure("config.json: ID mappings, but no user namespace that they are for")
+            throw LaunchFailure("config.json: ID mappings without a user namespace")
         case .new where !areMapped.0 || !areMapped.1:
             throw LaunchFailure("config.json: a new user namespace needs uidMappings and gidMappings")
         default: break
@@ -47,7 +47,7 @@ extension BundleConfiguration {
         try readClocks(linux["timeOffsets"]?.objectValue ?? JSONObject())
         guard !launch.hostname.isEmpty || !launch.domainname.isEmpty else { return }
         guard launch.namespaces.uts != .host else {
-            throw LaunchFailure("config.json: hostname or domainname, but no uts namespace: they would be the host's")
+            throw LaunchFailure("config.json: hostname or domainname without a uts namespace would change the host's")
         }
     }
 
@@ -82,7 +82,7 @@ extension BundleConfiguration {
                     nanoseconds: try Self.identifier(value["nanosecs"], "linux.timeOffsets.\(clock).nanosecs")))
         }
         guard launch.clockOffsets.isEmpty || launch.namespaces.time.isNew else {
-            throw LaunchFailure("config.json: timeOffsets, but no new time namespace that they are for")
+            throw LaunchFailure("config.json: timeOffsets without a new time namespace")
         }
     }
 

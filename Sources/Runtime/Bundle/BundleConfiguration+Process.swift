@@ -113,7 +113,7 @@ extension BundleConfiguration {
                 UInt16($0.filter { $0 != " " })
             }
             guard let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last, last < 8192 else {
-                throw LaunchFailure("config.json: execCPUAffinity: \(list) is no list of CPUs")
+                throw LaunchFailure("config.json: execCPUAffinity: \(list) is not a list of CPUs")
             }
             for number in Int(first)...Int(last) {
                 // The kernel requires whole words.

@@ -55,7 +55,7 @@ indirect enum DocumentShape: Sendable {
         _ name: String, of shapes: KeyValuePairs<String, DocumentShape>, _ path: String
     ) throws(LaunchFailure) {
         guard let meant = shapes.first(where: { JSONObject.areOne($0.key, name) })?.key else { return }
-        throw LaunchFailure("\(member(name, of: path)) is called \(meant), in this case of letters")
+        throw LaunchFailure("\(member(name, of: path)) must be written \(meant)")
     }
 
     private static func member(_ name: String, of parent: String) -> String {

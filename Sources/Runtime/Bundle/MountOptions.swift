@@ -159,7 +159,7 @@ extension MountSpec {
         if !userMappings.isEmpty, !flags.contains(.recursivelyMapped) { flags.insert(.mapped) }
         guard !isMapped || kind == .bind else {
             throw LaunchFailure(
-                "config.json: the mount on \(destination) is no bind mount, so its owners cannot be mapped")
+                "config.json: the mount on \(destination) is not a bind mount, so its owners cannot be mapped")
         }
     }
 

@@ -41,7 +41,7 @@ package enum ContainerStart {
         try spec.prepareMounts()
         try spec.prepareDevices()
         guard spec.namespaces.mount != .host || spec.namespaces.user == .host else {
-            throw LaunchFailure("a container with users of its own needs a mount namespace of its own")
+            throw LaunchFailure("a container with a user namespace needs a mount namespace of its own")
         }
         var flags: UInt64 = 0
         let choices = spec.namespaces
@@ -231,7 +231,7 @@ package enum ContainerStart {
     }
 
     private static func joinNetwork(_ came: Int32) throws(LaunchFailure) {
-        guard came >= 0 else { throw LaunchFailure("join the network namespace: it did not come") }
+        guard came >= 0 else { throw LaunchFailure("join the network namespace: the daemon sent none") }
         let namespace = Descriptor(owning: came)
         try step(
             "join the network namespace", linux_setns(namespace.raw, Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
@@ -286,7 +286,7 @@ package enum ContainerStart {
 
     private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {
         if spec.takesNetworkFromDaemon {
-            try joinNetwork(awaitCaller(status, "the daemon went away before the network was made"))
+            try joinNetwork(awaitCaller(status, "the daemon disconnected before it sent the network namespace"))
         } else if spec.makesNetwork {
             try step("bring the loopback link up", linux_loopback_up())
         }

@@ -27,7 +27,7 @@ package enum OwnProgram {
         let result = linux_execute(copy.raw, CommandLine.unsafeArgv, environ)
         throw LaunchFailure(
             "execute the program from memory: \(SystemError("", code: -result).reason); a container could overwrite its file: "
-                + "let it belong to root, or look at vm.memfd_noexec")
+                + "make root its owner, or check vm.memfd_noexec")
     }
 
     /// Whether the executable is on a read-only mount of this file, made by the entry code.

@@ -14,7 +14,7 @@ enum StagedClone {
         func awaitMaps() throws(LaunchFailure) {
             var byte: UInt8 = 1
             guard linux_send_message(socket, &byte, 1, nil, 0, 0) == 1, recv(socket, &byte, 1, 0) == 1 else {
-                throw LaunchFailure("the runtime went away before the user namespace was mapped")
+                throw LaunchFailure("the runtime exited before it mapped the user namespace")
             }
         }
     }

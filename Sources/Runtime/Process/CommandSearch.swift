@@ -93,7 +93,7 @@ enum CommandSearch {
     /// Reads the machine field of an ELF file (elf(5)), in both byte orders.
     static func formatHint(_ head: [UInt8]) -> String {
         guard head.count >= 20, head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else {
-            return head.starts(with: [0x23, 0x21]) ? "" : ": the file is no program and has no #! line"
+            return head.starts(with: [0x23, 0x21]) ? "" : ": the file is not a program and has no #! line"
         }
         let little = head[5] == 1
         let machine = little ? Int(head[18]) | Int(head[19]) << 8 : Int(head[19]) | Int(head[18]) << 8

@@ -86,7 +86,7 @@ enum DeviceNodes {
         var status = stat()
         guard fstat(node.raw, &status) == 0, status.st_rdev == wanted,
             status.st_mode & S_IFMT == S_IFCHR || status.st_mode & S_IFMT == S_IFBLK
-        else { throw LaunchFailure("bind \(path): it is another device on the host") }
+        else { throw LaunchFailure("bind \(path): the host's node has another device number") }
         try attach(
             try MountBuilder.bind("", at: node.raw, flags: [.nonRecursive, .readOnly], propagation: .private),
             to: directory, name)
@@ -167,7 +167,7 @@ enum DeviceNodes {
         var status = stat()
         try libraryStep("look at \(device.path)", fstatat(parent.raw, name, &status, AT_SYMLINK_NOFOLLOW))
         guard status.st_mode & S_IFMT == type, type == S_IFIFO || status.st_rdev == wanted else {
-            throw LaunchFailure("create device \(device.path): something else is there in the image")
+            throw LaunchFailure("create device \(device.path): the image has another file there")
         }
     }
 }

@@ -26,7 +26,7 @@ extension RootFilesystem {
     func checkBehindLink(_ mount: MountSpec, _ place: borrowing ContainerRoot.Place) throws(LaunchFailure) {
         guard place.isBehindLink else { return }
         guard linux_filesystem_magic(place.descriptor.raw) != linux_PROC_SUPER_MAGIC else {
-            throw LaunchFailure("mount on \(mount.destination): a link leads it into /proc, which is refused")
+            throw LaunchFailure("mount on \(mount.destination): a symbolic link leads into /proc, which is refused")
         }
     }
 
@@ -93,7 +93,7 @@ extension RootFilesystem {
             0x0102_1994 /* TMPFS_MAGIC: masked before */,
         ]
         guard kernels.contains(magic) else {
-            throw LaunchFailure("protect \(path): it is not on the kernel's file system, which is refused")
+            throw LaunchFailure("protect \(path): it is not on a proc or sysfs file system, which is refused")
         }
     }
 }

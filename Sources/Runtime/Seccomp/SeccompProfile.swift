@@ -147,7 +147,8 @@ package struct SeccompProfile: Equatable, Sendable {
     private func checkListener() throws(LaunchFailure) {
         guard defaultAction != .notify else {
             throw LaunchFailure(
-                "seccomp profile: SCMP_ACT_NOTIFY cannot be the default: the listener itself would wait")
+                "seccomp profile: SCMP_ACT_NOTIFY cannot be the default action, because it would block the listener too"
+            )
         }
         guard notifies else { return }
         guard !listenerPath.isEmpty else {
