@@ -75,6 +75,7 @@ extension Container {
         settle(ContainerWaitResponse(StatusCode: Int(code)))
         if oomKilled { publish("oom") }
         publish("die", ["exitCode": String(code), "execDuration": String(runSeconds())])
+        publishNetwork("disconnect")
         if removing {
             publish("destroy")
             settleRemoved(Int(code))

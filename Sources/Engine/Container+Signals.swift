@@ -44,7 +44,7 @@ extension Container {
         update(durably: false) { $0.wasStoppedByHand = true }
         guard record.state.Running else { return false }
         let config = record.config
-        let chosen = try signalNumber(text ?? config.StopSignal ?? "TERM")
+        let chosen = try signalNumber([text, config.StopSignal].compactMap { $0 }.first { !$0.isEmpty } ?? "TERM")
         let seconds = timeout ?? config.StopTimeout ?? 10
         _ = try? send(String(chosen))
         if record.state.Paused { thaw() }
