@@ -59,7 +59,7 @@ extension Engine {
         commit.comment = request.comment
         commit.createdBy = (record.config.Cmd?.words ?? []).joined(separator: " ")
         // Paused, so that no file is written while it is read.
-        let isPaused = request.pause && record.state.Running && !record.state.Paused
+        let isPaused = request.pause && record.phase.process != nil && !record.phase.isPaused
         if isPaused { try await container.pause() }
         let made: Result<ImageRecord, ImageError>
         do throws(ImageError) {

@@ -15,7 +15,7 @@ extension Engine {
         let filter = try ContainerFilter(filters, self)
         let limited = limit.map { $0 > 0 } ?? false
         var records = environment.index.all.map(\.record)
-        if !all, !limited, !filter.namesState { records.removeAll { !$0.state.Running } }
+        if !all, !limited, !filter.namesState { records.removeAll { !$0.phase.isRunning } }
         var rows: [ContainerSummary] = []
         for record in records {
             if limited, rows.count == limit { break }
@@ -37,8 +37,9 @@ extension Engine {
         row.Created = record.createdAt / 1_000_000_000
         row.Ports = PortPlan.published(record)
         row.Labels = record.config.Labels ?? [:]
-        row.State = record.state.Status
-        row.Status = Self.status(record.state)
+        let state = record.state
+        row.State = state.Status
+        row.Status = Self.status(state)
         row.HostConfig.NetworkMode = record.host.NetworkMode
         row.NetworkSettings.Networks = Self.settings(record).Networks
         row.Mounts = record.mounts
@@ -84,7 +85,7 @@ extension Engine {
         var result = PruneResult()
         for container in environment.index.all {
             let record = container.record
-            guard !record.state.Running, await filter.admits(record, environment.images) else { continue }
+            guard !record.phase.isRunning, await filter.admits(record, environment.images) else { continue }
             let size = try await writtenSize(record.id)
             guard (try? await container.remove(force: false)) != nil else { continue }
             result.deleted.append(record.id)
@@ -95,7 +96,9 @@ extension Engine {
 
     package func top(_ name: String, arguments: String?) async throws(EngineError) -> ContainerTopResponse {
         let container = try find(name)
-        guard container.record.state.Running else { throw .notRunning(container.id) }
+        let phase = container.record.phase
+        if phase.isRestarting { throw .isRestarting(container.id) }
+        guard phase.process != nil else { throw .notRunning(container.id) }
         let group = Cgroup(container.cgroupPath, in: environment.hierarchy)
         let processes: [Int32]
         do {
@@ -169,8 +172,8 @@ struct ContainerFilter: Sendable {
             return record.name.contains(pattern) || ("/" + record.name).contains(pattern)
         case "status": return record.state.Status == value
         case "exited":
-            return !record.state.Running && record.state.FinishedAt != ContainerState.never
-                && record.state.ExitCode == Int(value)
+            guard !record.phase.isRunning, let exit = record.phase.exit, exit.finishedAt != nil else { return false }
+            return Int(exit.code) == Int(value)
         case "network": return record.networkMode == value || record.endpoint?.networkID.hasPrefix(value) == true
         case "volume": return record.mounts.contains { $0.Source == value || $0.Destination == value }
         case "publish", "expose":

@@ -55,7 +55,7 @@ final class FileWatch: Sendable {
 
     /// Returns when the file changed since the last call, when the container ended, or when the task is cancelled.
     func wait(orUntilEndOf container: Container) async {
-        let number = await container.addWaiter(.notRunning) { [weak self] _ in self?.signal() }
+        let number = await container.addExitWaiter { [weak self] _ in self?.signal() }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isReady = state.withLock { state in
