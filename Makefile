@@ -29,7 +29,7 @@ test: build ## build and run every test; FILTER=name runs some
 	@scripts/need test
 	@SWIFT=$(SWIFT) scripts/test $(TESTING) $(if $(FILTER),--filter '$(FILTER)')
 
-lint: ## check format, room READMEs and the architecture page
+lint: ## check format, module READMEs and the architecture page
 	$(SWIFT) format lint --strict -r Sources Tests Package.swift
 	@scripts/lint
 

@@ -57,19 +57,21 @@ let staticLibraries: [LinkerSetting] = [
     ])
 ]
 
+/// A module. All of them take text apart with ByteText.
 func room(
     _ name: String, _ dependencies: [Target.Dependency] = [], linkerSettings: [LinkerSetting] = []
 ) -> Target {
     .target(
-        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: strict + sections + plainTypes,
-        linkerSettings: linkerSettings)
+        name: name, dependencies: dependencies + (name == "ByteText" ? [] : ["ByteText"]), exclude: ["README.md"],
+        swiftSettings: strict + sections + plainTypes, linkerSettings: linkerSettings)
 }
 
 func program(
     _ name: String, _ dependencies: [Target.Dependency], _ linkerSettings: [LinkerSetting] = [], exclude: [String] = []
 ) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict + sections + plainTypes,
+        name: name, dependencies: dependencies + ["ByteText"], exclude: exclude,
+        swiftSettings: strict + sections + plainTypes,
         linkerSettings: linkerSettings)
 }
 
@@ -90,8 +92,6 @@ let package = Package(
         .executable(name: "gantry-runtime", targets: ["gantry-runtime"]),
     ],
     dependencies: [
-        // Command-line grammar and help texts.
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // Sockets and event loops of the daemon.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         // The registry client: connection pools, TLS, proxies, redirects.
@@ -113,10 +113,14 @@ let package = Package(
         .systemLibrary(name: "CZstd"),
         .systemLibrary(name: "CISAL"),
         .systemLibrary(name: "CNFTables"),
+        room("ByteText"),
         room("JSON"),
 
         // Floor 1
         room("Linux", ["CLinux"]),
+        room("Concurrency", ["Linux"]),
+        room("Flags", ["JSON"]),
+        room("GoTemplate", ["JSON"]),
         room("OCI", ["JSON"]),
         room("DockerAPI", ["JSON"]),
 
@@ -126,7 +130,10 @@ let package = Package(
 
         // Floor 3
         room("Runtime", ["Linux", "CLinux", "Cgroups", "OCI", "JSON", "CSeccomp"]),
-        room("Monitor", ["Runtime", "Linux", "CLinux"]),
+        // What daemon and monitor say to each other, apart from both: each may be of another release than the other. Above Runtime,
+        // whose specifications it writes down.
+        room("MonitorProtocol", ["Runtime"]),
+        room("Monitor", ["MonitorProtocol", "Runtime", "Linux", "CLinux"]),
         room(
             "Store",
             [
@@ -134,13 +141,13 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
-        room("Networking", ["Netlink", "Linux", "CLinux", "CNFTables"]),
+        room("Networking", ["Netlink", "Concurrency", "Linux", "CLinux", "CNFTables"]),
 
         // Floor 4
         room(
             "Layers",
             [
-                "Store", "Linux", "CLinux", "OCI", "JSON", "CArchive", "CZstd", "CISAL",
+                "Store", "Concurrency", "Linux", "CLinux", "OCI", "JSON", "CArchive", "CZstd", "CISAL",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         room(
@@ -156,7 +163,7 @@ let package = Package(
         room(
             "Images",
             [
-                "Layers", "Registry", "Store", "OCI", "JSON", "Linux",
+                "Layers", "Registry", "Store", "Concurrency", "OCI", "JSON", "Linux",
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -166,12 +173,13 @@ let package = Package(
         room(
             "Engine",
             [
-                "Images", "Layers", "Networking", "Monitor", "Runtime", "Cgroups", "Store", "OCI", "JSON", "Linux",
-                "CLinux", "DockerAPI",
+                "Images", "Layers", "Networking", "Monitor", "MonitorProtocol", "Runtime", "Cgroups", "Store",
+                "Concurrency", "OCI", "JSON",
+                "Linux", "CLinux", "DockerAPI",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        room("HTTP", ["Linux"] + nio),
+        room("HTTP", ["Concurrency", "Linux"] + nio),
 
         // Floor 6
         room(
@@ -182,42 +190,47 @@ let package = Package(
             ] + nio),
 
         // Floor 7
-        room("CommandLine", ["JSON", "Linux", "CLinux"]),
+        room("CommandLine", ["Flags", "GoTemplate", "JSON", "Linux", "CLinux"]),
 
         // Programs
         program("gantry", ["CommandLine"], staticProgram),
         program(
-            "gantry-runtime", ["Monitor", "Runtime", "Cgroups", "OCI", "JSON", "Linux", "CLinux"],
+            "gantry-runtime",
+            ["Monitor", "MonitorProtocol", "Runtime", "Cgroups", "OCI", "Flags", "JSON", "Linux", "CLinux"],
             staticProgram + hotCodeTogether + entryBeforeTheLibrary, exclude: ["README.md", "sections.order"]),
         program(
             "gantryd",
             [
                 "APIServer", "HTTP", "Engine", "Images", "Layers", "Registry", "Networking", "Store", "Linux",
-                "CLinux",
-                "DockerAPI", "JSON",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CLinux", "DockerAPI", "Flags", "JSON",
                 .product(name: "Logging", package: "swift-log"),
             ] + nio, staticLibraries, exclude: ["README.md"]),
 
         // Tests
         // IntegrationTests drive the built programs from outside and depend on none of the rooms.
         tests("IntegrationTests", [], exclude: ["Fixtures"]),
+        tests("ByteTextTests", ["ByteText"]),
         tests("JSONTests", ["JSON"]),
         tests("OCITests", ["OCI"]),
         tests("StoreTests", ["Store", "OCI", .product(name: "GRDB", package: "GRDB.swift")]),
-        tests("LayersTests", ["Layers", "Store", "OCI", "JSON", "Linux"]),
+        tests("LayersTests", ["Layers", "Store", "Concurrency", "OCI", "JSON", "Linux"]),
         tests(
             "ImagesTests", ["Images", "Layers", "Registry", "Store", "OCI"],
             exclude: ["two-hosts-registry.py", "unruly-registry.py"]),
         tests("CgroupsTests", ["Cgroups"]),
         tests("RuntimeTests", ["Runtime", "JSON"]),
-        tests("MonitorTests", ["Monitor", "Runtime", "Cgroups", "Linux", "CLinux"]),
+        tests("MonitorProtocolTests", ["MonitorProtocol", "Runtime"], exclude: ["Fixtures"]),
+        tests("MonitorTests", ["Monitor", "MonitorProtocol", "Runtime", "Cgroups", "Linux", "CLinux"]),
         tests("NetlinkTests", ["Netlink", "Linux"]),
         tests("NetworkingTests", ["Networking", "Netlink", "Linux"]),
         // The lifecycle of containers needs neither root nor a kernel: it is driven with a clock, monitor and network that are fakes.
         tests("EngineTests", ["Engine", "Networking", "DockerAPI", "JSON"], exclude: ["Fixtures"]),
         tests("APIServerTests", ["APIServer", "HTTP", "Engine", "Images", "Networking", "OCI", "Linux"]),
         tests("HTTPTests", ["HTTP", "Linux"] + nio),
-        tests("CommandLineTests", ["CommandLine", "JSON", "Linux"]),
+        tests("CommandLineTests", ["CommandLine", "Flags", "JSON", "Linux"]),
+        tests("ConcurrencyTests", ["Concurrency", "Linux"]),
+        tests("FlagsTests", ["Flags"]),
+        tests("GoTemplateTests", ["GoTemplate", "JSON"]),
+        tests("LinuxTests", ["Linux"]),
     ]
 )

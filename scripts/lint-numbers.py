@@ -21,7 +21,7 @@ TRAPPING = re.compile(r"(?<![A-Za-z0-9_.])U?Int(?:8|16|32|64)?\(\s*(?![a-z]\w*\s
 # Lines that cannot go wrong, and why.
 KNOWN = {
     "RegistrySession+Push.swift": ["blob.size - position"],  # a blob of ours, and a place in it
-    "Placement.swift": [
+    "LayerExtractor.swift": [
         "Int(whole)", "archive_entry_mtime(entry)", "archive_entry_rdev",  # libarchive's 64 bits, checked
     ],
     "CgroupLimits+HostConfig.swift": ["UInt64(host.CpuShares)", "UInt64(host.CpuPeriod)"],  # above 0

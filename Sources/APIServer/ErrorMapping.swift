@@ -5,7 +5,7 @@ internal import Linux
 internal import Networking
 
 extension APIError {
-    /// The status code and text for whatever a room threw. Nothing else in the house knows status codes.
+    /// The status code and text for whatever a module threw. No other module knows status codes.
     package init(_ error: any Error) {
         switch error {
         case let error as APIError: self = error

@@ -51,10 +51,8 @@ struct ExecRoutes: Sendable {
 
     /// Clients ask for the exit code as soon as the stream ends, and the end of the stream may be known a moment earlier.
     private func untilExitIsKnown(_ id: String) async {
-        for _ in 0..<50 {
-            guard let exec = try? await engine.inspectExec(id), exec.Running || exec.ExitCode == nil else { return }
-            guard (try? await Task.sleep(for: .milliseconds(2))) != nil else { return }
-        }
+        // A process that closed its streams and goes on is not waited for.
+        await engine.waitForExec(id, atMost: .milliseconds(100))
     }
 
     /// Clients read why a process did not start from its output; its exit code is in the inspection.

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import DockerAPI
 internal import Engine
 internal import HTTP
@@ -164,7 +165,7 @@ package enum ImageName {
             let name = try Reference(repository)
             guard let tag else { return name }
             // What the name brings of its own gives way to the parameter.
-            if tag.contains(":") { return try Reference("\(name.name)@\(tag)") }
+            if tag.contains(byte: ":") { return try Reference("\(name.name)@\(tag)") }
             guard let tagged = name.tagged(tag) else { throw APIError.badRequest("invalid tag format") }
             return tagged
         } catch let error as APIError {

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import DockerAPI
 internal import HTTP
 internal import Images
@@ -32,7 +33,7 @@ struct ImageTransferRoutes: Sendable {
         guard let text = call.query("platform") else { return nil }
         do {
             // `linux/arm64`, or since 1.48 a document.
-            guard text.hasPrefix("{") else { return try Platform(text) }
+            guard text.hasBytePrefix("{") else { return try Platform(text) }
             let json = try JSON.parse(text, refusesDuplicates: true)
             let parts = ["os", "architecture", "variant"].compactMap { json[$0]?.stringValue }.filter { !$0.isEmpty }
             return try Platform(parts.joined(separator: "/"))
@@ -151,7 +152,7 @@ struct ImageTransferRoutes: Sendable {
     }
 }
 
-/// A request body as the image room takes it.
+/// A request body as Images takes it.
 private struct ByteChunks: AsyncSequence, Sendable {
     let body: HTTPBody
 

@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// `Content-Type` as Go's mime.ParseMediaType reads it, and refuses it.
 package enum MediaType {
     /// A body with a document must say that it is JSON: a web page may send other types anywhere without asking first.
@@ -11,7 +13,7 @@ package enum MediaType {
     }
 
     private static func name(_ header: String) -> String {
-        String(trimmed(header.prefix { $0 != ";" })).lowercased()
+        String(trimmed(header.prefix(untilByte: ";"))).lowercased()
     }
 
     private static func trimmed(_ text: Substring) -> Substring {
@@ -26,20 +28,20 @@ package enum MediaType {
         if type.isEmpty { return "no media type" }
         let rest = name.dropFirst(type.count)
         if !rest.isEmpty {
-            guard rest.hasPrefix("/") else { return "expected slash after first token" }
+            guard rest.hasBytePrefix("/") else { return "expected slash after first token" }
             let subtype = rest.dropFirst().prefix(while: isToken)
             if subtype.isEmpty { return "expected token after slash" }
             if subtype.count + 1 < rest.count { return "unexpected content after media subtype" }
         }
         var seen: Set<String> = []
-        for parameter in header.split(separator: ";", omittingEmptySubsequences: false).dropFirst() {
+        for parameter in header.split(byte: ";", omittingEmptySubsequences: false).dropFirst() {
             let text = trimmed(parameter)
             // One semicolon at the end is forgiven.
             if text.isEmpty { continue }
             let key = text.prefix(while: isToken)
             let value = text.dropFirst(key.count)
-            let isQuoted = value.count >= 3 && value.hasPrefix("=\"") && value.hasSuffix("\"")
-            guard !key.isEmpty, value.hasPrefix("="),
+            let isQuoted = value.count >= 3 && value.hasBytePrefix("=\"") && value.hasByteSuffix("\"")
+            guard !key.isEmpty, value.hasBytePrefix("="),
                 isQuoted || (value.count > 1 && value.dropFirst().allSatisfy(isToken))
             else { return "invalid media parameter" }
             guard seen.insert(key.lowercased()).inserted else { return "duplicate parameter name" }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import DockerAPI
 
 /// A version of the API: `1.43`.
@@ -11,7 +12,7 @@ package struct ProtocolVersion: Comparable, Sendable, CustomStringConvertible {
     }
 
     package init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        let parts = text.split(byte: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty && $0.utf8.count <= 4 }),
             parts.allSatisfy({ $0.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } }),
             let major = Int(parts[0]), let minor = Int(parts[1])
@@ -30,8 +31,8 @@ package struct ProtocolVersion: Comparable, Sendable, CustomStringConvertible {
 
     /// Takes the version off the front of a path: `/v1.43/info` is 1.43 and `/info`. No prefix means the newest.
     package static func split(_ path: String) -> (version: ProtocolVersion, rest: String) {
-        guard path.hasPrefix("/v") else { return (newest, path) }
-        let end = path.dropFirst(2).firstIndex(of: "/") ?? path.endIndex
+        guard path.hasBytePrefix("/v") else { return (newest, path) }
+        let end = path.dropFirst(2).firstIndex(ofByte: "/") ?? path.endIndex
         guard let version = ProtocolVersion(path[..<end].dropFirst(2)) else { return (newest, path) }
         return (version, String(path[end...]))
     }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import DockerAPI
 internal import HTTP
 internal import Images
@@ -22,8 +23,10 @@ struct RegistryRoutes: Sendable {
         ])
         let server = document["serveraddress"]?.stringValue ?? ""
         var domain = server[...]
-        for scheme in ["https://", "http://"] where domain.hasPrefix(scheme) { domain = domain.dropFirst(scheme.count) }
-        domain = domain.prefix { $0 != "/" }
+        for scheme in ["https://", "http://"] where domain.hasBytePrefix(scheme) {
+            domain = domain.dropFirst(scheme.count)
+        }
+        domain = domain.prefix(untilByte: "/")
         let registry = domain.isEmpty ? "docker.io" : String(domain)
         guard let reference = try? Reference(registry + "/login") else {
             throw APIError.badRequest("invalid registry \"\(server)\"")
@@ -34,7 +37,7 @@ struct RegistryRoutes: Sendable {
             try await call.answer(.ok, json: ["Status": "Login Succeeded", "IdentityToken": .string(token)])
         } catch let error as RegistryError {
             switch error {
-            case .unauthorized(let message) where message.hasPrefix("login attempt"):
+            case .unauthorized(let message) where message.hasBytePrefix("login attempt"):
                 throw APIError(.unauthorized, message)
             case .unauthorized, .anonymous:
                 throw APIError(.unauthorized, "Get \"https://\(session.authority)/v2/\": \(error)")
@@ -83,7 +86,7 @@ struct RegistryRoutes: Sendable {
 
     @Sendable private func search(_ call: Call) async throws {
         guard let term = call.query("term") else { throw APIError.badRequest("invalid search term: it is empty") }
-        if term.contains("://") {
+        if term.contains(bytes: "://") {
             throw APIError.badRequest("invalid repository name (ex: \"registry.domain.tld/myrepos\")")
         }
         let limit = try call.integer("limit") ?? 25
@@ -91,7 +94,7 @@ struct RegistryRoutes: Sendable {
             throw APIError.badRequest("limit \(limit) is outside the range of [1, 100]")
         }
         let filter = try SearchFilter(call.filters())
-        let domain = term.contains("/") ? String(term.prefix { $0 != "/" }) : "docker.io"
+        let domain = term.contains(byte: "/") ? String(term.prefix(untilByte: "/")) : "docker.io"
         do {
             let found = try await images.registry.search(
                 term, limit: limit, credentials: call.credentials(for: domain))

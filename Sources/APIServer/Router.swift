@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// What to do for one method and shape of path.
 package struct Route: Sendable {
     /// `{name}` stands for one part of the path, `{name...}` for one or more.
@@ -14,10 +16,10 @@ package struct Route: Sendable {
     package init(_ method: String, _ template: String, _ action: @escaping @Sendable (Call) async throws -> Void) {
         self.method = method
         self.action = action
-        parts = template.split(separator: "/").map { piece in
-            guard piece.hasPrefix("{"), piece.hasSuffix("}") else { return .word(String(piece)) }
+        parts = template.split(byte: "/").map { piece in
+            guard piece.hasBytePrefix("{"), piece.hasByteSuffix("}") else { return .word(String(piece)) }
             let name = piece.dropFirst().dropLast()
-            return name.hasSuffix("...") ? .some(String(name.dropLast(3))) : .one(String(name))
+            return name.hasByteSuffix("...") ? .some(String(name.dropLast(bytes: 3))) : .one(String(name))
         }
     }
 
@@ -57,7 +59,7 @@ package struct Router: Sendable {
     }
 
     package func find(_ method: String, _ path: String) -> (route: Route, parameters: [String: String])? {
-        let parts = path.split(separator: "/")
+        let parts = path.split(byte: "/")
         guard let first = parts.first, let candidates = routes["\(method) \(first)"] else { return nil }
         for route in candidates {
             if let parameters = route.match(parts) { return (route, parameters) }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Engine
 internal import Linux
 internal import NIOCore
@@ -35,14 +36,14 @@ enum StreamFrame {
     /// A UTC time of the log with all nine digits of its fraction, so that lines stand in columns.
     static func fixedWidth(_ time: String) -> String {
         guard time.utf8.last == UInt8(ascii: "Z") else { return time }
-        let parts = time.dropLast().split(separator: ".", maxSplits: 1)
+        let parts = time.dropLast().split(byte: ".", maxSplits: 1)
         guard let seconds = parts.first else { return time }
         let fraction = parts.count == 2 ? parts[1] : ""
         return "\(seconds).\(fraction)\(String(repeating: "0", count: max(0, 9 - fraction.utf8.count)))Z"
     }
 }
 
-/// The socket of an attached stream; the stream itself is given up. Its owner's type cannot be taken apart outside its room.
+/// The socket of an attached stream; the stream itself is given up. Its owner's type cannot be taken apart outside its module.
 func socket(of stream: consuming AttachedStream) throws -> Descriptor {
     try stream.descriptor.duplicate()
 }

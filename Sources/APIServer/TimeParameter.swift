@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import JSON
 
@@ -7,7 +8,7 @@ package enum TimeParameter {
     /// or 0.
     package static func nanoseconds(_ text: String?) throws(APIError) -> Int64? {
         guard let text, text != "0" else { return nil }
-        let pieces = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        let pieces = text.split(byte: ".", maxSplits: 1, omittingEmptySubsequences: false)
         guard let seconds = Int64(pieces[0]) else { throw invalid(text) }
         let high = seconds.saturatingMultiply(1_000_000_000)
         var low: Int64 = 0
@@ -20,7 +21,7 @@ package enum TimeParameter {
                 low = low * 10 + digit
             }
         }
-        let total = text.hasPrefix("-") ? high.saturatingSubtract(low) : high.saturatingAdd(low)
+        let total = text.hasBytePrefix("-") ? high.saturatingSubtract(low) : high.saturatingAdd(low)
         return total == 0 ? nil : total
     }
 

@@ -1,3 +1,4 @@
+internal import ByteText
 package import HTTP
 
 /// What a web page makes its visitor's browser send to a daemon that listens on TCP: nothing of it is answered, for the page is
@@ -30,9 +31,9 @@ package enum WebPageRequests {
     }
 
     private static func isOurs(_ host: String, _ names: Set<String>) -> Bool {
-        if host.isEmpty || host.hasPrefix("[") { return true }
-        let name = host.prefix { $0 != ":" }
-        if !name.contains(".") || name.hasSuffix(".localhost") || names.contains(String(name)) { return true }
+        if host.isEmpty || host.hasBytePrefix("[") { return true }
+        let name = host.prefix(untilByte: ":")
+        if !name.contains(byte: ".") || name.hasByteSuffix(".localhost") || names.contains(String(name)) { return true }
         // An IPv4 address.
         return name.utf8.allSatisfy { $0 == 0x2E || ($0 >= 0x30 && $0 <= 0x39) }
     }

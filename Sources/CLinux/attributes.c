@@ -39,20 +39,6 @@ int linux_set_affinity(pid_t pid, const void *mask, size_t length)
     return answer(syscall(SYS_sched_setaffinity, pid, length, mask));
 }
 
-size_t linux_affinity_aside(void *mask, size_t length)
-{
-    unsigned here = 0;
-    long filled = syscall(SYS_sched_getaffinity, 0, length, mask);
-    if (filled <= 0 || syscall(SYS_getcpu, &here, NULL, NULL) < 0 || here / 8 >= (unsigned long)filled)
-        return 0;
-    unsigned char *bytes = mask;
-    bytes[here / 8] &= (unsigned char)~(1U << here % 8);
-    for (long i = 0; i < filled; i++)
-        if (bytes[i])
-            return (size_t)filled;
-    return 0;
-}
-
 int linux_set_personality(unsigned long persona)
 {
     return answer(syscall(SYS_personality, persona));

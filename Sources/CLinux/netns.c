@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <string.h>
@@ -32,19 +33,13 @@ static int make_here(void) {
     return handle < 0 ? -errno : handle;
 }
 
-int linux_join_network_thread(pthread_t thread, int waits, int *result) {
-    void *value = NULL;
-    int failed = waits ? pthread_join(thread, &value) : pthread_tryjoin_np(thread, &value);
-    if (!failed) *result = (int)(intptr_t)value;
-    return -failed;
-}
-
-int linux_network_namespace_of(int handle) {
+// ioctl_ns(2): by its name in /proc it would cost ten times as much.
+static int namespace_of(int handle) {
     int namespace = ioctl(handle, SIOCGSKNS);
     return namespace < 0 ? -errno : namespace;
 }
 
-int linux_loopback_up_of(int handle) {
+static int loopback_up_of(int handle) {
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     return ioctl(handle, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
 }
@@ -52,7 +47,7 @@ int linux_loopback_up_of(int handle) {
 int linux_loopback_up(void) {
     int handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (handle < 0) return -errno;
-    int result = linux_loopback_up_of(handle);
+    int result = loopback_up_of(handle);
     close(handle);
     return result;
 }
@@ -60,8 +55,8 @@ int linux_loopback_up(void) {
 static void *make_with_socket(void *argument) {
     struct request *request = argument;
     int handle = make_here();
-    int failed = handle < 0 ? handle : linux_loopback_up_of(handle);
-    request->namespace = failed ? failed : linux_network_namespace_of(handle);
+    int failed = handle < 0 ? handle : loopback_up_of(handle);
+    request->namespace = failed ? failed : namespace_of(handle);
     if (handle >= 0) close(handle);
     if (request->namespace < 0) return NULL;
     // No link-local addresses on links that are given IPv4 only; absent when the kernel has no IPv6.
@@ -82,23 +77,6 @@ int linux_make_network_namespace(int *route_socket) {
     pthread_join(thread, NULL);
     if (request.namespace >= 0) *route_socket = request.route_socket;
     return request.namespace;
-}
-
-static void *make_alone(void *unused) {
-    (void)unused;
-    return (void *)(intptr_t)make_here();
-}
-
-int linux_start_network_namespace(
-    pthread_t *thread, void *stack, size_t size, const void *processors, size_t length) {
-    pthread_attr_t attributes;
-    int failed = pthread_attr_init(&attributes);
-    if (failed) return -failed;
-    pthread_attr_setstack(&attributes, stack, size);
-    if (length) pthread_attr_setaffinity_np(&attributes, length, processors);
-    failed = pthread_create(thread, &attributes, make_alone, NULL);
-    pthread_attr_destroy(&attributes);
-    return -failed;
 }
 
 int linux_join_network_namespace(int descriptor) {

@@ -1,3 +1,5 @@
+internal import ByteText
+
 extension Cgroup {
     private typealias Member = WritableKeyPath<CgroupStatistics.Block, [CgroupStatistics.Block.Entry]>
 
@@ -40,8 +42,8 @@ extension Cgroup {
 
     /// Lines like `8:0 Read 4096` or `8:0 4096`; the sum at the end has no device.
     package static func blockEntries(_ text: String) -> [CgroupStatistics.Block.Entry] {
-        text.split(separator: "\n").compactMap { line in
-            let words = line.split(separator: " ")
+        text.split(byte: "\n").compactMap { line in
+            let words = line.split(byte: " ")
             guard words.count == 2 || words.count == 3, let value = UInt64(words[words.count - 1]),
                 let device = device(words[0])
             else { return nil }
@@ -51,7 +53,7 @@ extension Cgroup {
     }
 
     private static func device(_ text: Substring) -> (UInt64, UInt64)? {
-        let numbers = text.split(separator: ":").compactMap { UInt64($0) }
+        let numbers = text.split(byte: ":").compactMap { UInt64($0) }
         return numbers.count == 2 ? (numbers[0], numbers[1]) : nil
     }
 
@@ -66,14 +68,14 @@ extension Cgroup {
     ) -> (bytes: [CgroupStatistics.Block.Entry], operations: [CgroupStatistics.Block.Entry]) {
         var bytes: [CgroupStatistics.Block.Entry] = []
         var operations: [CgroupStatistics.Block.Entry] = []
-        for line in text.split(separator: "\n") {
-            let words = line.split(separator: " ")
+        for line in text.split(byte: "\n") {
+            let words = line.split(byte: " ")
             // A device without counters may share its line with the next one.
             guard let place = words.lastIndex(where: { device($0) != nil }), let device = device(words[place]) else {
                 continue
             }
             for word in words[(place + 1)...] {
-                let pair = word.split(separator: "=", maxSplits: 1)
+                let pair = word.split(byte: "=", maxSplits: 1)
                 guard pair.count == 2, let value = UInt64(pair[1]) else { continue }
                 func entry(_ operation: String) -> CgroupStatistics.Block.Entry {
                     CgroupStatistics.Block.Entry(

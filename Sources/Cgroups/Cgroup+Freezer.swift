@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 
 extension Cgroup {
@@ -22,7 +23,7 @@ extension Cgroup {
     /// The same without a look at the machine's mounts: folders of version 1 are usually called by their controllers.
     /// Nil when these are not.
     package static func isFrozen(places: [(controller: String, path: String)]) -> Bool? {
-        for (folder, path) in places where folder.split(separator: ",").contains("freezer") {
+        for (folder, path) in places where folder.split(byte: ",").contains("freezer") {
             return isFrozen(freezer: path)
         }
         guard let (folder, path) = places.first else { return false }
@@ -43,10 +44,12 @@ extension Cgroup {
         for attempt in 1...1000 {
             if attempt % 50 == 0 {
                 try ControlFile.put("THAWED", "freezer.state", in: path)
+                // no event: version 1 tells nobody when it is frozen.
                 usleep(10000)
             }
             try ControlFile.put("FROZEN", "freezer.state", in: path)
             if ControlFile.word(path + "/freezer.state") == "FROZEN" { return }
+            // no event: as above.
             if attempt % 25 == 0 { usleep(10) }
         }
         _ = ControlFile.write("THAWED", path + "/freezer.state")
@@ -67,8 +70,7 @@ extension Cgroup {
             var bytes = [UInt8](repeating: 0, count: 256)
             let count = pread(events, &bytes, bytes.count, 0)
             guard count > 0 else { throw CgroupError(frozen ? "freeze" : "thaw", path, code: errno) }
-            if String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n").contains(where: { $0 == wanted })
-            {
+            if String(decoding: bytes[..<count], as: UTF8.self).split(byte: "\n").contains(where: { $0 == wanted }) {
                 return
             }
             var waiting = pollfd(fd: events, events: Int16(POLLPRI), revents: 0)

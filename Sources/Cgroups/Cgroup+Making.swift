@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Linux
 
@@ -16,7 +17,7 @@ extension Cgroup {
     package static func create(
         _ name: String, limits: CgroupLimits, in hierarchy: CgroupHierarchy, _ demand: Demand = .lenient
     ) throws(CgroupError) -> Cgroup {
-        guard !name.split(separator: "/").contains(where: { $0 == ".." || $0 == "." }), name != "/", !name.isEmpty
+        guard !name.split(byte: "/").contains(where: { $0 == ".." || $0 == "." }), name != "/", !name.isEmpty
         else {
             throw CgroupError("create", name, "not a name of a cgroup")
         }
@@ -25,40 +26,20 @@ extension Cgroup {
         return cgroup
     }
 
-    /// Makes only what a process has to be cloned into, its cgroup2 directory: ``make(_:_:between:)`` can then go on beside that
-    /// process, which joins the rest when it is there. False when there is no rest, or when others may be in that directory.
-    package mutating func makeAhead(_ limits: CgroupLimits) throws(CgroupError) -> Bool {
-        guard hierarchy.mode != .v2 else { return false }
-        guard let place = places.last, place.controller.isEmpty else { return true }
-        guard try makeDirectory(place, limits) else { return false }
-        isAhead = true
-        return true
-    }
-
-    /// Takes back ``makeAhead(_:)`` after a ``make(_:_:between:)`` that failed, once nobody is in it.
-    package func removeAhead() {
-        if isAhead, let unifiedPath { _ = Self.removeTree(unifiedPath) }
-    }
-
-    /// As ``create(_:limits:in:_:)``, for a cgroup that is described already. After ``makeAhead(_:)`` its directory is not
-    /// removed when this fails. `between` is called after each directory.
-    package mutating func make(
-        _ limits: CgroupLimits, _ demand: Demand, between: () -> Void = {}
-    ) throws(CgroupError) {
+    /// As ``create(_:limits:in:_:)``, for a cgroup that is described already.
+    package mutating func make(_ limits: CgroupLimits, _ demand: Demand) throws(CgroupError) {
         var made: [Place] = []
         do throws(CgroupError) {
             var allowed: [Place] = []
             var found: Set<String> = []
             for place in places {
                 do throws(CgroupError) {
-                    let isThere = isAhead && place.controller.isEmpty
-                    if !isThere, try makeDirectory(place, limits) {
+                    if try makeDirectory(place, limits) {
                         made.append(place)
-                    } else if !isThere {
+                    } else {
                         found.insert(place.controller)
                     }
                     allowed.append(place)
-                    between()
                 } catch {
                     let isDenied = error.code == EACCES || error.code == EPERM || error.code == EROFS
                     guard demand == .strictWhereAllowed, isDenied else { throw error }
@@ -80,7 +61,7 @@ extension Cgroup {
     private func makeDirectory(_ place: Place, _ limits: CgroupLimits) throws(CgroupError) -> Bool {
         var base = hierarchy.unified ?? ""
         if let mount = hierarchy.mounts.first(where: { $0.name == place.controller }) { base = mount.path }
-        let parts = name.split(separator: "/")
+        let parts = name.split(byte: "/")
         // Beside version 1, cgroup2 only limits what a bundle asks of it.
         let wanted = hierarchy.mode == .v2 || !limits.hugepages.isEmpty ? hierarchy.unifiedControllers : []
         var path = base
@@ -139,7 +120,7 @@ extension Cgroup {
             }
         }
         // A new one is as its parent, which is not frozen where it is the hierarchy's root or the caller's own.
-        let mayBeFrozen = !kept.isEmpty || isUnit || name.dropFirst().contains("/")
+        let mayBeFrozen = !kept.isEmpty || isUnit || name.dropFirst().contains(byte: "/")
         if mayBeFrozen, let path = path(of: "freezer") {
             let state = ControlFile.word(path + "/freezer.state")
             guard state == nil || state == "THAWED" else {
@@ -167,6 +148,7 @@ extension Cgroup {
             if rmdir(path) == 0 || errno == ENOENT { return true }
             guard errno == EBUSY || errno == ENOTEMPTY else { return false }
             removeChildren(path)
+            // no event: the kernel tells nobody when rmdir(2) would go through, and on version 2 its word about the last process comes late.
             if attempt > 0 { usleep(UInt32(min(20000, 250 << attempt))) }
         }
         return false

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 internal import Linux
 
@@ -70,9 +71,18 @@ extension Cgroup {
             // What cannot be listed now (no descriptors left) may be in the next round.
             if let found = try? processes(), found.isEmpty { return }
             try? freeze()
-            for pid in (try? processes()) ?? [] { _ = Glibc.kill(pid, SIGKILL) }
+            let found = (try? processes()) ?? []
+            for pid in found { _ = Glibc.kill(pid, SIGKILL) }
+            let last = found.last.map { linux_pidfd_open($0) } ?? -1
             try? thaw()
-            usleep(1000)
+            Self.waitForEnd(last)
         }
+    }
+
+    /// Waits until a process that was killed is gone; for a moment when there is no descriptor of it (none left, or gone already).
+    private static func waitForEnd(_ process: Int32) {
+        var waiting = pollfd(fd: process, events: Int16(POLLIN), revents: 0)
+        _ = poll(&waiting, 1, process < 0 ? 1 : 100)
+        if process >= 0 { close(process) }
     }
 }

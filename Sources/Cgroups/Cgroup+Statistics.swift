@@ -1,3 +1,5 @@
+internal import ByteText
+
 extension Cgroup {
     /// Every counter at once.
     package func statistics() -> CgroupStatistics {
@@ -48,8 +50,8 @@ extension Cgroup {
             result.user = (parts["user"] ?? 0) * 10_000_000
             result.kernel = (parts["system"] ?? 0) * 10_000_000
             // `cpu user system`, then a line per processor.
-            for line in (ControlFile.read(path + "/cpuacct.usage_all") ?? "").split(separator: "\n").dropFirst() {
-                let numbers = line.split(separator: " ").compactMap { UInt64($0) }
+            for line in (ControlFile.read(path + "/cpuacct.usage_all") ?? "").split(byte: "\n").dropFirst() {
+                let numbers = line.split(byte: " ").compactMap { UInt64($0) }
                 guard numbers.count == 3 else { continue }
                 result.perProcessorUser.append(numbers[1])
                 result.perProcessorKernel.append(numbers[2])
@@ -99,7 +101,7 @@ extension Cgroup {
     package static func list(_ text: String?) -> [UInt16] {
         var result: [UInt16] = []
         for part in (text ?? "").split(whereSeparator: { $0 == "," || $0 == "\n" }) {
-            let ends = part.split(separator: "-").compactMap { UInt16($0) }
+            let ends = part.split(byte: "-").compactMap { UInt16($0) }
             guard let first = ends.first, let last = ends.last, first <= last else { continue }
             result += first...last
         }
@@ -109,8 +111,8 @@ extension Cgroup {
     /// Numbers as a client writes them for a cpuset (`0-3,7`); nil where they are none, or too large for a kernel.
     package static func numbers(_ text: String) -> Set<UInt16>? {
         var result: Set<UInt16> = []
-        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-            let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { end in
+        for part in text.split(byte: ",", omittingEmptySubsequences: false) {
+            let ends = part.split(byte: "-", omittingEmptySubsequences: false).map { end in
                 end.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? UInt16(end) : nil
             }
             guard ends.count <= 2, let first = ends[0], let last = ends[ends.count - 1], first <= last, last < 8192
@@ -189,7 +191,7 @@ extension Cgroup {
     /// The sizes this kernel has, as the files of the controller write them: `2MB`, `1GB`.
     static var hugepageSizes: [String] {
         ControlFile.directories("/sys/kernel/mm/hugepages").compactMap { name in
-            guard name.hasPrefix("hugepages-"), name.hasSuffix("kB"),
+            guard name.hasBytePrefix("hugepages-"), name.hasByteSuffix("kB"),
                 let kilobytes = UInt64(name.dropFirst("hugepages-".count).dropLast(2))
             else { return nil }
             if kilobytes >= 1 << 20 { return "\(kilobytes >> 20)GB" }
@@ -205,11 +207,11 @@ extension Cgroup {
 
     package static func pressure(parsing text: String) -> CgroupStatistics.Pressure {
         var result = CgroupStatistics.Pressure()
-        for line in text.split(separator: "\n") {
-            let words = line.split(separator: " ")
+        for line in text.split(byte: "\n") {
+            let words = line.split(byte: " ")
             var share = CgroupStatistics.Pressure.Share()
             for word in words.dropFirst() {
-                let pair = word.split(separator: "=", maxSplits: 1)
+                let pair = word.split(byte: "=", maxSplits: 1)
                 guard pair.count == 2 else { continue }
                 switch pair[0] {
                 case "avg10": share.average10 = Double(pair[1]) ?? 0

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -30,21 +31,19 @@ package struct Cgroup: Sendable {
     package let name: String
     /// Where its processes belong, version 1 first.
     package internal(set) var places: [Place]
-    /// The hierarchies' folders where it was there before ``make(_:_:between:)``: there it is not ours to remove.
+    /// The hierarchies' folders where it was there before ``make(_:_:)``: there it is not ours to remove.
     package internal(set) var kept: Set<String> = []
     /// systemd has made it as the unit's of this container: it is nobody else's, and processes may be in it already.
     package var isUnit = false
-    /// Whether ``makeAhead(_:)`` has made its cgroup2 directory.
-    var isAhead = false
-    /// Whether ``make(_:_:between:)`` has succeeded.
+    /// Whether ``make(_:_:)`` has succeeded.
     package internal(set) var isMade = false
-    /// What ``make(_:_:between:)`` could not limit.
+    /// What ``make(_:_:)`` could not limit.
     package internal(set) var leftOut: [LeftOutLimit] = []
 
     /// The cgroup of that name, made or not.
     package init(_ name: String, in hierarchy: CgroupHierarchy) {
         self.hierarchy = hierarchy
-        let clean = "/" + PathText.joined(name.split(separator: "/"))
+        let clean = "/" + PathText.joined(name.split(byte: "/"))
         self.name = clean
         var places = hierarchy.mounts.map {
             Place(controller: $0.name, path: $0.path + clean, controllers: $0.controllers)

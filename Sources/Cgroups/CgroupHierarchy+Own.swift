@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Linux
 
@@ -22,7 +23,7 @@ extension CgroupHierarchy {
                 label: mount.label)
         }
         var place = Self.inside(own[""] ?? "/", unifiedRoot)
-        if mode == .v2, let slash = place.lastIndex(of: "/") { place = String(place[..<slash]) }
+        if mode == .v2, let slash = place.lastIndex(ofByte: "/") { place = String(place[..<slash]) }
         return CgroupHierarchy(
             mounts: moved, unified: unified.map { $0 + place }, unifiedRoot: unifiedRoot,
             unifiedControllers: unifiedControllers)
@@ -53,9 +54,9 @@ extension CgroupHierarchy {
     /// A path of the hierarchy as seen through a mount of `root`: empty for the mount point itself.
     private static func inside(_ path: String, _ root: String) -> String {
         // Outside of what is mounted here (a process of another cgroup namespace): the best is the mount point.
-        if path.hasPrefix("/..") { return "" }
+        if path.hasBytePrefix("/..") { return "" }
         if root == "/" { return path == "/" ? "" : path }
-        return path.hasPrefix(root + "/") ? String(path.dropFirst(root.count)) : ""
+        return path.hasBytePrefix(root + "/") ? String(path.dropFirst(bytes: root.utf8.count)) : ""
     }
 
     /// The cgroup that a bundle's `linux.cgroupsPath` means, by runc's rules: one that begins with `/` starts at the
@@ -68,7 +69,7 @@ extension CgroupHierarchy {
         let wanted = path ?? id
         let parts = PathText.components(wanted)
         guard !parts.isEmpty else { throw CgroupError("create", wanted, "not a name of a cgroup") }
-        return Cgroup(PathText.joined(parts), in: wanted.hasPrefix("/") ? self : try beneathOwn())
+        return Cgroup(PathText.joined(parts), in: wanted.hasBytePrefix("/") ? self : try beneathOwn())
     }
 }
 

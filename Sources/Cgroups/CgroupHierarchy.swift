@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 
 /// Where this machine's cgroups are: version 1, version 2, or both (hybrid).
@@ -53,7 +54,7 @@ package struct CgroupHierarchy: Equatable, Sendable {
             let path = unescape(String(decoding: words[4], as: UTF8.self))
             let root = unescape(String(decoding: words[3], as: UTF8.self))
             // A bind of a part of a hierarchy is not ours to use, except where a container sees its own like that.
-            guard root == "/" || path.hasPrefix("/sys/fs/cgroup"), !root.hasPrefix("/..") else { continue }
+            guard root == "/" || path.hasBytePrefix("/sys/fs/cgroup"), !root.hasBytePrefix("/..") else { continue }
             switch String(decoding: words[dash + 1], as: UTF8.self) {
             case "cgroup2":
                 guard let known = unified, known.root == "/" || root != "/" else {
@@ -64,11 +65,11 @@ package struct CgroupHierarchy: Equatable, Sendable {
                 let options = words[dash + 3].split(separator: UInt8(ascii: ","))
                     .map { String(decoding: $0, as: UTF8.self) }
                 let controllers = options.filter { known.contains($0) }
-                guard let label = options.first(where: { $0.hasPrefix("name=") }) ?? label(controllers) else {
+                guard let label = options.first(where: { $0.hasBytePrefix("name=") }) ?? label(controllers) else {
                     continue
                 }
                 let mount = Mount(
-                    name: String(path.split(separator: "/").last ?? ""), controllers: controllers, path: path,
+                    name: String(path.split(byte: "/").last ?? ""), controllers: controllers, path: path,
                     root: root, label: label)
                 // The same hierarchy may be mounted again; a whole one is better than a part.
                 if let index = mounts.firstIndex(where: { $0.label == label }) {

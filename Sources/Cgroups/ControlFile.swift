@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -66,8 +67,8 @@ enum ControlFile {
     /// The lines `name value`.
     static func fields(_ path: String) -> [String: UInt64] {
         var result: [String: UInt64] = [:]
-        for line in (read(path) ?? "").split(separator: "\n") {
-            let words = line.split(separator: " ")
+        for line in (read(path) ?? "").split(byte: "\n") {
+            let words = line.split(byte: " ")
             if words.count == 2, let value = UInt64(words[1]) { result[String(words[0])] = value }
         }
         return result
@@ -76,8 +77,8 @@ enum ControlFile {
     /// The value of a line `name value`.
     static func field(_ name: String, _ path: String) -> UInt64? {
         guard let text = read(path) else { return nil }
-        for line in text.split(separator: "\n") {
-            let words = line.split(separator: " ")
+        for line in text.split(byte: "\n") {
+            let words = line.split(byte: " ")
             if words.count == 2, words[0] == name { return UInt64(words[1]) }
         }
         return nil

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 
 extension LimitWriter {
@@ -105,8 +106,8 @@ extension LimitWriter {
     mutating func writeUnified() throws(CgroupError) {
         guard let path = cgroup.unifiedPath else { return }
         for item in limits.unified {
-            let parts = item.name.split(separator: ".", maxSplits: 1)
-            for line in item.value.split(separator: "\n") {
+            let parts = item.name.split(byte: ".", maxSplits: 1)
+            for line in item.value.split(byte: "\n") {
                 let code = ControlFile.write(String(line), path + "/" + item.name)
                 if code == 0 { continue }
                 guard code == ENOENT || code == EACCES || code == EPERM else {

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 
 /// Writes limits into the files of one cgroup, and notes those that this machine cannot set.
@@ -105,11 +106,11 @@ extension CgroupLimits {
             try check(weight: device.weight)
             try check(weight: device.leafWeight)
         }
-        for page in hugepages where page.name.contains("/") || page.name.isEmpty {
+        for page in hugepages where page.name.contains(byte: "/") || page.name.isEmpty {
             try refuse("hugepage limit", "invalid page size \(page.name)")
         }
         for item in unified {
-            guard !item.name.contains("/"), item.name != ".", item.name != ".." else {
+            guard !item.name.contains(byte: "/"), item.name != ".", item.name != ".." else {
                 try refuse(item.name, "unified resource \"\(item.name)\" must be a file name (no slashes)")
             }
         }

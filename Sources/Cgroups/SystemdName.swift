@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// systemd's way to name a cgroup: `slice:prefix:name` is the scope `prefix-name.scope` in that slice (runc, docs/systemd.md).
 package struct SystemdName: Equatable, Sendable {
     /// `system.slice`, `user-1000.slice`; `-.slice` is the root.
@@ -8,14 +10,14 @@ package struct SystemdName: Equatable, Sendable {
     package let path: String
 
     package init(_ text: String, defaultSlice: String = "system.slice") throws(CgroupError) {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { String($0) }
-        guard parts.count == 3, !parts[2].isEmpty, !text.contains("/") else {
+        let parts = text.split(byte: ":", omittingEmptySubsequences: false).map { String($0) }
+        guard parts.count == 3, !parts[2].isEmpty, !text.contains(byte: "/") else {
             throw CgroupError(
                 "create", text, "expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups")
         }
         slice = parts[0].isEmpty ? defaultSlice : parts[0] == "-" ? "-.slice" : parts[0]
         let prefix = parts[0].isEmpty && parts[1].isEmpty ? "gantry-runtime" : parts[1]
-        unit = parts[2].hasSuffix(".slice") ? parts[2] : (prefix.isEmpty ? "" : prefix + "-") + parts[2] + ".scope"
+        unit = parts[2].hasByteSuffix(".slice") ? parts[2] : (prefix.isEmpty ? "" : prefix + "-") + parts[2] + ".scope"
         // systemd.unit(5). A pattern would mean others' units too.
         let isPlain = (slice + unit).utf8.allSatisfy { byte in
             (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
@@ -30,12 +32,12 @@ package struct SystemdName: Equatable, Sendable {
     /// A slice lives in those its name tells: `a-b.slice` is `/a.slice/a-b.slice`, `-.slice` the root.
     private static func expand(_ slice: String) throws(CgroupError) -> String {
         if slice == "-.slice" { return "" }
-        guard slice.hasSuffix(".slice") else {
+        guard slice.hasByteSuffix(".slice") else {
             throw CgroupError("create", slice, "invalid slice name: it has to end in .slice")
         }
         var path = ""
         var name = ""
-        for part in slice.dropLast(".slice".count).split(separator: "-", omittingEmptySubsequences: false) {
+        for part in slice.dropLast(".slice".count).split(byte: "-", omittingEmptySubsequences: false) {
             guard !part.isEmpty else { throw CgroupError("create", slice, "invalid slice name") }
             name += (name.isEmpty ? "" : "-") + part
             path += "/" + name + ".slice"

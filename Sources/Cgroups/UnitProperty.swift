@@ -1,16 +1,18 @@
+internal import ByteText
+
 /// One of systemd's properties as the annotation `org.systemd.property.NAME` tells it: by its name on D-Bus, with a value in
 /// GVariant's text format (runc, docs/systemd.md).
 package enum UnitProperty {
     /// `NAME=VALUE` as systemd-run(1) takes it. Tuples, dictionaries and bytes have no such form.
     package static func assignment(_ name: String, _ text: String) throws(CgroupError) -> String {
         let isName = name.utf8.allSatisfy { (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0) }
-        guard isName, name.utf8.count >= 3, let words = values(text[...]), !text.contains("\0") else {
+        guard isName, name.utf8.count >= 3, let words = values(text[...]), !text.contains(byte: "\0") else {
             throw CgroupError(
                 "set systemd's property \(name)", "",
                 "\(text) is not a string, a number, true, false or a list of these in GVariant's text format")
         }
         // A time is microseconds on D-Bus, and what is written behind it elsewhere.
-        guard name.hasSuffix("USec") else { return name + "=" + words.joined(separator: " ") }
+        guard name.hasByteSuffix("USec") else { return name + "=" + words.joined(separator: " ") }
         let times = words.map { $0 == "infinity" ? $0 : $0 + "us" }
         return name.dropLast(4) + "Sec=" + times.joined(separator: " ")
     }
@@ -33,9 +35,9 @@ package enum UnitProperty {
             return result
         case "'", "\"": return string(text).map { [$0] }
         default:
-            let parts = text.split(separator: " ", maxSplits: 1)
+            let parts = text.split(byte: " ", maxSplits: 1)
             if parts.count == 2 {
-                let isType = numberTypes.contains(parts[0]) || parts[0].hasPrefix("@") && !parts[0].contains("y")
+                let isType = numberTypes.contains(parts[0]) || parts[0].hasBytePrefix("@") && !parts[0].contains("y")
                 return isType ? values(parts[1]) : nil
             }
             // What is no limit is the largest number there.
@@ -66,7 +68,7 @@ package enum UnitProperty {
                 quote = letter
             } else if letter == "," {
                 result.append(text[start..<index])
-                start = text.index(after: index)
+                start = text.utf8.index(after: index)
             }
         }
         guard quote == nil else { return nil }
@@ -81,7 +83,7 @@ package enum UnitProperty {
         for letter in text.dropFirst() {
             guard isOpen else { return nil }
             if isEscaped {
-                // Letters would mean control characters.
+                // text: letters would mean control characters, also those of other scripts
                 guard !letter.isLetter, !letter.isNumber else { return nil }
                 result.append(letter)
                 isEscaped = false

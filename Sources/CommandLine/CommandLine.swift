@@ -1,3 +1,6 @@
+internal import ByteText
+internal import Flags
+
 /// The program `gantry`.
 package enum Program {
     /// Runs one command; `arguments` without the program's own name. Returns the exit status.
@@ -20,7 +23,7 @@ package enum Program {
         } catch {
             throw CommandError(
                 "\(error.message)\n\nUsage:  gantry [OPTIONS] COMMAND [ARG...]\n\nRun 'gantry --help' for more information",
-                status: error.status)
+                status: 125)
         }
         if global.bool("version") {
             try Output.line("gantry version \(Version.client)")
@@ -72,7 +75,7 @@ package enum Program {
                 try Output.write(Help.text(forGroup: children, summary: summary, path: here))
                 return 0
             }
-            if let flag = rest.first, flag.hasPrefix("-") {
+            if let flag = rest.first, flag.hasBytePrefix("-") {
                 throw CommandError(
                     "unknown flag: \(flag)\n\nUsage:  \(here) COMMAND\n\nRun '\(here) --help' for more information",
                     status: 125)
@@ -84,13 +87,13 @@ package enum Program {
     private static func run(
         _ command: Command, _ words: ArraySlice<String>, path: String, session: Session
     ) throws -> Int32 {
-        let usage = "Usage:  \(path) \(command.usage)".trimmingTrailingSpace
+        let usage = String("Usage:  \(path) \(command.usage)".trimmingTrailingSpace)
         let more = "Run '\(path) --help' for more information"
         let flags: ParsedFlags
         do {
             flags = try ParsedFlags(words, flags: command.flags, interspersed: command.interspersed)
         } catch {
-            throw CommandError("\(error.message)\n\n\(usage)\n\n\(more)", status: error.status)
+            throw CommandError("\(error.message)\n\n\(usage)\n\n\(more)", status: 125)
         }
         if flags.wantsHelp {
             try Output.write(Help.text(for: command, path: path))

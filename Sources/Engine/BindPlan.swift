@@ -1,3 +1,4 @@
+internal import ByteText
 internal import DockerAPI
 internal import Glibc
 internal import Linux
@@ -21,15 +22,15 @@ struct BindPlan: Sendable {
     }
 
     private static func parse(bind: String) throws(EngineError) -> MountPoint {
-        let parts = bind.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let parts = bind.split(byte: ":", omittingEmptySubsequences: false).map(String.init)
         guard (2...3).contains(parts.count), parts.allSatisfy({ !$0.isEmpty }) else {
-            if parts.count == 1, bind.hasPrefix("/") {
+            if parts.count == 1, bind.hasBytePrefix("/") {
                 throw .invalid(
                     "anonymous volume \(bind): volumes are not available yet; bind a directory with -v /source:\(bind)")
             }
             throw .invalid("invalid volume specification: '\(bind)'")
         }
-        guard parts[0].hasPrefix("/") else {
+        guard parts[0].hasBytePrefix("/") else {
             throw .invalid(
                 "volume \"\(parts[0])\": named volumes are not available yet; bind a directory by its absolute path")
         }
@@ -44,7 +45,7 @@ struct BindPlan: Sendable {
         mount.Propagation = "rprivate"
         if parts.count == 3 {
             mount.Mode = parts[2]
-            for option in parts[2].split(separator: ",") {
+            for option in parts[2].split(byte: ",") {
                 switch option {
                 case "ro": mount.RW = false
                 case "rw": mount.RW = true
@@ -66,12 +67,12 @@ struct BindPlan: Sendable {
     }
 
     private static func check(_ request: MountRequest) throws(EngineError) -> MountPoint {
-        guard let source = request.Source, source.hasPrefix("/") else {
+        guard let source = request.Source, source.hasBytePrefix("/") else {
             throw .invalid(
                 "invalid mount config for type \"bind\": invalid mount path: '\(request.Source ?? "")' "
                     + "mount path must be absolute")
         }
-        guard request.Target.hasPrefix("/") else {
+        guard request.Target.hasBytePrefix("/") else {
             throw .invalid(
                 "invalid mount config for type \"bind\": invalid mount path: '\(request.Target)' "
                     + "mount path must be absolute")
@@ -98,7 +99,7 @@ struct BindPlan: Sendable {
 
     /// An absolute path without `.`, `..` and doubled slashes.
     private static func clean(_ path: String, in text: String) throws(EngineError) -> String {
-        guard path.hasPrefix("/") else {
+        guard path.hasBytePrefix("/") else {
             throw .invalid(
                 "invalid volume specification: '\(text)': invalid mount config for type \"bind\": "
                     + "invalid mount path: '\(path)' mount path must be absolute")
@@ -108,7 +109,7 @@ struct BindPlan: Sendable {
 
     static func cleaned(_ path: String) -> String {
         var parts: [Substring] = []
-        for part in path.split(separator: "/") where part != "." {
+        for part in path.split(byte: "/") where part != "." {
             if part == ".." { _ = parts.popLast() } else { parts.append(part) }
         }
         return "/" + parts.joined(separator: "/")

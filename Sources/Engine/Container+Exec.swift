@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import DockerAPI
 internal import Glibc
 internal import Linux
@@ -148,8 +149,7 @@ extension Container {
 
     private func settle(_ exec: String, _ code: Int32) {
         execs[exec]?.phase = .ended(code: code)
-        for waiting in execs[exec]?.waiting ?? [] { waiting.resume() }
-        execs[exec]?.waiting = []
+        execs[exec]?.ended.open()
     }
 
     func resizeExec(_ exec: String, columns: Int, rows: Int) throws(EngineError) {
@@ -160,10 +160,12 @@ extension Container {
         try attempt { try link.resize(columns: UInt16(clamping: columns), rows: UInt16(clamping: rows), exec: exec) }
     }
 
+    func exec(_ exec: String) -> ExecInstance? { execs[exec] }
+
     func inspectExec(_ exec: String) async throws(EngineError) -> ExecInspect {
         // A client that saw the stream end asks at once; the monitor has reaped the process, its report may still be on the way.
         if case .running(let pid)? = execs[exec]?.phase, Glibc.kill(pid, 0) != 0, errno == ESRCH {
-            await withCheckedContinuation { execs[exec]?.waiting.append($0) }
+            await execs[exec]?.ended.wait()
         }
         guard let instance = execs[exec] else { throw .noSuchExec(exec) }
         return instance.inspect(container: id)

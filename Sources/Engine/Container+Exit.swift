@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Networking
 internal import Runtime
 internal import Logging
@@ -9,6 +10,7 @@ internal import Images
 internal import JSON
 internal import Linux
 internal import Monitor
+internal import MonitorProtocol
 
 extension Container {
     /// What the monitor has to say.
@@ -29,8 +31,12 @@ extension Container {
             execFailed(exec, failure)
         case .execExited(let exec, let code):
             execEnded(exec, code)
-        case .adopted:
+        case .hello, .adopted:
             break
+        case .refused(let request, let reason):
+            environment.log.warning("container \(record.shortID): its monitor refuses request \(request): \(reason)")
+        case .notUnderstood(let reason):
+            environment.log.warning("container \(record.shortID): an event of its monitor is passed over: \(reason)")
         case .warning(let text):
             environment.notices.say(text)
         case .closed:

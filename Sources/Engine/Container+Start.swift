@@ -1,9 +1,11 @@
+internal import ByteText
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
 internal import Layers
 internal import Linux
 internal import Monitor
+internal import MonitorProtocol
 internal import Networking
 internal import Runtime
 
@@ -56,7 +58,7 @@ extension Container {
         early = []
 
         var network: String?
-        if record.networkMode.hasPrefix("container:") {
+        if record.networkMode.hasBytePrefix("container:") {
             network = try namespacePath(of: String(record.networkMode.dropFirst("container:".count)))
         }
         let devices = try DevicePlan(record.host)

@@ -1,4 +1,5 @@
 internal import Cgroups
+internal import Concurrency
 internal import DockerAPI
 internal import Images
 internal import Layers
@@ -15,7 +16,7 @@ actor Container {
     nonisolated let files: ContainerFiles
     let environment: EngineEnvironment
     nonisolated private let published: Mutex<ContainerRecord>
-    nonisolated private let queue: SerialQueue
+    nonisolated private let queue: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     /// The monitor beside the running container.
@@ -58,7 +59,7 @@ actor Container {
         var record = record
         record.lifecycle.settings = record.settings
         published = Mutex(record)
-        queue = SerialQueue(label: "gantry.container." + record.shortID)
+        queue = QueueExecutor(label: "gantry.container." + record.shortID)
     }
 
     /// The record as it is now.
@@ -132,7 +133,8 @@ struct EngineEnvironment: Sendable {
     let kernelLimits: KernelLimits
     let log: Logger
     let notices: Notices
-    let cleanups = Cleanups()
+    /// The clean-ups behind the ends of containers. They go on after everybody was answered; the daemon does not end before them.
+    let cleanups = WaitGroup()
     /// RFC 3339.
     let startedAt = Clock.text()
 }

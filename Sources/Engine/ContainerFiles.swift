@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Linux
 
@@ -49,11 +50,13 @@ struct ContainerFiles: Sendable {
             """
         var hasInternal = false
         for entry in extra {
-            let separator = entry.firstIndex(of: "=") ?? entry.firstIndex(of: ":")
+            let separator = entry.firstIndex(ofByte: "=") ?? entry.firstIndex(ofByte: ":")
             guard let separator else { continue }
             let name = entry[..<separator]
-            var target = String(entry[entry.index(after: separator)...])
-            if target.hasPrefix("["), target.hasSuffix("]") { target = String(target.dropFirst().dropLast()) }
+            var target = String(entry[entry.utf8.index(after: separator)...])
+            if target.hasBytePrefix("["), target.hasByteSuffix("]") {
+                target = String(target.dropFirst(bytes: 1).dropLast(bytes: 1))
+            }
             if target == "host-gateway" { target = gateway ?? "127.0.0.1" }
             if name == "host.docker.internal" { hasInternal = true }
             text += "\(target)\t\(name)\n"
@@ -69,15 +72,15 @@ struct ContainerFiles: Sendable {
     /// The host's resolver configuration, without servers that only the host can reach.
     static func resolver(servers: [String], search: [String], options: [String], sharesHostNetwork: Bool) -> String {
         let host = (try? Descriptor.open("/etc/resolv.conf", O_RDONLY).readAll(limit: 1 << 20)) ?? []
-        let lines = String(decoding: host, as: UTF8.self).split(separator: "\n").map(String.init)
+        let lines = String(decoding: host, as: UTF8.self).lines
         func words(_ name: String) -> [[String]] {
-            lines.map { $0.split(whereSeparator: \.isWhitespace).map(String.init) }.filter { $0.first == name }
+            lines.map { $0.words.map(String.init) }.filter { $0.first == name }
         }
         var nameServers = servers
         if nameServers.isEmpty {
             nameServers = words("nameserver").compactMap { $0.dropFirst().first }
             if !sharesHostNetwork {
-                nameServers.removeAll { $0.hasPrefix("127.") || $0 == "::1" }
+                nameServers.removeAll { $0.hasBytePrefix("127.") || $0 == "::1" }
                 if nameServers.isEmpty { nameServers = ["8.8.8.8", "8.8.4.4"] }
             }
         }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Synchronization
 
 /// Who is who: containers by identifier, by name, and by a prefix of the identifier; exec instances by theirs.
@@ -20,12 +21,14 @@ final class ContainerIndex: Sendable {
 
     /// The container of that identifier, else of that name, else the only one whose identifier begins so.
     func find(_ text: String) throws(EngineError) -> Container {
-        let name = text.hasPrefix("/") ? String(text.dropFirst()) : text
+        let name = text.hasBytePrefix("/") ? String(text.dropFirst(bytes: 1)) : text
         let found: Result<Container, EngineError> = state.withLock { state in
             if let container = state.containers[name] { return .success(container) }
             if let id = state.identifiers[name], let container = state.containers[id] { return .success(container) }
-            guard !name.isEmpty, name.allSatisfy(\.isHexDigit) else { return .failure(.noSuchContainer(name)) }
-            let matches = state.containers.filter { $0.key.hasPrefix(name) }
+            guard !name.isEmpty, name.utf8.allSatisfy(\.isASCIIHexDigit) else {
+                return .failure(.noSuchContainer(name))
+            }
+            let matches = state.containers.filter { $0.key.hasBytePrefix(name) }
             if matches.count > 1 { return .failure(.ambiguous(name)) }
             guard let match = matches.first else { return .failure(.noSuchContainer(name)) }
             return .success(match.value)

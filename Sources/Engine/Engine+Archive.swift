@@ -1,3 +1,4 @@
+internal import Concurrency
 package import DockerAPI
 internal import Images
 internal import JSON

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Layers
 internal import Cgroups
 package import DockerAPI
@@ -31,7 +32,7 @@ extension Engine {
     }
 
     static func checked(name: String) throws(EngineError) -> String {
-        let bare = name.hasPrefix("/") ? String(name.dropFirst()) : name
+        let bare = name.hasBytePrefix("/") ? String(name.dropFirst(bytes: 1)) : name
         let isValid =
             bare.utf8.count > 1
             && bare.utf8.enumerated().allSatisfy { index, byte in
@@ -129,7 +130,7 @@ extension Engine {
         guard Self.isHostname(config.Hostname) else { throw .invalid("invalid hostname format: \(config.Hostname)") }
         let words = (config.Entrypoint?.words ?? []) + (config.Cmd?.words ?? [])
         guard let path = words.first, !path.isEmpty else { throw .invalid("no command specified") }
-        if !config.WorkingDir.isEmpty, !config.WorkingDir.hasPrefix("/") {
+        if !config.WorkingDir.isEmpty, !config.WorkingDir.hasBytePrefix("/") {
             throw .invalid("the working directory '\(config.WorkingDir)' is invalid, it needs to be an absolute path")
         }
         if let signal = config.StopSignal, !signal.isEmpty, Signal.number(signal) == nil {
@@ -151,7 +152,7 @@ extension Engine {
         let mounts = try BindPlan(host).mounts
         for port in (config.ExposedPorts ?? [:]).keys { _ = try PortPlan.parse(port) }
         var ports = config.ExposedPorts ?? [:]
-        for port in host.PortBindings.keys { ports[port.contains("/") ? port : port + "/tcp"] = EmptyObject() }
+        for port in host.PortBindings.keys { ports[port.contains(byte: "/") ? port : port + "/tcp"] = EmptyObject() }
         if !ports.isEmpty { config.ExposedPorts = ports }
         let now = Timestamp.now()
         let record = ContainerRecord(
@@ -185,7 +186,7 @@ extension Engine {
         switch host.NetworkMode {
         case "", "default": host.NetworkMode = "bridge"
         case "bridge", "host", "none": break
-        case let mode where mode.hasPrefix("container:"):
+        case let mode where mode.hasBytePrefix("container:"):
             let other = try find(String(mode.dropFirst("container:".count)))
             host.NetworkMode = "container:" + other.id
         default: throw .noSuchNetwork(host.NetworkMode)
@@ -203,7 +204,7 @@ extension Engine {
         }
         if host.Runtime.isEmpty { host.Runtime = OptionCheck.runtime }
         if configuration.noNewPrivileges,
-            !(host.SecurityOpt ?? []).contains(where: { $0.hasPrefix("no-new-privileges") })
+            !(host.SecurityOpt ?? []).contains(where: { $0.hasBytePrefix("no-new-privileges") })
         {
             host.SecurityOpt = (host.SecurityOpt ?? []) + ["no-new-privileges"]
         }
@@ -242,12 +243,12 @@ extension ContainerConfig {
         let given = Env ?? []
         var merged = given
         for variable in image.env {
-            let name = variable.prefix { $0 != "=" }
-            if !given.contains(where: { $0.prefix { $0 != "=" } == name }) { merged.append(variable) }
+            let name = variable.prefix(untilByte: "=")
+            if !given.contains(where: { $0.prefix(untilByte: "=") == name }) { merged.append(variable) }
         }
         Env = merged
         var ports = ExposedPorts ?? [:]
-        for port in image.exposedPorts { ports[port.contains("/") ? port : port + "/tcp"] = EmptyObject() }
+        for port in image.exposedPorts { ports[port.contains(byte: "/") ? port : port + "/tcp"] = EmptyObject() }
         ExposedPorts = ports.isEmpty ? nil : ports
         var labels = image.labels
         labels.merge(Labels ?? [:]) { $1 }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Images
 package import DockerAPI
 internal import Cgroups
@@ -98,7 +99,7 @@ extension Engine {
         ]
         var cidrs: [JSON] = ["127.0.0.0/8", "::1/128"]
         for registry in configuration.insecureRegistries {
-            if registry.contains("/") {
+            if registry.contains(byte: "/") {
                 cidrs.append(.string(registry))
             } else {
                 indexes[registry] = ["Name": .string(registry), "Mirrors": [], "Secure": false, "Official": false]
@@ -143,8 +144,8 @@ enum Host {
     private static let release: [String: String] = {
         let bytes = (try? Descriptor.open("/etc/os-release", O_RDONLY).readAll(limit: 1 << 16)) ?? []
         var fields: [String: String] = [:]
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-            let parts = line.split(separator: "=", maxSplits: 1)
+        for line in String(decoding: bytes, as: UTF8.self).split(byte: "\n") {
+            let parts = line.split(byte: "=", maxSplits: 1)
             guard parts.count == 2 else { continue }
             fields[String(parts[0])] = parts[1].filter { $0 != "\"" }
         }
@@ -156,6 +157,6 @@ enum Host {
     /// An identifier of this machine.
     static let machine: String = {
         let bytes = (try? Descriptor.open("/etc/machine-id", O_RDONLY).readAll(limit: 256)) ?? []
-        return String(decoding: bytes, as: UTF8.self).filter { $0.isHexDigit }
+        return String(decoding: bytes.filter(\.isASCIIHexDigit), as: UTF8.self)
     }()
 }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Images
 internal import JSON
 internal import Layers
@@ -65,7 +66,7 @@ extension Engine {
             settings.Gateway = place.gateway
             settings.MacAddress = place.macAddress
         }
-        if !record.networkMode.hasPrefix("container:") { settings.Networks = [record.networkMode: endpoint] }
+        if !record.networkMode.hasBytePrefix("container:") { settings.Networks = [record.networkMode: endpoint] }
         return settings
     }
 }

@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Concurrency
 internal import JSON
 internal import Layers
 internal import Networking
@@ -33,7 +35,8 @@ extension Engine {
         let current = try? environment.images.resolve(record.config.Image)
         row.Image = current?.id.description == record.image ? record.config.Image : record.image
         row.ImageID = record.image
-        row.Command = ([record.path] + record.args.map { $0.contains(" ") ? "'\($0)'" : $0 }).joined(separator: " ")
+        row.Command = ([record.path] + record.args.map { $0.contains(byte: " ") ? "'\($0)'" : $0 }).joined(
+            separator: " ")
         row.Created = record.createdAt / 1_000_000_000
         row.Ports = PortPlan.published(record)
         row.Labels = record.config.Labels ?? [:]
@@ -151,7 +154,7 @@ struct ContainerFilter: Sendable {
                 // Every label must match, unlike the values of other filters.
                 let labels = record.config.Labels ?? [:]
                 let all = values.allSatisfy { value in
-                    let parts = value.split(separator: "=", maxSplits: 1).map(String.init)
+                    let parts = value.split(byte: "=", maxSplits: 1).map(String.init)
                     guard let key = parts.first, let found = labels[key] else { return false }
                     return parts.count == 1 || found == parts[1]
                 }
@@ -166,7 +169,7 @@ struct ContainerFilter: Sendable {
 
     private func matches(_ name: String, _ value: String, _ record: ContainerRecord) -> Bool {
         switch name {
-        case "id": return record.id.hasPrefix(value)
+        case "id": return record.id.hasBytePrefix(value)
         case "name":
             guard let pattern = try? Regex(value) else { return record.name.contains(value) }
             return record.name.contains(pattern) || ("/" + record.name).contains(pattern)
@@ -174,10 +177,10 @@ struct ContainerFilter: Sendable {
         case "exited":
             guard !record.phase.isRunning, let exit = record.phase.exit, exit.finishedAt != nil else { return false }
             return Int(exit.code) == Int(value)
-        case "network": return record.networkMode == value || record.endpoint?.networkID.hasPrefix(value) == true
+        case "network": return record.networkMode == value || record.endpoint?.networkID.hasBytePrefix(value) == true
         case "volume": return record.mounts.contains { $0.Source == value || $0.Destination == value }
         case "publish", "expose":
-            let port = value.contains("/") ? value : value + "/tcp"
+            let port = value.contains(byte: "/") ? value : value + "/tcp"
             return name == "expose"
                 ? record.config.ExposedPorts?[port] != nil : record.host.PortBindings[port] != nil
         case "health": return value == "none"

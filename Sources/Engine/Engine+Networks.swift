@@ -1,3 +1,4 @@
+internal import ByteText
 package import DockerAPI
 internal import Networking
 
@@ -10,7 +11,7 @@ extension Engine {
                     || values.contains { value in
                         switch name {
                         case "name": network.name.contains(value)
-                        case "id": network.id.hasPrefix(value)
+                        case "id": network.id.hasBytePrefix(value)
                         case "driver": network.driver == value
                         case "scope": value == "local"
                         case "type": value == "builtin"
@@ -27,7 +28,7 @@ extension Engine {
     package func network(_ name: String) async throws(EngineError) -> NetworkResource {
         let all = await environment.networks.networks()
         if let exact = all.first(where: { $0.name == name || $0.id == name }) { return resource(exact) }
-        let matches = name.isEmpty ? [] : all.filter { $0.id.hasPrefix(name) }
+        let matches = name.isEmpty ? [] : all.filter { $0.id.hasBytePrefix(name) }
         guard let match = matches.first, matches.count == 1 else { throw .noSuchNetwork(name) }
         return resource(match)
     }

@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Concurrency
 internal import Logging
 internal import Cgroups
 internal import DockerAPI
@@ -6,6 +8,7 @@ internal import Images
 internal import Layers
 internal import Linux
 internal import Monitor
+internal import MonitorProtocol
 internal import Networking
 
 extension Engine {
@@ -42,7 +45,7 @@ extension Engine {
         }
         // What begins with a dot is on its way out already.
         for name in Directory.names(in: configuration.dataRoot + "/containers")
-        where !ids.contains(name) && !name.hasPrefix(".") {
+        where !ids.contains(name) && !name.hasBytePrefix(".") {
             environment.removeTree(configuration.dataRoot + "/containers/" + name)
         }
         for name in Directory.names(in: configuration.execRoot + "/containers") where !running.contains(name) {
@@ -56,7 +59,8 @@ extension Engine {
     /// go on.
     package func shutdown(grace: Duration) async {
         for container in environment.index.all { await container.apply(.daemonStops) }
-        await environment.cleanups.settle(grace: grace)
+        // What is left then is swept by the next daemon.
+        await environment.cleanups.wait(atMost: grace)
         environment.reactor.stop()
         Cgroup(environment.configuration.cgroupParent, in: environment.hierarchy).removeIfEmpty()
     }

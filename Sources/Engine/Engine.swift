@@ -1,4 +1,5 @@
 internal import Cgroups
+internal import Concurrency
 package import DockerAPI
 package import Images
 package import Layers
@@ -127,6 +128,12 @@ package final class Engine: Sendable {
 
     package func inspectExec(_ id: String) async throws(EngineError) -> ExecInspect {
         try await environment.index.container(ofExec: id).inspectExec(id)
+    }
+
+    /// Returns when the exec has ended, is no more, or `limit` is over.
+    package func waitForExec(_ id: String, atMost limit: Duration) async {
+        guard let container = try? environment.index.container(ofExec: id) else { return }
+        await container.exec(id)?.ended.wait(atMost: limit)
     }
 
     // MARK: Events

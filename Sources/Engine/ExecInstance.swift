@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import DockerAPI
 internal import Runtime
 
@@ -13,8 +14,8 @@ struct ExecInstance {
     let id: String
     let request: ExecCreateRequest
     var phase = Phase.created
-    /// Those who want to know how it ended.
-    var waiting: [CheckedContinuation<Void, Never>] = []
+    /// Opens when it has ended.
+    let ended = AsyncLatch()
 
     var hasEnded: Bool { if case .ended = phase { true } else { false } }
 

@@ -1,18 +1,14 @@
+internal import Concurrency
 @preconcurrency internal import Dispatch
+internal import ByteText
 internal import Glibc
 internal import Linux
-internal import Synchronization
 
 /// Wakes a reader when a file grows (inotify(7)).
 final class FileWatch: Sendable {
     private let descriptor: SharedDescriptor
     private let source: any DispatchSourceRead
-    private let state = Mutex(State())
-
-    private struct State {
-        var isSignalled = false
-        var waiting: CheckedContinuation<Void, Never>?
-    }
+    private let changed = AsyncSignal()
 
     init(_ path: String) throws(SystemError) {
         let watch = SharedDescriptor(
@@ -23,7 +19,8 @@ final class FileWatch: Sendable {
         // The directory, because the file may not be there yet.
         try retrying("inotify_add_watch", path) {
             inotify_add_watch(
-                watch.raw, String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]), UInt32(IN_MODIFY | IN_CREATE))
+                watch.raw, String(path[..<(path.lastIndex(ofByte: "/") ?? path.endIndex)]),
+                UInt32(IN_MODIFY | IN_CREATE))
         }
         descriptor = watch
         source = DispatchSource.makeReadSource(fileDescriptor: watch.raw, queue: .global())
@@ -40,35 +37,13 @@ final class FileWatch: Sendable {
     private func drain() {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while buffer.withUnsafeMutableBytes({ read(descriptor.raw, $0.baseAddress, $0.count) }) > 0 {}
-        signal()
-    }
-
-    private func signal() {
-        let waiting = state.withLock { state in
-            state.isSignalled = true
-            let waiting = state.waiting
-            state.waiting = nil
-            return waiting
-        }
-        waiting?.resume()
+        changed.signal()
     }
 
     /// Returns when the file changed since the last call, when the container ended, or when the task is cancelled.
     func wait(orUntilEndOf container: Container) async {
-        let number = await container.addExitWaiter { [weak self] _ in self?.signal() }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isReady = state.withLock { state in
-                    if state.isSignalled { return true }
-                    state.waiting = continuation
-                    return false
-                }
-                if isReady { continuation.resume() }
-            }
-        } onCancel: {
-            signal()
-        }
-        state.withLock { $0.isSignalled = false }
+        let number = await container.addExitWaiter { [changed] _ in changed.signal() }
+        await changed.wait()
         if let number { await container.removeWaiter(number) }
     }
 }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import DockerAPI
 internal import JSON
 internal import Synchronization
@@ -56,6 +57,7 @@ final class Journal: Sendable {
                 continuation.finish()
             } else if let wait = Clock.wait(seconds: Double(wait) / 1e9) {
                 timer = Task {
+                    // timer: until the end the client asked for.
                     try? await Task.sleep(for: wait)
                     continuation.finish()
                 }
@@ -90,17 +92,17 @@ struct EventFilter: Sendable {
     private func matches(_ name: String, _ value: String, _ event: EventMessage) -> Bool {
         let attributes = event.Actor.Attributes
         switch name {
-        case "event": return event.Action == value || event.Action.hasPrefix(value + ":")
+        case "event": return event.Action == value || event.Action.hasBytePrefix(value + ":")
         case "type": return event.`Type` == value
         case "scope": return event.scope == value
         case "label":
-            let parts = value.split(separator: "=", maxSplits: 1).map(String.init)
+            let parts = value.split(byte: "=", maxSplits: 1).map(String.init)
             guard let key = parts.first, let found = attributes[key] else { return false }
             return parts.count == 1 || found == parts[1]
         case "container", "image", "network", "volume", "daemon":
             if name == "image", event.`Type` == "container" { return attributes["image"] == value }
             guard event.`Type` == name else { return false }
-            return event.Actor.ID == value || event.Actor.ID.hasPrefix(value) || attributes["name"] == value
+            return event.Actor.ID == value || event.Actor.ID.hasBytePrefix(value) || attributes["name"] == value
         default: return false
         }
     }

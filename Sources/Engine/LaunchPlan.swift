@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
@@ -54,9 +55,9 @@ struct LaunchPlan {
     static func merge(_ base: [String], _ extra: [String]) -> [String] {
         var merged = base
         for variable in extra {
-            let name = variable.prefix { $0 != "=" }
-            let index = merged.firstIndex { $0.prefix { $0 != "=" } == name }
-            guard variable.contains("=") else {
+            let name = variable.prefix(untilByte: "=")
+            let index = merged.firstIndex { $0.prefix(untilByte: "=") == name }
+            guard variable.contains(byte: "=") else {
                 if let index { merged.remove(at: index) }
                 continue
             }
@@ -169,7 +170,7 @@ struct LaunchPlan {
         }
         // Parents before what lies beneath them.
         mounts += record.mounts.map(bind).sorted {
-            $0.destination.split(separator: "/").count < $1.destination.split(separator: "/").count
+            $0.destination.split(byte: "/").count < $1.destination.split(byte: "/").count
         }
         return mounts
     }
@@ -186,7 +187,7 @@ struct LaunchPlan {
     private static func tmpfs(_ destination: String, _ options: String) -> MountSpec {
         var flags: MountFlags = [.noSuid, .noDev, .noExec]
         var data: [String] = []
-        for option in options.split(separator: ",").map(String.init) {
+        for option in options.split(byte: ",").map(String.init) {
             switch option {
             case "ro": flags.insert(.readOnly)
             case "rw", "defaults": break

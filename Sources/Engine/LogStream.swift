@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import DockerAPI
 internal import Glibc
 internal import Linux
@@ -12,7 +13,7 @@ package actor LogStream {
     private var file: LogFile?
     private var isDone = false
     private let watch: FileWatch?
-    nonisolated private let queue = SerialQueue(label: "gantry.logs")
+    nonisolated private let queue = QueueExecutor(label: "gantry.logs")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     init(_ container: Container, _ options: LogOptions) throws(EngineError) {

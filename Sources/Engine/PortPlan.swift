@@ -1,3 +1,4 @@
+internal import ByteText
 internal import DockerAPI
 internal import Networking
 
@@ -28,7 +29,7 @@ enum PortPlan {
 
     /// `80/tcp`, `53/udp`, `80`.
     static func parse(_ text: String) throws(EngineError) -> (UInt16, Transport) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = text.split(byte: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, let number = UInt16(parts[0]), number > 0 else {
             throw .invalid("invalid port specification: \"\(text)\"")
         }
@@ -41,7 +42,7 @@ enum PortPlan {
     /// `8080`, `8000-8010`, or empty for any.
     private static func parseRange(_ text: String) throws(EngineError) -> ClosedRange<UInt16> {
         if text.isEmpty { return 0...0 }
-        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
+        let ends = text.split(byte: "-", omittingEmptySubsequences: false).map { UInt16($0) }
         guard ends.count <= 2, let first = ends[0], let last = ends[ends.count - 1], first <= last else {
             throw .invalid("invalid port specification: \"\(text)\"")
         }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import DockerAPI
 internal import Glibc
 internal import Linux
@@ -44,13 +45,14 @@ struct ProcessTable {
 
     /// `-ef`, `aux`, or `-o pid,cmd`.
     init(arguments: String) throws(EngineError) {
-        let words = arguments.split(separator: " ").map(String.init)
-        if let position = words.firstIndex(where: { $0 == "-o" || $0 == "o" || $0.hasPrefix("-o") || $0 == "-eo" }) {
+        let words = arguments.split(byte: " ").map(String.init)
+        if let position = words.firstIndex(where: { $0 == "-o" || $0 == "o" || $0.hasBytePrefix("-o") || $0 == "-eo" })
+        {
             let list =
-                words[position].hasPrefix("-o") && words[position].count > 2
+                words[position].hasBytePrefix("-o") && words[position].count > 2
                 ? String(words[position].dropFirst(2)) : position + 1 < words.count ? words[position + 1] : ""
             var chosen: [Column] = []
-            for word in list.split(separator: ",") {
+            for word in list.split(byte: ",") {
                 guard let column = Self.words[word.lowercased()] else {
                     throw .invalid(
                         "ps: unknown column \"\(word)\"; use pid, ppid, user, args, comm, rss, vsz, stat, time, …")
@@ -59,7 +61,7 @@ struct ProcessTable {
             }
             guard chosen.contains(.pid) else { throw .invalid("Couldn't find PID field in ps output") }
             columns = chosen
-        } else if words.contains(where: { $0.contains("u") && !$0.hasPrefix("-") }) {
+        } else if words.contains(where: { $0.contains("u") && !$0.hasBytePrefix("-") }) {
             columns = [.user, .pid, .cpu, .mem, .vsz, .rss, .tty, .stat, .start, .time, .command]
         } else {
             columns = [.uid, .pid, .ppid, .c, .stime, .tty, .time, .cmd]
@@ -81,8 +83,8 @@ struct ProcessTable {
     private static func userNames() -> [UInt32: String] {
         let bytes = (try? Descriptor.open("/etc/passwd", O_RDONLY).readAll(limit: 1 << 20)) ?? []
         var names: [UInt32: String] = [:]
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+        for line in String(decoding: bytes, as: UTF8.self).split(byte: "\n") {
+            let fields = line.split(byte: ":", omittingEmptySubsequences: false)
             guard fields.count > 2, let uid = UInt32(fields[2]), names[uid] == nil else { continue }
             names[uid] = String(fields[0])
         }
@@ -107,13 +109,13 @@ private struct Process {
         uid = status.st_uid
         let text = String(
             decoding: try Descriptor.open("stat", O_RDONLY, at: directory.raw).readAll(limit: 1 << 16), as: UTF8.self)
-        guard let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")") else {
+        guard let open = text.firstIndex(ofByte: "("), let close = text.lastIndex(ofByte: ")") else {
             throw SystemError("read", "/proc/\(pid)/stat", code: EIO)
         }
-        name = String(text[text.index(after: open)..<close])
-        fields = text[text.index(after: close)...].split(whereSeparator: \.isWhitespace).map(String.init)
+        name = String(text[text.utf8.index(after: open)..<close])
+        fields = text[text.utf8.index(after: close)...].words.map(String.init)
         let bytes = try Descriptor.open("cmdline", O_RDONLY, at: directory.raw).readAll(limit: 1 << 20)
-        let words = String(decoding: bytes, as: UTF8.self).split(separator: "\0").joined(separator: " ")
+        let words = String(decoding: bytes, as: UTF8.self).split(byte: "\0").joined(separator: " ")
         command = words.isEmpty ? "[\(name)]" : words
     }
 
@@ -179,7 +181,7 @@ private struct Process {
     /// Seconds since 1970.
     private static let bootTime: Int64 = {
         let bytes = (try? Descriptor.open("/proc/stat", O_RDONLY).readAll(limit: 1 << 22)) ?? []
-        let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("btime ") }
+        let line = String(decoding: bytes, as: UTF8.self).split(byte: "\n").first { $0.hasBytePrefix("btime ") }
         return line.flatMap { Int64($0.dropFirst(6)) } ?? 0
     }()
 }

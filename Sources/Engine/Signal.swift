@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import JSON
 
@@ -16,15 +17,16 @@ enum Signal {
     static func number(_ text: String) -> Int32? {
         if let number = Int32(text) { return (1...64).contains(number) ? number : nil }
         var name = text.uppercased()
-        if name.hasPrefix("SIG") { name.removeFirst(3) }
+        if name.hasBytePrefix("SIG") { name.removeFirst(3) }
         if let number = numbers[name] { return number }
         // glibc keeps the first two real-time signals for itself.
         let realTime: Int32
         switch name {
         case "RTMIN": realTime = 34
         case "RTMAX": realTime = 64
-        case _ where name.hasPrefix("RTMIN+"): realTime = Int32(name.dropFirst(6)).map { $0.saturatingAdd(34) } ?? 0
-        case _ where name.hasPrefix("RTMAX-"):
+        case _ where name.hasBytePrefix("RTMIN+"):
+            realTime = Int32(name.dropFirst(bytes: 6)).map { $0.saturatingAdd(34) } ?? 0
+        case _ where name.hasBytePrefix("RTMAX-"):
             realTime = Int32(name.dropFirst(6)).map { (64 as Int32).saturatingSubtract($0) } ?? 0
         default: return nil
         }

@@ -10,6 +10,7 @@ extension ConnectionControl {
         var pause = Duration.microseconds(20)
         while let memory = try? await Self.memory(options), memory.writeAllocated > 0, channel.isActive {
             guard monotonicNanoseconds() < end else { return }
+            // no event: a socket is writable long before its peer has read everything.
             guard (try? await Task.sleep(for: pause)) != nil else { return }
             pause = min(pause * 2, .milliseconds(2))
         }

@@ -1,4 +1,4 @@
-/// Why the HTTP room refused a message or gave up on a connection.
+/// Why a message was refused, or a connection given up.
 package enum HTTPError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The client broke the grammar of RFC 9112; the text says where.
     case malformed(String)

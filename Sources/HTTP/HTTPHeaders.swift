@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// Header fields in the order they came, found without regard to case.
 package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     package private(set) var fields: [(name: String, value: String)] = []
@@ -37,7 +39,7 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     package func tokens(_ name: String) -> [String] {
         var found: [String] = []
         for value in values(name) {
-            for piece in value.split(separator: ",") {
+            for piece in value.split(byte: ",") {
                 found.append(trimmed(piece).lowercased())
             }
         }

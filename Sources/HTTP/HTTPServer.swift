@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Linux
 package import NIOCore
 internal import NIOPosix
@@ -17,6 +18,9 @@ package final class HTTPServer: Sendable {
     private let handler: HTTPHandler
     private let state = Mutex(State())
     private let accepted = Atomic(0)
+    private let newConnection = AsyncSignal()
+    /// The connections that are served.
+    private let serving = WaitGroup()
 
     package init(group: any EventLoopGroup, limits: HTTPLimits = HTTPLimits(), handler: @escaping HTTPHandler) {
         self.group = group
@@ -41,6 +45,11 @@ package final class HTTPServer: Sendable {
     /// Connections since the start.
     package var acceptedConnections: Int { accepted.load(ordering: .relaxed) }
 
+    /// Returns when there were more than `count` connections since the start, or when the task is cancelled. For one caller at a time.
+    package func accepted(moreThan count: Int) async {
+        while acceptedConnections <= count, await newConnection.wait() {}
+    }
+
     /// Connections open now.
     package var connectionCount: Int { state.withLock { $0.connections.count } }
 
@@ -63,10 +72,7 @@ package final class HTTPServer: Sendable {
             case .waiting, .streaming, .hijacked: connection.cut()
             }
         }
-        let end = monotonicNanoseconds() + grace.nanoseconds
-        while connectionCount > 0, monotonicNanoseconds() < end {
-            try? await Task.sleep(for: .milliseconds(10))
-        }
+        await serving.wait(atMost: grace)
         for connection in state.withLock({ Array($0.connections.values) }) { connection.cut() }
     }
 
@@ -82,15 +88,18 @@ package final class HTTPServer: Sendable {
             channel.close(promise: nil)
             return
         }
+        serving.begin()
         accepted.wrappingAdd(1, ordering: .relaxed)
+        newConnection.signal()
         // Owned by the table until it ends: shutdown and the watch reach it through its control.
-        let serving = Task {
+        let task = Task {
             _ = try? await stream.executeThenClose { inbound, _ in
                 await Connection(control, inbound, limits: self.limits).serve(self.handler)
             }
             self.state.withLock { $0.connections[ObjectIdentifier(control)] = nil }
+            self.serving.end()
         }
-        control.attach(serving)
+        control.attach(task)
     }
 
     private func register(_ control: ConnectionControl, on loop: any EventLoop) -> Bool {

@@ -69,9 +69,9 @@ extension HijackedConnection {
         while let piece = try await read() {
             var piece = piece
             var detached = false
-            if filter != nil, let passed = filter?.feed(piece) {
-                piece = passed.bytes
-                detached = passed.detached
+            if filter != nil, let result = filter?.feed(piece.readableBytesView) {
+                piece = ByteBuffer(bytes: result.passed)
+                detached = result.isDetached
             }
             do {
                 if piece.readableBytes > 0 { try await sink?.write(piece) }

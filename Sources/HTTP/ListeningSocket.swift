@@ -1,3 +1,4 @@
+internal import ByteText
 package import Glibc
 internal import Synchronization
 
@@ -71,8 +72,9 @@ package final class ListeningSocket: Sendable {
             throw error
         }
         var made = stat()
-        guard group == nil || chown(path, uid_t.max, group ?? 0) == 0, chmod(path, 0o660) == 0,
-            lstat(path, &made) == 0, listen(number, 1024) == 0
+        // It listens before its mode lets others in: whoever watches the directory for it finds it ready (`gantry` does).
+        guard listen(number, 1024) == 0, group == nil || chown(path, uid_t.max, group ?? 0) == 0,
+            chmod(path, 0o660) == 0, lstat(path, &made) == 0
         else {
             let error = failed("listen")
             close(number)
@@ -85,7 +87,7 @@ package final class ListeningSocket: Sendable {
 
     /// Listens on the first address that `host` stands for; an empty host means every IPv4 address.
     package static func tcp(host: String, port: UInt16) throws(HTTPError) -> ListeningSocket {
-        let name = "tcp://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        let name = "tcp://\(host.contains(byte: ":") ? "[\(host)]" : host):\(port)"
         var hints = addrinfo()
         hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
         hints.ai_family = host.isEmpty ? AF_INET : AF_UNSPEC

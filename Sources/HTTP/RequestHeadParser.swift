@@ -1,3 +1,4 @@
+internal import ByteText
 package import NIOCore
 
 /// How the length of a request body is told (RFC 9112, section 6).
@@ -127,7 +128,7 @@ package struct RequestHeadParser {
         case "HTTP/1.1": return (text(pieces[0]), text(pieces[1]), 1)
         case "HTTP/1.0": return (text(pieces[0]), text(pieces[1]), 0)
         default:
-            guard version.hasPrefix("HTTP/") else { throw .malformed("protocol version") }
+            guard version.hasBytePrefix("HTTP/") else { throw .malformed("protocol version") }
             throw .unsupportedVersion(String(version.prefix(16)))
         }
     }
@@ -137,6 +138,7 @@ package struct RequestHeadParser {
         guard let colon = line.firstIndex(of: 0x3A) else { throw .malformed("header field without a colon") }
         let name = line[..<colon]
         guard !name.isEmpty, name.allSatisfy(isTokenByte) else { throw .malformed("header field name") }
+        // text: bytes
         var value = line[line.index(after: colon)...]
         while let first = value.first, first == 0x20 || first == 0x09 { value = value.dropFirst() }
         while let last = value.last, last == 0x20 || last == 0x09 { value = value.dropLast() }

@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// What a request asks for: a path and a query, both percent-decoded.
 package struct RequestTarget: Sendable {
     /// As it came.
@@ -26,25 +28,25 @@ package struct RequestTarget: Sendable {
             query = []
             return
         }
-        if !raw.hasPrefix("/") {
-            guard let scheme = ["http://", "https://"].first(where: { raw.lowercased().hasPrefix($0) }) else {
+        if !raw.hasBytePrefix("/") {
+            guard let scheme = ["http://", "https://"].first(where: { raw.lowercased().hasBytePrefix($0) }) else {
                 throw .malformed("target \(raw.prefix(64))")
             }
             rest = raw.dropFirst(scheme.count)
             rest = rest[(rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex)...]
-            if !rest.hasPrefix("/") { rest = ("/" + rest)[...] }
+            if !rest.hasBytePrefix("/") { rest = ("/" + rest)[...] }
         }
-        if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
-        let mark = rest.firstIndex(of: "?")
+        if let fragment = rest.firstIndex(ofByte: "#") { rest = rest[..<fragment] }
+        let mark = rest.firstIndex(ofByte: "?")
         path = try Self.decoded(rest[..<(mark ?? rest.endIndex)], plusIsSpace: false)
         var pairs: [(name: String, value: String)] = []
         if let mark {
-            for piece in rest[rest.index(after: mark)...].split(separator: "&") {
-                let equals = piece.firstIndex(of: "=")
+            for piece in rest[rest.utf8.index(after: mark)...].split(byte: "&") {
+                let equals = piece.firstIndex(ofByte: "=")
                 let name = try Self.decoded(piece[..<(equals ?? piece.endIndex)], plusIsSpace: true)
                 let value =
                     try equals.map { (index) throws(HTTPError) in
-                        try Self.decoded(piece[piece.index(after: index)...], plusIsSpace: true)
+                        try Self.decoded(piece[piece.utf8.index(after: index)...], plusIsSpace: true)
                     } ?? ""
                 pairs.append((name: name, value: value))
             }

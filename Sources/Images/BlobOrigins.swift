@@ -1,3 +1,4 @@
+internal import ByteText
 internal import GRDB
 internal import Layers
 internal import OCI
@@ -62,7 +63,7 @@ extension ImageService {
     func sweepOrigins(keeping kept: Set<Digest>) {
         _ = try? database.write { database in
             for table in ["blobOrigin.digest", "packedLayer.blob"] {
-                let parts = table.split(separator: ".")
+                let parts = table.split(byte: ".")
                 for digest in try String.fetchAll(database, sql: "SELECT DISTINCT \(parts[1]) FROM \(parts[0])")
                 where !((try? Digest(digest)).map(kept.contains) ?? false) {
                     try database.execute(sql: "DELETE FROM \(parts[0]) WHERE \(parts[1]) = ?", arguments: [digest])

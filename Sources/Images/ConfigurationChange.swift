@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 package import OCI
 
@@ -21,8 +22,7 @@ extension ImageConfiguration.Config {
     /// Returns the instruction's name.
     private mutating func apply(change: String) throws(ImageError) -> String {
         let line = change.trimmed
-        let word = String(line.prefix { !$0.isWhitespace })
-        let rest = String(line.dropFirst(word.count)).trimmed
+        let (word, rest) = Self.firstWord(line)
         guard !word.isEmpty else { return "" }
         guard Self.words.contains(word.uppercased()) else {
             throw .invalidArgument("\(word.lowercased()) is not a valid change command")
@@ -34,27 +34,38 @@ extension ImageConfiguration.Config {
             argsEscaped = false
         case "ENTRYPOINT": entrypoint = Self.command(rest)
         case "ENV":
-            for (key, value) in try Self.pairs(rest, of: "ENV") { setEnvironment(key, value) }
+            for (key, value) in try pairs(rest, of: "ENV") { setEnvironment(key, value) }
         case "LABEL":
-            for (key, value) in try Self.pairs(rest, of: "LABEL") { labels[key] = value }
+            for (key, value) in try pairs(rest, of: "LABEL") { labels[key] = value }
         case "EXPOSE":
-            for port in Self.words(rest) {
-                exposedPorts = Set(exposedPorts + [try Self.port(port)]).sorted()
+            for port in DockerfileWords.split(rest) {
+                exposedPorts = Set(exposedPorts + [try Self.port(try expanded(port))]).sorted()
             }
         case "VOLUME":
-            for volume in Self.list(rest) ?? Self.words(rest) { volumes = Set(volumes + [volume]).sorted() }
-        case "USER": user = rest
-        case "WORKDIR": workingDir = Self.path(rest, from: workingDir)
-        case "STOPSIGNAL": stopSignal = rest
+            for volume in Self.list(rest) ?? DockerfileWords.split(rest) {
+                volumes = Set(volumes + [try expanded(volume)]).sorted()
+            }
+        case "USER": user = try expanded(rest)
+        case "WORKDIR": workingDir = Self.path(try expanded(rest), from: workingDir)
+        case "STOPSIGNAL": stopSignal = try expanded(rest)
         case "ONBUILD": onBuild.append(rest)
         default: healthcheck = try Self.healthcheck(rest)
         }
         return word.uppercased()
     }
 
+    /// With the variables that the configuration has so far.
+    private func expanded(_ word: String) throws(ImageError) -> String { try DockerfileWords.expand(word, env) }
+
+    private static func firstWord(_ text: String) -> (word: String, rest: String) {
+        let scalars = text.unicodeScalars
+        let end = scalars.firstIndex { $0.properties.isWhitespace } ?? scalars.endIndex
+        return (String(text[..<end]), String(text[end...]).trimmed)
+    }
+
     private mutating func setEnvironment(_ key: String, _ value: String) {
         let entry = "\(key)=\(value)"
-        if let index = env.firstIndex(where: { $0.hasPrefix(key + "=") || $0 == key }) {
+        if let index = env.firstIndex(where: { $0.hasBytePrefix(key + "=") || $0 == key }) {
             env[index] = entry
         } else {
             env.append(entry)
@@ -65,63 +76,38 @@ extension ImageConfiguration.Config {
     private static func command(_ text: String) -> [String] { list(text) ?? ["/bin/sh", "-c", text] }
 
     private static func list(_ text: String) -> [String]? {
-        guard text.hasPrefix("["), let json = try? JSON.parse(text), let values = json.arrayValue else { return nil }
+        guard text.hasBytePrefix("["), let json = try? JSON.parse(text), let values = json.arrayValue else {
+            return nil
+        }
         let texts = values.compactMap(\.stringValue)
         return texts.count == values.count ? texts : nil
     }
 
-    /// `a=b c="d e"`, or the old form `a b c`, which is one pair.
-    private static func pairs(_ text: String, of command: String) throws(ImageError) -> [(String, String)] {
-        let words = words(text)
+    /// `a=b c="d e"`, or the old form `a b c`, which is one pair. Variables are those before the line, also in its later pairs.
+    private func pairs(_ text: String, of command: String) throws(ImageError) -> [(String, String)] {
+        let words = DockerfileWords.split(text)
         guard let first = words.first else { return [] }
-        guard first.contains("=") else {
-            let value = String(text.dropFirst(first.count)).trimmed
+        guard first.contains(byte: "=") else {
+            let value = Self.firstWord(text).rest
             guard !value.isEmpty else { throw .invalidArgument("\(command) must have two arguments") }
-            return [(first, value)]
+            return [(try expanded(first), try expanded(value))]
         }
         var pairs: [(String, String)] = []
         for word in words {
-            guard let equals = word.firstIndex(of: "="), equals != word.startIndex else {
+            let (key, value) = word.cut(at: "=")
+            guard let value, !key.isEmpty else {
                 throw .invalidArgument(
                     "Syntax error - can't find = in \"\(word)\". Must be of the form: name=value")
             }
-            pairs.append((String(word[..<equals]), String(word[word.index(after: equals)...])))
+            pairs.append((try expanded(String(key)), try expanded(String(value))))
         }
         return pairs
     }
 
-    /// Words as a shell splits them: single and double quotes, and backslashes outside of single ones.
-    static func words(_ text: String) -> [String] {
-        var words: [String] = []
-        var word: String?
-        var quote: Character?
-        var isEscaped = false
-        for character in text {
-            if isEscaped {
-                word = (word ?? "") + String(character)
-                isEscaped = false
-            } else if character == "\\", quote != "'" {
-                isEscaped = true
-            } else if let open = quote {
-                if character == open { quote = nil } else { word = (word ?? "") + String(character) }
-            } else if character == "'" || character == "\"" {
-                quote = character
-                word = word ?? ""
-            } else if character.isWhitespace {
-                if let done = word { words.append(done) }
-                word = nil
-            } else {
-                word = (word ?? "") + String(character)
-            }
-        }
-        if let word { words.append(word) }
-        return words
-    }
-
     /// `80` is `80/tcp`.
     private static func port(_ text: String) throws(ImageError) -> String {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        let bounds = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
+        let parts = text.split(byte: "/", omittingEmptySubsequences: false)
+        let bounds = parts[0].split(byte: "-", omittingEmptySubsequences: false).map { UInt16($0) }
         let network = parts.count > 1 ? parts[1].lowercased() : "tcp"
         guard parts.count <= 2, (1...2).contains(bounds.count), !bounds.contains(nil),
             ["tcp", "udp", "sctp"].contains(network)
@@ -130,9 +116,9 @@ extension ImageConfiguration.Config {
     }
 
     private static func path(_ path: String, from base: String) -> String {
-        let whole = path.hasPrefix("/") ? path : base + "/" + path
+        let whole = path.hasBytePrefix("/") ? path : base + "/" + path
         var components: [Substring] = []
-        for component in whole.split(separator: "/") where component != "." {
+        for component in whole.split(byte: "/") where component != "." {
             if component == ".." { _ = components.popLast() } else { components.append(component) }
         }
         return "/" + components.joined(separator: "/")
@@ -141,10 +127,10 @@ extension ImageConfiguration.Config {
     private static func healthcheck(_ text: String) throws(ImageError) -> ImageConfiguration.Healthcheck {
         var check = ImageConfiguration.Healthcheck()
         var rest = text
-        while rest.hasPrefix("--") {
-            let flag = String(rest.prefix { !$0.isWhitespace })
-            rest = String(rest.dropFirst(flag.count)).trimmed
-            let parts = flag.dropFirst(2).split(separator: "=", maxSplits: 1).map(String.init)
+        while rest.hasBytePrefix("--") {
+            let flag: String
+            (flag, rest) = Self.firstWord(rest)
+            let parts = flag.dropFirst(2).split(byte: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2 else { throw .invalidArgument("invalid HEALTHCHECK flag \(flag)") }
             if parts[0] == "retries", let count = Int64(parts[1]), count >= 0 {
                 check.retries = count
@@ -161,12 +147,11 @@ extension ImageConfiguration.Config {
             default: throw .invalidArgument("Unknown flag: \(parts[0])")
             }
         }
-        let kind = String(rest.prefix { !$0.isWhitespace }).uppercased()
-        let line = String(rest.dropFirst(kind.count)).trimmed
-        switch kind {
+        let (kind, line) = Self.firstWord(rest)
+        switch kind.uppercased() {
         case "NONE": check.test = ["NONE"]
         case "CMD" where !line.isEmpty: check.test = list(line).map { ["CMD"] + $0 } ?? ["CMD-SHELL", line]
-        default: throw .invalidArgument("Unknown type \"\(kind)\" in HEALTHCHECK (try CMD)")
+        default: throw .invalidArgument("Unknown type \"\(kind.uppercased())\" in HEALTHCHECK (try CMD)")
         }
         return check
     }
@@ -175,6 +160,6 @@ extension ImageConfiguration.Config {
 extension String {
     /// Without white space at both ends.
     var trimmed: String {
-        String(drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
+        String(trimmingSpace)
     }
 }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 internal import Layers
 internal import OCI
@@ -148,7 +149,7 @@ extension ImageArchive {
             return name.digest == nil ? name : nil
         }
         guard let text = entry.annotations["org.opencontainers.image.ref.name"],
-            text.contains(":") || text.contains("/"), let name = try? Reference(text), name.digest == nil
+            text.contains(byte: ":") || text.contains(byte: "/"), let name = try? Reference(text), name.digest == nil
         else { return nil }
         return name
     }

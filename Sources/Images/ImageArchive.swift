@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 internal import Layers
 internal import OCI
@@ -41,8 +42,8 @@ final class ImageArchive {
             case .file: try read(name, entry.size, reader.content, unpack, progress)
             case .symbolicLink(let target):
                 try account(for: name, target)
-                let parent = name.split(separator: "/").dropLast().joined(separator: "/")
-                links[name] = Self.normalized(target.hasPrefix("/") ? target : parent + "/" + target)
+                let parent = name.split(byte: "/").dropLast().joined(separator: "/")
+                links[name] = Self.normalized(target.hasBytePrefix("/") ? target : parent + "/" + target)
             case .hardLink(let target):
                 try account(for: name, target)
                 links[name] = Self.normalized(target)
@@ -108,7 +109,7 @@ final class ImageArchive {
 
     /// In a layout a file's name is its digest.
     private func check(_ name: String, _ actual: Digest) throws(LayerError) {
-        let parts = name.split(separator: "/").map(String.init)
+        let parts = name.split(byte: "/").map(String.init)
         guard parts.count == 3, parts[0] == "blobs", parts[1] == "sha256" else { return }
         guard let expected = try? Digest("sha256:\(parts[2])") else {
             throw .corrupt("\(name) is not named by a digest")
@@ -127,8 +128,8 @@ final class ImageArchive {
 
     /// By name, or by how it begins.
     private static func mayBeLayer(_ name: String, _ start: [UInt8]) -> Bool {
-        if name.hasPrefix("blobs/") { return !start.isEmpty }
-        return name.hasSuffix(".tar") || isTar(start) || Compression(of: start) != .none
+        if name.hasBytePrefix("blobs/") { return !start.isEmpty }
+        return name.hasByteSuffix(".tar") || isTar(start) || Compression(of: start) != .none
     }
 
     private func resolved(_ name: String) -> String {
@@ -144,7 +145,7 @@ final class ImageArchive {
     /// Without `.` and `..`: names of the archive, never paths of this machine.
     static func normalized(_ name: String) -> String {
         var parts: [Substring] = []
-        for part in name.split(separator: "/") where part != "." {
+        for part in name.split(byte: "/") where part != "." {
             if part == ".." { _ = parts.popLast() } else { parts.append(part) }
         }
         return parts.joined(separator: "/")

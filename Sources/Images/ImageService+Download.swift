@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Glibc
 internal import Layers
 internal import Linux
@@ -48,7 +49,7 @@ extension ImageService {
         _ progress: @escaping Progress
     ) async throws(ImageError) {
         try await downloads.layer(packed.digest) {
-            await self.downloadSlots.run {
+            let done = await self.downloadSlots.run { () async -> Result<Void, ImageError> in
                 if Task.isCancelled { return .failure(.cancelled) }
                 if await self.unpackLocal(packed, layer) { return .success(()) }
                 let known = self.blobs.partial(packed.digest)
@@ -59,6 +60,7 @@ extension ImageService {
                 }
                 return result
             }
+            return done ?? .failure(.cancelled)
         }
         progress(PullProgress(id: packed.digest.short, status: "Pull complete"))
     }

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import JSON
 internal import Layers
 package import OCI

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import OCI
 internal import Synchronization
 
@@ -74,8 +75,8 @@ extension ImageService {
 extension ImageRecord {
     /// `key`, or `key=value`.
     func has(label: String) -> Bool {
-        guard let equals = label.firstIndex(of: "=") else { return labels[label] != nil }
-        return labels[String(label[..<equals])] == String(label[label.index(after: equals)...])
+        guard let equals = label.firstIndex(ofByte: "=") else { return labels[label] != nil }
+        return labels[String(label[..<equals])] == String(label[label.utf8.index(after: equals)...])
     }
 }
 
@@ -92,7 +93,9 @@ enum Glob {
             if first == "\\", rest.popFirst() == nil { return false }
             guard first == "[" else { continue }
             if rest.first == "^" { rest = rest.dropFirst() }
+            // text: a list of scalars
             guard let end = rest.dropFirst().firstIndex(of: "]") else { return false }
+            // text: a list of scalars
             rest = rest[rest.index(after: end)...]
         }
         return true

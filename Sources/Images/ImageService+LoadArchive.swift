@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Concurrency
 internal import Glibc
 internal import Layers
 package import OCI
@@ -58,7 +60,7 @@ extension ImageService {
 
     /// The directory or digest that a layer's file is named by.
     private static func short(_ name: String) -> String {
-        let parts = name.split(separator: "/")
+        let parts = name.split(byte: "/")
         let part = parts.last == "layer.tar" ? parts.dropLast().last : parts.last
         return String((part ?? "").prefix(12))
     }

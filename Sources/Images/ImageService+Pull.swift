@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Layers
 package import OCI
@@ -185,8 +186,8 @@ extension ImageService {
         for layer in manifest.layers {
             let type = layer.mediaType
             guard
-                type.isEmpty || type.hasPrefix("application/vnd.docker.image.rootfs.")
-                    || type.hasPrefix("application/vnd.oci.image.layer.") || type == "application/octet-stream"
+                type.isEmpty || type.hasBytePrefix("application/vnd.docker.image.rootfs.")
+                    || type.hasBytePrefix("application/vnd.oci.image.layer.") || type == "application/octet-stream"
             else { throw .corrupt("unsupported media type \(type) of a layer of \(reference.familiar)") }
         }
     }

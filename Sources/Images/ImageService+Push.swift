@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Concurrency
 internal import Layers
 internal import Linux
 package import OCI
@@ -111,7 +113,7 @@ extension ImageService {
                     return .failure(error)
                 }
             }
-            placed.set(blob.digest, to: try form.get())
+            placed.set(blob.digest, to: try (form ?? .failure(.cancelled)).get())
         }
         return layers.compactMap { placed[$0.0.digest] }
     }
@@ -126,7 +128,7 @@ extension ImageService {
             return blob
         }
         do {
-            let isPlain = !blob.mediaType.hasSuffix("gzip") && !blob.mediaType.hasSuffix("zstd")
+            let isPlain = !blob.mediaType.hasByteSuffix("gzip") && !blob.mediaType.hasByteSuffix("zstd")
             if isPlain, let known = packedForm(of: blob.digest), try await session.has(known.digest) {
                 progress(PullProgress(id: short, status: "Layer already exists"))
                 return known
@@ -152,7 +154,7 @@ extension ImageService {
     private func place(
         _ blob: ContentDescriptor, _ session: RegistrySession, _ reference: Reference,
         onSend: @escaping @Sendable (Int64) -> Void
-    ) async throws(RegistryError) -> RegistrySession.Placement {
+    ) async throws(RegistryError) -> RegistrySession.UploadOutcome {
         let file: SharedDescriptor
         do throws(StoreError) {
             file = SharedDescriptor(try blobs.open(blob.digest))

@@ -74,7 +74,7 @@ struct RemovalOutcome {
 
 /// Docker's order of removing names and images (daemon/images/image_delete.go): which names go, what stands against it.
 private struct Removal {
-    var change: TableChange
+    var change: ImageTransaction
     let force: Bool
     let prune: Bool
     let inUse: (ImageID) -> [ContainerUse]

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import JSON
 package import Layers
 internal import OCI

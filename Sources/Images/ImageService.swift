@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import GRDB
 internal import Glibc
 internal import JSON
@@ -36,15 +37,15 @@ package final class ImageService: Sendable {
     let unpackings = Downloads()
     /// What waits for all that waits before it.
     let lastUnpacking = Mutex<Task<Void, Never>?>(nil)
-    let downloadSlots: Slots
-    let uploadSlots: Slots
+    let downloadSlots: AsyncSemaphore
+    let uploadSlots: AsyncSemaphore
     let table: SharedTable
-    let index: Coalesced
+    let index: CoalescingWorker
     private let firstIndex: Task<Void, Never>
     let unsynced: Unsynced
     let onEvent: @Sendable (ImageEvent) -> Void
 
-    /// The tables of this room, for ``StateDatabase``.
+    /// The tables of this module, for ``StateDatabase``.
     package static let migrations = [
         Migration("images-1") { database in
             try database.execute(
@@ -86,15 +87,16 @@ package final class ImageService: Sendable {
         self.options = options
         self.onEvent = onEvent
         registry = RegistryClient(options.registry)
-        downloadSlots = Slots(options.maxConcurrentDownloads)
-        uploadSlots = Slots(options.maxConcurrentUploads)
+        downloadSlots = AsyncSemaphore(options.maxConcurrentDownloads)
+        uploadSlots = AsyncSemaphore(options.maxConcurrentUploads)
         let here = (blobs: Set(blobs.digests()), layers: Set(layers.layers()))
         let table = SharedTable(try await Self.load(database, blobs, layers, here))
         self.table = table
-        index = Coalesced { [blobs] in Self.writeIndex(table.withLock { $0 }, blobs) }
+        index = CoalescingWorker { [blobs] in await onThread { Self.writeIndex(table.withLock { $0 }, blobs) } }
         unsynced = Unsynced(layers)
         // It is as the daemon before this one left it, unless that one was killed: there are more urgent things at a start.
         firstIndex = Task { [index] in
+            // timer: what is more urgent at a start goes first.
             if (try? await Task.sleep(for: .seconds(1))) != nil { index.request() }
         }
         sweep(here.blobs, here.layers)

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Layers
 internal import OCI
 internal import Synchronization
@@ -103,9 +104,9 @@ struct ImageTable: Sendable {
         }
         let name = reference.digest.map(reference.at) ?? reference
         if let named = names[name] { return (named.image, name) }
-        let prefix = text.hasPrefix("sha256:") ? text.dropFirst(7) : Substring(text)
+        let prefix = text.hasBytePrefix("sha256:") ? text.dropFirst(bytes: 7) : Substring(text)
         if !prefix.isEmpty, prefix.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) {
-            let found = images.keys.filter { $0.hex.hasPrefix(prefix) }
+            let found = images.keys.filter { $0.hex.hasBytePrefix(prefix) }
             if found.count > 1 { throw .ambiguous("multiple IDs found with provided prefix: \(text)") }
             if let id = found.first { return (id, nil) }
         }
@@ -114,7 +115,7 @@ struct ImageTable: Sendable {
 
     private static func digest(_ text: String) -> Digest? {
         if text.utf8.count == 64 { return try? Digest("sha256:" + text) }
-        return text.hasPrefix("sha256:") ? try? Digest(text) : nil
+        return text.hasBytePrefix("sha256:") ? try? Digest(text) : nil
     }
 
     /// An image, or something under way, needs it.

@@ -1,3 +1,4 @@
+internal import ByteText
 package import OCI
 
 /// A line of progress of a pull or push, as in Docker's stream of JSON messages.
@@ -13,7 +14,7 @@ package struct PullProgress: Sendable, Equatable {
     package let pushed: PushedManifest?
 
     /// Says what is pulled.
-    package var isHeading: Bool { status.hasPrefix("Pulling from ") }
+    package var isHeading: Bool { status.hasBytePrefix("Pulling from ") }
 
     package init(
         id: String = "", status: String, current: Int64 = 0, total: Int64 = 0, pushed: PushedManifest? = nil

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Registry
 
 /// The body of an address on the web, as it arrives.
@@ -9,7 +10,7 @@ package struct RemoteArchive: AsyncSequence, Sendable {
 
     /// `text` without a scheme means http, as Docker has it.
     package init(_ text: String, for images: ImageService) {
-        address = text.contains("://") ? text : "http://" + text
+        address = text.contains(bytes: "://") ? text : "http://" + text
         registry = images.registry
     }
 

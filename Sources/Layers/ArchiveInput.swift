@@ -41,7 +41,7 @@ final class ArchiveInput {
         beginCallWithoutLimit()
         let result = archive_read_data_skip(archive)
         if let failure { throw failure }
-        guard result == ARCHIVE_OK || result == ARCHIVE_WARN else { throw .corrupt(Placement.reason(archive)) }
+        guard result == ARCHIVE_OK || result == ARCHIVE_WARN else { throw .corrupt(LayerExtractor.reason(archive)) }
     }
 
     private func nextOfCall() -> UnsafeRawBufferPointer? {

@@ -29,7 +29,7 @@ package final class ArchiveReader {
         self.archive = archive
         archive_read_support_format_tar(archive)
         archive_read_support_format_empty(archive)
-        if input.open(archive) != ARCHIVE_OK { throw input.failure ?? .corrupt(Placement.reason(archive)) }
+        if input.open(archive) != ARCHIVE_OK { throw input.failure ?? .corrupt(LayerExtractor.reason(archive)) }
     }
 
     deinit { archive_read_free(archive) }
@@ -47,7 +47,7 @@ package final class ArchiveReader {
             return nil
         }
         guard result == ARCHIVE_OK || result == ARCHIVE_WARN, let header else {
-            throw .corrupt(Placement.reason(archive))
+            throw .corrupt(LayerExtractor.reason(archive))
         }
         hasEntry = true
         guard let name = archive_entry_pathname(header), strlen(name) <= 4096 else {
@@ -83,7 +83,7 @@ package final class ArchiveReader {
                 filled = max(0, count)
             }
             if let failure = reader.input.failure { throw failure }
-            if count < 0 { throw .corrupt(Placement.reason(archive)) }
+            if count < 0 { throw .corrupt(LayerExtractor.reason(archive)) }
             return chunk.isEmpty ? nil : chunk
         }
     }

@@ -1,3 +1,5 @@
+internal import Concurrency
+
 /// An archive for those who await: each piece is made on a thread of its own while nobody of the concurrency runtime waits.
 package struct ArchiveStream: AsyncSequence, Sendable {
     package typealias Element = [UInt8]

@@ -1,108 +1,83 @@
-internal import Glibc
+internal import Concurrency
 
 /// Bytes on their way from an asynchronous sender to a blocking reader, at most about `capacity` of them.
-package final class BytePipe: @unchecked Sendable {
-    // Guarded by `mutex`: a condition variable is what lets a plain thread wait for a task.
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let arrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private let capacity: Int
-    private var chunks: [[UInt8]] = []
-    private var next = 0
-    private var offset = 0
-    private var waiting = 0
-    private var end: End?
-    private var isReaderGone = false
-    private var sender: CheckedContinuation<Void, Never>?
+package final class BytePipe: Sendable {
+    private struct State {
+        var chunks: [[UInt8]] = []
+        var next = 0
+        var waiting = 0
+        var end: End?
+        var isReaderGone = false
+        var sender: CheckedContinuation<Void, Never>?
+    }
 
     private enum End {
         case complete
         case interrupted
     }
 
+    private let state = ConditionLock(State())
+    private let capacity: Int
+
     package init(capacity: Int = 1 << 20) {
         self.capacity = capacity
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(arrived, nil)
     }
 
-    deinit {
-        pthread_cond_destroy(arrived)
-        pthread_mutex_destroy(mutex)
-        mutex.deallocate()
-        arrived.deallocate()
-    }
-
-    /// Hands over a chunk and waits for room. False when nobody reads any more. One sender at a time.
+    /// Hands over a chunk and waits until the reader has caught up. False when nobody reads any more. One sender at a time.
     package func send(_ chunk: [UInt8]) async -> Bool {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            let isFull = withLock {
-                if isReaderGone || chunk.isEmpty { return false }
-                chunks.append(chunk)
-                waiting += chunk.count
-                pthread_cond_signal(arrived)
-                if waiting < capacity { return false }
-                sender = continuation
+            let isFull = state.change { state in
+                if state.isReaderGone || chunk.isEmpty { return false }
+                state.chunks.append(chunk)
+                state.waiting += chunk.count
+                if state.waiting < capacity { return false }
+                state.sender = continuation
                 return true
             }
             if !isFull { continuation.resume() }
         }
-        return withLock { !isReaderGone }
+        return state.change { !$0.isReaderGone }
     }
 
     /// No more bytes. `complete` is false when the sender failed.
     package func finish(complete: Bool) {
-        withLock {
-            if end == nil { end = complete ? .complete : .interrupted }
-            pthread_cond_signal(arrived)
+        state.change { state in
+            if state.end == nil { state.end = complete ? .complete : .interrupted }
         }
     }
 
     /// The reader will not come back; the sender need not wait.
     package func abandon() {
-        let sender = withLock {
-            isReaderGone = true
-            pthread_cond_signal(arrived)
-            chunks = []
-            waiting = 0
-            next = 0
-            let sender = self.sender
-            self.sender = nil
-            return sender
+        let sender = state.change { state in
+            defer {
+                state = State()
+                state.isReaderGone = true
+            }
+            return state.sender
         }
         sender?.resume()
     }
 
     /// Blocks until there is a chunk; nil at the end.
     func receive() throws(LayerError) -> [UInt8]? {
-        pthread_mutex_lock(mutex)
-        while next == chunks.count, end == nil, !isReaderGone { pthread_cond_wait(arrived, mutex) }
-        guard next < chunks.count else {
-            let isComplete = end == .complete
-            pthread_mutex_unlock(mutex)
-            if isComplete { return nil }
-            throw .interrupted
+        typealias Received = (chunk: [UInt8]?, isComplete: Bool, sender: CheckedContinuation<Void, Never>?)
+        let isReady: (State) -> Bool = { $0.next < $0.chunks.count || $0.end != nil || $0.isReaderGone }
+        let received: Received = state.wait(until: isReady) { state in
+            guard state.next < state.chunks.count else { return (nil, state.end == .complete, nil) }
+            let chunk = state.chunks[state.next]
+            state.chunks[state.next] = []
+            state.next += 1
+            if state.next == state.chunks.count {
+                state.chunks.removeAll(keepingCapacity: true)
+                state.next = 0
+            }
+            state.waiting -= chunk.count
+            guard state.waiting < capacity / 2 else { return (chunk, false, nil) }
+            defer { state.sender = nil }
+            return (chunk, false, state.sender)
         }
-        let chunk = chunks[next]
-        chunks[next] = []
-        next += 1
-        if next == chunks.count {
-            chunks.removeAll(keepingCapacity: true)
-            next = 0
-        }
-        waiting -= chunk.count
-        var resumed: CheckedContinuation<Void, Never>?
-        if waiting < capacity / 2 {
-            resumed = sender
-            sender = nil
-        }
-        pthread_mutex_unlock(mutex)
-        resumed?.resume()
-        return chunk
-    }
-
-    private func withLock<Value>(_ body: () -> Value) -> Value {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        return body()
+        received.sender?.resume()
+        if received.chunk == nil, !received.isComplete { throw .interrupted }
+        return received.chunk
     }
 }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -6,7 +7,7 @@ internal import Linux
 enum FileAttributes {
     /// What an image may hold. `trusted.overlay.*` would steer the overlay, labels of SELinux belong to the host.
     static func belongsInImage(_ name: some StringProtocol) -> Bool {
-        !name.hasPrefix("trusted.") && !name.hasPrefix("security.selinux")
+        !name.hasBytePrefix("trusted.") && !name.hasBytePrefix("security.selinux")
     }
 
     /// Of an entry of a directory, sorted by name; a link is not followed.

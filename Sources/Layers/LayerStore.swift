@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 internal import CArchive
 internal import CLinux
@@ -110,24 +111,25 @@ package final class LayerStore: Sendable {
         let ahead = try ReadAhead(inflater, of: source, isHashing: hasher == nil)
         defer { ahead.stop() }
         let input = ArchiveInput(ahead)
-        let placement: Placement
+        let extractor: LayerExtractor
         do throws(SystemError) {
             try retrying("mkdir", temporary) { mkdir(temporary, 0o700) }
             try retrying("mkdir", temporary) { mkdir(temporary + "/fs", 0o755) }
             try retrying("chmod", temporary) { chmod(temporary + "/fs", 0o755) }
-            placement = Placement(root: try Descriptor.open(temporary + "/fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+            extractor = LayerExtractor(
+                root: try Descriptor.open(temporary + "/fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
         } catch {
             throw .system(error)
         }
-        try Self.read(input, into: placement)
+        try Self.read(input, into: extractor)
         try input.drain()
-        try placement.finish()
+        try extractor.finish()
         let layer = hasher?.digest ?? ahead.digest
         if let expected, expected != layer { throw .mismatch(expected: expected, actual: layer) }
-        try publish(temporary, as: layer, size: placement.size)
+        try publish(temporary, as: layer, size: extractor.size)
         return Unpacked(
             layer: layer, blob: blob?.digest ?? layer, blobSize: blob?.size ?? ahead.size, compression: compression,
-            size: placement.size)
+            size: extractor.size)
     }
 
     /// Whether the disk has room for the files of an archive that was read to its end.
@@ -141,7 +143,7 @@ package final class LayerStore: Sendable {
             && (status.f_files == 0 || Int64(clamping: status.f_favail) > tree.count)
     }
 
-    private static func read(_ input: ArchiveInput, into placement: Placement) throws(LayerError) {
+    private static func read(_ input: ArchiveInput, into extractor: LayerExtractor) throws(LayerError) {
         // Names in pax headers are UTF-8; libarchive converts them to what the thread speaks.
         let locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
         let previous = locale.map { uselocale($0) }
@@ -157,7 +159,7 @@ package final class LayerStore: Sendable {
         archive_read_support_format_empty(archive)
         try withExtendedLifetime(input) { () throws(LayerError) in
             if input.open(archive) != ARCHIVE_OK {
-                throw input.failure ?? .corrupt(Placement.reason(archive))
+                throw input.failure ?? .corrupt(LayerExtractor.reason(archive))
             }
             while true {
                 var entry: OpaquePointer?
@@ -166,10 +168,10 @@ package final class LayerStore: Sendable {
                 if result == ARCHIVE_EOF { return }
                 if let failure = input.failure { throw failure }
                 guard result == ARCHIVE_OK || result == ARCHIVE_WARN, let entry else {
-                    throw .corrupt(Placement.reason(archive))
+                    throw .corrupt(LayerExtractor.reason(archive))
                 }
                 do throws(LayerError) {
-                    try placement.place(entry, from: archive, of: input)
+                    try extractor.place(entry, from: archive, of: input)
                     try input.skip(archive)
                 } catch {
                     // A truncated stream shows up as an unreadable entry first.
@@ -236,7 +238,7 @@ package final class LayerStore: Sendable {
 
     private static func info(_ directory: String) throws(SystemError) -> (size: Int64, boot: String) {
         let file = try Descriptor.open(directory + "/info", O_RDONLY | O_NOFOLLOW)
-        let lines = String(decoding: try file.readAll(limit: 200), as: UTF8.self).split(separator: "\n")
+        let lines = String(decoding: try file.readAll(limit: 200), as: UTF8.self).split(byte: "\n")
         guard lines.count == 2, let size = Int64(lines[0]) else {
             throw SystemError("read", directory + "/info", code: EINVAL)
         }

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Glibc
 internal import OCI
 internal import Store
@@ -8,7 +9,7 @@ final class ReadAhead: Inflater {
     private let ring = BufferRing()
     private let source: any ByteSource
     private let work: Work
-    private let thread: JoinedThread
+    private let thread: BlockingThread
 
     /// What the thread works on; its own until it has ended.
     private final class Work: @unchecked Sendable {
@@ -49,7 +50,11 @@ final class ReadAhead: Inflater {
         self.source = source
         let (work, ring) = (Work(inflater, isHashing), ring)
         self.work = work
-        thread = try JoinedThread { work.run(into: ring) }
+        do {
+            thread = try BlockingThread { work.run(into: ring) }
+        } catch {
+            throw .system(error)
+        }
     }
 
     func next() throws(LayerError) -> UnsafeRawBufferPointer {
@@ -80,75 +85,61 @@ private final class BufferRing: @unchecked Sendable {
         var count = 0
     }
 
+    private struct State {
+        var filled = 0
+        var emptied = 0
+        var isBeingRead = false
+        var isEnded = false
+        var isAbandoned = false
+    }
+
     private static let size = 4
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     /// A free one is the writer's, a filled one the reader's.
     private let buffers = UnsafeMutablePointer<Buffer>.allocate(capacity: BufferRing.size)
-    // Guarded by `mutex`.
-    private var filled = 0
-    private var emptied = 0
-    private var isBeingRead = false
-    private var isEnded = false
-    private var isAbandoned = false
+    private let state = ConditionLock(State())
 
     init() {
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(changed, nil)
         buffers.initialize(repeating: Buffer(), count: Self.size)
     }
 
     deinit {
         for index in 0..<Self.size { buffers[index].room.deallocate() }
         buffers.deallocate()
-        pthread_cond_destroy(changed)
-        pthread_mutex_destroy(mutex)
-        changed.deallocate()
-        mutex.deallocate()
     }
 
-    /// Copies bytes in as soon as there is room; false when nobody reads any more.
+    /// Copies bytes in as soon as a buffer is free; false when nobody reads any more.
     func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        pthread_mutex_lock(mutex)
-        while filled - emptied == Self.size, !isAbandoned { pthread_cond_wait(changed, mutex) }
-        let buffer = buffers + filled % Self.size
-        let isWanted = !isAbandoned
-        pthread_mutex_unlock(mutex)
-        if !isWanted { return false }
+        let free = state.wait(until: { $0.filled - $0.emptied < Self.size || $0.isAbandoned }) { state in
+            state.isAbandoned ? nil : state.filled % Self.size
+        }
+        guard let free else { return false }
+        let buffer = buffers + free
         if buffer.pointee.room.count < bytes.count {
             buffer.pointee.room.deallocate()
             buffer.pointee.room = .allocate(byteCount: max(1 << 18, bytes.count), alignment: 16)
         }
         buffer.pointee.room.copyMemory(from: bytes)
         buffer.pointee.count = bytes.count
-        withLock { filled += 1 }
+        state.change { $0.filled += 1 }
         return true
     }
 
     /// The next bytes, valid until the next call; empty at the end.
     func read() -> UnsafeRawBufferPointer {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        if isBeingRead {
-            emptied += 1
-            isBeingRead = false
-            pthread_cond_signal(changed)
+        state.change { state in
+            if state.isBeingRead { state.emptied += 1 }
+            state.isBeingRead = false
         }
-        while filled == emptied, !isEnded { pthread_cond_wait(changed, mutex) }
-        if filled == emptied { return UnsafeRawBufferPointer(start: nil, count: 0) }
-        isBeingRead = true
-        let buffer = buffers[emptied % Self.size]
+        let next: Int? = state.wait(until: { $0.filled > $0.emptied || $0.isEnded }) { state in
+            state.isBeingRead = state.filled > state.emptied
+            return state.isBeingRead ? state.emptied % Self.size : nil
+        }
+        guard let next else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        let buffer = buffers[next]
         return UnsafeRawBufferPointer(rebasing: buffer.room[..<buffer.count])
     }
 
-    func end() { withLock { isEnded = true } }
+    func end() { state.change { $0.isEnded = true } }
 
-    func abandon() { withLock { isAbandoned = true } }
-
-    private func withLock(_ change: () -> Void) {
-        pthread_mutex_lock(mutex)
-        change()
-        pthread_cond_signal(changed)
-        pthread_mutex_unlock(mutex)
-    }
+    func abandon() { state.change { $0.isAbandoned = true } }
 }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 package import Linux
@@ -37,7 +38,9 @@ package final class Snapshots: Sendable {
         } catch {
             throw .system(error)
         }
-        for name in Directory.names(in: root) where name.hasPrefix(".removing-") { removal.finish("\(root)/\(name)") }
+        for name in Directory.names(in: root) where name.hasBytePrefix(".removing-") {
+            removal.finish("\(root)/\(name)")
+        }
         for path in driver.unfinished() { removal.finish(path) }
     }
 
@@ -182,7 +185,7 @@ package final class Snapshots: Sendable {
     /// Every container that has a writable layer.
     package func list() -> [String] {
         Directory.names(in: root).filter {
-            !$0.hasPrefix(".") && access("\(root)/\($0)/layers", F_OK) == 0
+            !$0.hasBytePrefix(".") && access("\(root)/\($0)/layers", F_OK) == 0
         }
     }
 
@@ -195,7 +198,7 @@ package final class Snapshots: Sendable {
             throw error.code == ENOENT ? .unknownSnapshot(id) : .system(error)
         }
         var layers: [LayerID] = []
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+        for line in String(decoding: bytes, as: UTF8.self).split(byte: "\n") {
             guard let layer = try? Digest(String(line)) else {
                 throw .system(SystemError("read", "\(root)/\(id)/layers", code: EINVAL))
             }

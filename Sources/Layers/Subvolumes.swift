@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -13,7 +14,7 @@ struct Subvolumes: StorageDriver {
     private let stacks: String
 
     init(beside containers: String) throws(LayerError) {
-        let parent = containers.lastIndex(of: "/").map { String(containers[..<$0]) } ?? "."
+        let parent = containers.lastIndex(ofByte: "/").map { String(containers[..<$0]) } ?? "."
         stacks = parent + "/btrfs"
         do throws(SystemError) {
             let type = linux_fs_type(parent)
@@ -48,15 +49,15 @@ struct Subvolumes: StorageDriver {
     /// All at once: a subvolume goes in one call.
     func discard(_ directory: String, atMost count: Int) throws(SystemError) -> Bool {
         for name in Directory.names(in: directory) { try remove(name, in: directory) }
-        let slash = directory.lastIndex(of: "/") ?? directory.startIndex
-        try remove(String(directory[directory.index(after: slash)...]), in: String(directory[..<slash]))
+        let slash = directory.lastIndex(ofByte: "/") ?? directory.startIndex
+        try remove(String(directory[directory.utf8.index(after: slash)...]), in: String(directory[..<slash]))
         return true
     }
 
     func unfinished() -> [String] {
         // Renamed, so that nobody makes the same stack in it meanwhile.
-        for name in Directory.names(in: stacks) where name.hasPrefix("new-") { hide(name) }
-        return Directory.names(in: stacks).filter { $0.hasPrefix("old-") }.map { "\(stacks)/\($0)" }
+        for name in Directory.names(in: stacks) where name.hasBytePrefix("new-") { hide(name) }
+        return Directory.names(in: stacks).filter { $0.hasBytePrefix("old-") }.map { "\(stacks)/\($0)" }
     }
 
     private func hide(_ name: String) {
@@ -68,9 +69,9 @@ struct Subvolumes: StorageDriver {
     ///
     /// - Returns: directories to discard.
     func forgetStacks(where isGone: (String) -> Bool) -> [String] {
-        for name in Directory.names(in: stacks) where name.hasSuffix(".layers") {
+        for name in Directory.names(in: stacks) where name.hasByteSuffix(".layers") {
             let list = (try? Descriptor.open("\(stacks)/\(name)", O_RDONLY).readAll(limit: 1 << 20)) ?? []
-            let layers = String(decoding: list, as: UTF8.self).split(separator: "\n").map(String.init)
+            let layers = String(decoding: list, as: UTF8.self).split(byte: "\n").map(String.init)
             guard layers.isEmpty || layers.contains(where: isGone) else { continue }
             unlink("\(stacks)/\(name)")
             hide(String(name.dropLast(".layers".count)))

@@ -1,3 +1,4 @@
+internal import ByteText
 package import Glibc
 
 /// What stands in a directory.
@@ -26,7 +27,7 @@ package enum Directory {
     /// mkdir -p: a directory that is there already is fine, whatever its mode. `parents` is the mode of those in between.
     package static func make(_ path: String, mode: mode_t = 0o755, parents: mode_t = 0o755) throws(SystemError) {
         if mkdir(path, mode) == 0 || errno == EEXIST { return }
-        let slash = path.lastIndex(of: "/") ?? path.startIndex
+        let slash = path.lastIndex(ofByte: "/") ?? path.startIndex
         guard errno == ENOENT, slash > path.startIndex else { throw SystemError("mkdir", path, code: errno) }
         try make(String(path[..<slash]), mode: parents, parents: parents)
         guard mkdir(path, mode) == 0 || errno == EEXIST else { throw SystemError("mkdir", path, code: errno) }

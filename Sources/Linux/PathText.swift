@@ -1,9 +1,11 @@
+internal import ByteText
+
 /// Paths as texts; nothing is looked up.
 package enum PathText {
     /// The components without `.` and with `..` taken back, never above the root.
     package static func components(_ path: String) -> [Substring] {
         var result: [Substring] = []
-        for part in path.split(separator: "/") where part != "." {
+        for part in path.split(byte: "/") where part != "." {
             if part == ".." { _ = result.popLast() } else { result.append(part) }
         }
         return result

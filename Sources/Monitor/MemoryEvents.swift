@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Runtime
 
@@ -5,7 +6,7 @@ internal import Runtime
 enum MemoryEvents {
     static func wasKilled(_ cgroups: [CgroupJoin]) -> Bool {
         for join in cgroups {
-            if join.controller.split(separator: ",").contains("memory") {
+            if join.controller.split(byte: ",").contains("memory") {
                 return count("oom_kill", in: join.path + "/memory.oom_control") > 0
             }
         }

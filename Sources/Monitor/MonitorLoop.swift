@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Linux
+internal import MonitorProtocol
 internal import Runtime
 
 /// What stands beside one container: a single thread around poll(2).
@@ -9,10 +10,8 @@ internal import Runtime
 /// have to write a lot to disk.
 package final class MonitorLoop {
     private let runDirectory: String
-    private var control: Int32
+    private var daemon: DaemonConnection
     private var listener: Int32 = -1
-    private var outbox: [[UInt8]] = []
-    private static let outboxLimit = 256
     private let first = Session(id: "")
     private var execs: [Session] = []
     private var spec: LaunchSpec?
@@ -26,7 +25,7 @@ package final class MonitorLoop {
 
     /// `control` is the daemon's socket; `runDirectory` takes the small files.
     package init(control: Int32, runDirectory: String) {
-        self.control = control
+        daemon = DaemonConnection(control)
         self.runDirectory = runDirectory
     }
 
@@ -55,20 +54,16 @@ package final class MonitorLoop {
 
     /// One round; false when there is nothing left to do.
     private func step() -> Bool {
-        if isReported && execs.isEmpty && first.peers.isEmpty && outbox.isEmpty { return false }
+        if isReported && execs.isEmpty && first.peers.isEmpty && !daemon.hasWaiting { return false }
         // Nothing was launched and nobody is left who could do it.
-        if control < 0 && spec == nil && !isReported { return false }
+        if !daemon.isOpen && spec == nil && !isReported { return false }
         var polls: [pollfd] = []
         var tokens: [Token] = []
         func watch(_ descriptor: Int32, _ events: Int32, _ token: Token) {
             polls.append(pollfd(fd: descriptor, events: Int16(events), revents: 0))
             tokens.append(token)
         }
-        if control >= 0 {
-            // A daemon that does not read its events gets no more requests served: each makes events.
-            let input = outbox.count < Self.outboxLimit ? POLLIN : 0
-            watch(control, outbox.isEmpty ? input : input | POLLOUT, .control)
-        }
+        if daemon.isOpen { watch(daemon.descriptor, daemon.pollEvents, .control) }
         if listener >= 0 { watch(listener, POLLIN, .listener) }
         for session in sessions {
             if session.status >= 0 { watch(session.status, POLLIN, .status(session)) }
@@ -96,7 +91,7 @@ package final class MonitorLoop {
         switch token {
         case .control:
             if events & POLLOUT != 0 { flushOutbox() }
-            if events & ~POLLOUT != 0, control >= 0 { readControl() }
+            if events & ~POLLOUT != 0, daemon.isOpen { readRequest() }
         case .listener: acceptDaemon()
         case .status(let session): _ = readStatus(session)
         case .process(let session): endSession(session)
@@ -141,9 +136,8 @@ package final class MonitorLoop {
         let handle = accept(listener, nil, &length)
         guard handle >= 0 else { return }
         _ = fcntl(handle, F_SETFD, FD_CLOEXEC)
-        if control >= 0 { close(control) }
-        outbox = []
-        control = handle
+        daemon.close()
+        daemon = DaemonConnection(handle)
         send(
             .adopted(
                 first.pid > 0
@@ -151,9 +145,7 @@ package final class MonitorLoop {
     }
 
     private func loseDaemon() {
-        if control >= 0 { close(control) }
-        control = -1
-        outbox = []
+        daemon.close()
         // A child that still waits for its network will never get it.
         if let spec, spec.networkComes, network < 0, first.status >= 0 {
             _ = linux_pidfd_send_signal(first.pidfd, SIGKILL)
@@ -161,39 +153,60 @@ package final class MonitorLoop {
     }
 
     private func send(_ event: MonitorEvent) {
-        guard control >= 0 else { return }
-        outbox.append(event.encoded())
+        daemon.add(event)
         flushOutbox()
     }
 
     private func flushOutbox() {
-        while let message = outbox.first {
-            let result = message.withUnsafeBytes {
-                linux_send_message(control, $0.baseAddress, $0.count, nil, 0, Int32(MSG_DONTWAIT))
-            }
-            if result == -Int(EAGAIN) { return }
-            outbox.removeFirst()
-            if result < 0 { return loseDaemon() }
+        if daemon.isOpen, !daemon.flush() { loseDaemon() }
+    }
+
+    private func readRequest() {
+        switch daemon.receive() {
+        case .nothing: break
+        case .end: loseDaemon()
+        case .tooLong: send(.refused(request: .max, reason: explanation(.tooLong)))
+        case .message(let bytes, var given):
+            serve(bytes, &given)
+            for descriptor in given { close(descriptor) }
         }
     }
 
-    private func readControl() {
-        var descriptors = [Int32](repeating: -1, count: 253)
-        var count = descriptors.count
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let received = linux_receive_message(
-            control, &bytes, bytes.count, &descriptors, &count, Int32(MSG_DONTWAIT))
-        if received == -Int(EAGAIN) || received == -Int(EINTR) { return }
-        guard received > 0 else { return loseDaemon() }
-        var given = Array(descriptors[..<count])
-        if let request = try? ControlRequest(decoding: Array(bytes[..<received])) { obey(request, &given) }
-        for descriptor in given { close(descriptor) }
+    private func serve(_ bytes: [UInt8], _ given: inout [Int32]) {
+        do throws(MessageError) {
+            let message = try Message(bytes)
+            do throws(MessageError) {
+                handle(try ControlRequest(message), &given)
+            } catch {
+                refuse(message, explanation(error))
+            }
+        } catch {
+            send(.refused(request: .max, reason: explanation(error)))
+        }
+    }
+
+    /// Answers what was not understood; whoever waits for the request's result gets that.
+    private func refuse(_ message: Message, _ reason: String) {
+        if message.number == ControlRequest.Number.launch.rawValue, spec == nil {
+            fail(LaunchFailure(reason))
+        } else if let exec = ControlRequest.exec(in: message) {
+            send(.execFailed(id: exec, LaunchFailure(reason)))
+        } else {
+            send(.refused(request: message.number, reason: reason))
+        }
+    }
+
+    private func explanation(_ error: MessageError) -> String {
+        let release = daemon.daemon?.release ?? "an unknown release"
+        return
+            "\(error): the container's monitor is of Gantry \(Handshake.release), the daemon of \(release); restart the container"
     }
 
     /// Descriptors that are kept are taken out of `given`.
-    private func obey(_ request: ControlRequest, _ given: inout [Int32]) {
+    private func handle(_ request: ControlRequest, _ given: inout [Int32]) {
         func take() -> Int32 { given.isEmpty ? -1 : given.removeFirst() }
         switch request {
+        case .hello(let handshake): daemon.daemon = handshake
         case .launch(let hasRoot, let hasLog):
             let memory = Descriptor(owning: take())
             let mount = hasRoot ? take() : -1
@@ -247,7 +260,7 @@ package final class MonitorLoop {
         }
         root = mount
         do throws(LaunchFailure) {
-            var wanted = try read(memory) { bytes throws(LaunchFailure) in try LaunchSpec(decoding: bytes) }
+            var wanted = try read(memory) { bytes throws(MessageError) in try LaunchSpec(decodingMessage: bytes) }
             spec = wanted
             if root < 0 { root = try RootMount.open(wanted.rootfsPath) }
             if log >= 0 { first.log = LogWriter(descriptor: log) }
@@ -265,15 +278,19 @@ package final class MonitorLoop {
     }
 
     private func read<Spec>(
-        _ memory: borrowing Descriptor, _ decode: ([UInt8]) throws(LaunchFailure) -> Spec
+        _ memory: borrowing Descriptor, _ decode: ([UInt8]) throws(MessageError) -> Spec
     ) throws(LaunchFailure) -> Spec {
         let bytes: [UInt8]
         do {
             bytes = try SealedMemory.read(memory)
         } catch {
-            throw LaunchFailure("read the launch message: \(error.reason)")
+            throw LaunchFailure("read the specification: \(error.reason)")
         }
-        return try decode(bytes)
+        do {
+            return try decode(bytes)
+        } catch {
+            throw LaunchFailure(explanation(error))
+        }
     }
 
     private func forwardNetwork() {
@@ -345,7 +362,7 @@ package final class MonitorLoop {
             session.peers.append(Peer(descriptor: stream, input: true, output: true, error: true))
         }
         do throws(LaunchFailure) {
-            let wanted = try read(memory) { bytes throws(LaunchFailure) in try ProcessSpec(decoding: bytes) }
+            let wanted = try read(memory) { bytes throws(MessageError) in try ProcessSpec(decodingMessage: bytes) }
             guard hasStarted, !first.isFinished, let spec else {
                 throw LaunchFailure("the container is not running")
             }

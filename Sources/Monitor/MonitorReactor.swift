@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Linux
-internal import Runtime
+internal import MonitorProtocol
 internal import Synchronization
 
 /// One thread that waits for the messages of all monitors, and reaps those this process started.
@@ -108,20 +108,31 @@ package final class MonitorReactor: Sendable {
 
     private func receive(_ key: UInt64) {
         guard let entry = state.withLock({ $0.entries[key] }) else { return }
-        var bytes = [UInt8](repeating: 0, count: 8192)
+        var bytes = [UInt8](repeating: 0, count: Message.limit)
         while true {
             var none: Int32 = -1
             var count = 0
             let received = linux_receive_message(
                 entry.socket.raw, &bytes, bytes.count, &none, &count, Int32(MSG_DONTWAIT))
             if received == -Int(EAGAIN) { return }
+            if received == -Int(EMSGSIZE) {
+                entry.handler(.notUnderstood(MessageError.tooLong.description))
+                continue
+            }
             // A monitor that ended with requests of ours unread: told once, before what it had sent (unix(7)).
             if received == -Int(EINTR) || received == -Int(ECONNRESET) { continue }
             guard received > 0 else { break }
-            if let event = try? MonitorEvent(decoding: Array(bytes[..<received])) { entry.handler(event) }
+            let message = Array(bytes[..<received])
+            entry.link.learn(Dialect(ofMessage: message), entry.handler)
+            do throws(MessageError) {
+                entry.handler(try MonitorEvent(decoding: message))
+            } catch {
+                entry.handler(.notUnderstood("\(error)"))
+            }
         }
         _ = linux_epoll_remove(poller.raw, entry.socket.raw)
         _ = state.withLock { $0.entries.removeValue(forKey: key) }
+        entry.link.forgetWaiting()
         entry.handler(.closed)
     }
 }

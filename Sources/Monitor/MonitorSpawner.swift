@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Linux
+internal import MonitorProtocol
 
 /// Starts monitors. The executable is run from a read-only detached mount of itself, so that no container can
 /// overwrite it through /proc/PID/exe (CVE-2019-5736); a monitor would otherwise see to that itself, at each start.
@@ -75,6 +76,10 @@ package struct MonitorSpawner: Sendable {
             throw MonitorError("start", SystemError("posix_spawn", "gantry-runtime", code: result))
         }
         let process = linux_pidfd_open(pid)
-        return MonitorLink(pair.takeFirst(), process: process >= 0 ? Descriptor(owning: process) : nil)
+        // It is of this release, and reads everything in its order: nothing waits for its answer.
+        let link = MonitorLink(
+            pair.takeFirst(), process: process >= 0 ? Descriptor(owning: process) : nil, dialect: .tagged)
+        link.greet()
+        return link
     }
 }

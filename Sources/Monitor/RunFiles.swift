@@ -1,4 +1,6 @@
+internal import ByteText
 internal import Glibc
+package import MonitorProtocol
 
 /// The small files a monitor keeps in its run directory for a daemon that comes later.
 enum RunFiles {
@@ -27,8 +29,8 @@ enum RunFiles {
         let count = Glibc.read(handle, &bytes, bytes.count)
         guard count > 0 else { return nil }
         var values: [String: String] = [:]
-        for line in String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n") {
-            let parts = line.split(separator: "=", maxSplits: 1)
+        for line in String(decoding: bytes[..<count], as: UTF8.self).split(byte: "\n") {
+            let parts = line.split(byte: "=", maxSplits: 1)
             if parts.count == 2 { values[String(parts[0])] = String(parts[1]) }
         }
         return values

@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// An IPv4 address; `value` is in host order.
 package struct IPv4Address: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let value: UInt32
@@ -54,7 +56,7 @@ package struct IPv4Network: Hashable, Sendable, CustomStringConvertible {
 
     /// The two halves of `10.88.0.1/24`, an address within a network.
     package static func split(_ text: some StringProtocol) -> (address: IPv4Address, prefixLength: Int)? {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = text.split(byte: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let address = IPv4Address(parts[0]), let length = decimal(parts[1].utf8, limit: 32)
         else { return nil }
         return (address, Int(length))

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CNFTables
 internal import Netlink
 
@@ -40,7 +41,7 @@ final class Firewall {
     private func run(_ commands: String) throws(NetworkError) {
         guard nft_run_cmd_from_buffer(context, commands) == 0 else {
             let text = nft_ctx_get_error_buffer(context).map { String(cString: $0) } ?? ""
-            throw .system("the firewall refused a change: \(text.split(separator: "\n").first ?? "no reason given")")
+            throw .system("the firewall refused a change: \(text.split(byte: "\n").first ?? "no reason given")")
         }
         let now = try currentGeneration()
         if now &- generation > 1 { isSuspect = true }
@@ -86,9 +87,10 @@ final class Firewall {
 
     /// What stands between `elements = {` and `}`, without spaces.
     private static func elements(in listing: String) -> [Substring] {
+        // text: nft writes ASCII
         let text = listing.filter { !$0.isWhitespace }
         guard let start = text.firstRange(of: "elements={") else { return [] }
-        return text[start.upperBound...].prefix { $0 != "}" }.split(separator: ",")
+        return text[start.upperBound...].prefix(untilByte: "}").split(byte: ",")
     }
 
     /// The table as it was installed, with the ports of `endpoints`, in one transaction.

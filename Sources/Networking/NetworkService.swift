@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Concurrency
 internal import Glibc
 package import Linux
 internal import Netlink
@@ -18,7 +20,7 @@ package struct NetworkInformation: Sendable {
 /// libnftables nor a netlink socket may be used by two threads.
 package actor NetworkService {
     private let configuration: NetworkConfiguration
-    nonisolated private let queue: NetworkThread
+    nonisolated private let queue: ThreadExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     private var bridge: Bridge?
@@ -42,7 +44,15 @@ package actor NetworkService {
     /// `namespace` is where the bridge, the rules and the published ports are to be; nil for the daemon's own.
     package init(configuration: NetworkConfiguration, namespace: SharedDescriptor? = nil) {
         self.configuration = configuration
-        queue = NetworkThread(namespace: namespace)
+        queue = ThreadExecutor {
+            guard let namespace else { return }
+            do {
+                try NetworkNamespace.join(namespace.raw)
+            } catch {
+                // Working in the wrong namespace would change somebody else's network.
+                fatalError("network service: \(error)")
+            }
+        }
     }
 
     // MARK: The bridge
@@ -135,7 +145,7 @@ package actor NetworkService {
     private func routeLoopback(besides port: [PublishedEndpointPort] = []) throws(NetworkError) {
         guard let bridge, bridge.firewall != nil else { return }
         let ports = endpoints.values.flatMap(\.ports) + port
-        let isNeeded = ports.contains { $0.hostIP == "0.0.0.0" || $0.hostIP.hasPrefix("127.") }
+        let isNeeded = ports.contains { $0.hostIP == "0.0.0.0" || $0.hostIP.hasBytePrefix("127.") }
         guard isNeeded != routesLoopback else { return }
         try Self.set("/proc/sys/net/ipv4/conf/\(bridge.name)/route_localnet", isNeeded)
         routesLoopback = isNeeded
@@ -385,7 +395,7 @@ package actor NetworkService {
 
     /// Whether a name is one that ``linkName(_:)`` gives.
     private static func isLinkName(_ name: String) -> Bool {
-        name.utf8.count == 14 && name.hasPrefix("gv") && name.dropFirst(2).allSatisfy(\.isHexDigit)
+        name.utf8.count == 14 && name.hasBytePrefix("gv") && name.utf8.dropFirst(2).allSatisfy(\.isASCIIHexDigit)
     }
 
     /// 64 hexadecimal digits that depend on `text` only (FNV-1a, four times with different seeds).

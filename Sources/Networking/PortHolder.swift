@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Linux
 
@@ -12,7 +13,7 @@ enum PortHolder {
         if inodes.isEmpty { return "another process" }
         for pid in numbers(in: "/proc") where ownsOne(of: inodes, pid) {
             let name = String(decoding: read("/proc/\(pid)/comm"), as: UTF8.self).filter { $0 != "\n" }
-            return name.hasPrefix("gantry-m") ? "another container" : "\(name) (pid \(pid))"
+            return name.hasBytePrefix("gantry-m") ? "another container" : "\(name) (pid \(pid))"
         }
         return "another process"
     }
@@ -23,9 +24,9 @@ enum PortHolder {
 
     /// The inodes of sockets bound to the port (proc_net_tcp: local address, state, inode).
     private static func inodes(of port: UInt16, in file: String, listeners: Bool) -> [String] {
-        String(decoding: read(file), as: UTF8.self).split(separator: "\n").dropFirst().compactMap { line in
-            let fields = line.split(separator: " ")
-            guard fields.count > 9, let local = fields[1].split(separator: ":").last, UInt16(local, radix: 16) == port,
+        String(decoding: read(file), as: UTF8.self).split(byte: "\n").dropFirst().compactMap { line in
+            let fields = line.split(byte: " ")
+            guard fields.count > 9, let local = fields[1].split(byte: ":").last, UInt16(local, radix: 16) == port,
                 !listeners || fields[3] == "0A"
             else { return nil }
             return String(fields[9])
@@ -40,7 +41,7 @@ enum PortHolder {
             let count = readlink("/proc/\(pid)/fd/\(number)", &buffer, buffer.count)
             guard count > 9 else { return false }
             let target = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            return target.hasPrefix("socket:[") && inodes.contains(String(target.dropFirst(8).dropLast()))
+            return target.hasBytePrefix("socket:[") && inodes.contains(String(target.dropFirst(bytes: 8).dropLast()))
         }
     }
 }

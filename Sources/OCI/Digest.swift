@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// The name of content: algorithm and hash, as in `sha256:4355a46b…` (OCI image-spec, descriptor.md).
 ///
 /// Every value is valid: an algorithm of exactly one length, lower-case hexadecimal digits only. So a digest can be
@@ -16,7 +18,9 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
     package let hex: String
 
     package init(_ text: String) throws(OCIError) {
-        guard let algorithm: Algorithm = text.hasPrefix("sha256:") ? .sha256 : text.hasPrefix("sha512:") ? .sha512 : nil
+        guard
+            let algorithm: Algorithm = text.hasBytePrefix("sha256:")
+                ? .sha256 : text.hasBytePrefix("sha512:") ? .sha512 : nil
         else { throw .invalidDigest(text) }
         // Both names have six letters.
         try self.init(algorithm, hex: String(text.utf8.dropFirst(7)) ?? "")

@@ -1,11 +1,13 @@
+internal import ByteText
+
 /// Go's way of writing how long: `1h30m`, `1.5s`, `300ms`.
 package enum GoDuration {
     /// In nanoseconds; nil when the text is not a duration or does not fit.
     package static func nanoseconds(_ text: String) -> Int64? {
         var rest = Substring(text)
         var sign: Double = 1
-        if rest.hasPrefix("-") || rest.hasPrefix("+") {
-            sign = rest.hasPrefix("-") ? -1 : 1
+        if rest.hasBytePrefix("-") || rest.hasBytePrefix("+") {
+            sign = rest.hasBytePrefix("-") ? -1 : 1
             rest = rest.dropFirst()
         }
         if rest == "0" { return 0 }
@@ -16,7 +18,7 @@ package enum GoDuration {
             rest = rest.dropFirst(number.count)
             let unit = rest.prefix { $0 != "." && !("0"..."9").contains($0) }
             rest = rest.dropFirst(unit.count)
-            let text = number.hasPrefix(".") ? "0" + number : number
+            let text = number.hasBytePrefix(".") ? "0" + number : number
             guard let value = Double(text), let scale = units[String(unit)] else { return nil }
             total += value * scale
         }

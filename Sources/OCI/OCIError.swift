@@ -1,4 +1,4 @@
-/// What this room can refuse.
+/// Why a document, digest or reference is refused.
 package enum OCIError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A digest that is not `sha256:` with 64 or `sha512:` with 128 lower-case hexadecimal digits.
     case invalidDigest(String)

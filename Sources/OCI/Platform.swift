@@ -1,3 +1,4 @@
+internal import ByteText
 package import JSON
 
 internal import Glibc
@@ -34,7 +35,7 @@ package struct Platform: Hashable, Sendable, CustomStringConvertible {
 
     /// `linux/arm64/v8`, `linux/amd64`, `arm64` or `linux`: what is missing is the host's.
     package init(_ text: String) throws(OCIError) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let parts = text.split(byte: "/", omittingEmptySubsequences: false).map(String.init)
         let isPlain = parts.allSatisfy { part in
             !part.isEmpty
                 && part.utf8.allSatisfy {
@@ -87,7 +88,7 @@ package struct Platform: Hashable, Sendable, CustomStringConvertible {
 
     /// The number in the variant, at most 99, with the default of the architecture.
     private var level: Int {
-        if let number = Int(digits: variant.dropFirst().prefix { $0 != "." }) { return min(number, 99) }
+        if let number = Int(digits: variant.dropFirst().prefix(untilByte: ".")) { return min(number, 99) }
         return architecture == "arm64" ? 8 : architecture == "arm" ? 7 : 1
     }
 }

@@ -1,18 +1,21 @@
+internal import ByteText
+
 // The grammar of distribution/reference, by hand: it runs on untrusted text and on every request.
 extension Reference {
     static let defaultDomain = "docker.io"
 
     /// The first part is a registry only if it cannot be the first word of a repository.
     static func split(_ text: String) -> (domain: String, remainder: String) {
-        guard let slash = text.firstIndex(of: "/") else { return (defaultDomain, text) }
+        guard let slash = text.firstIndex(ofByte: "/") else { return (defaultDomain, text) }
         let first = String(text[..<slash])
         let isDomain = isRegistry(first) || hasUppercase(first)
-        return isDomain ? (first, String(text[text.index(after: slash)...])) : (defaultDomain, text)
+        return isDomain ? (first, String(text[text.utf8.index(after: slash)...])) : (defaultDomain, text)
     }
 
     /// Properties of characters are slow to find, and a daemon reads thousands of names at its start.
     static func hasUppercase(_ text: String) -> Bool {
-        text.utf8.contains { (65...90).contains($0) || $0 >= 0x80 } && text.contains(where: \.isUppercase)
+        text.utf8.contains { (65...90).contains($0) || $0 >= 0x80 }
+            && text.unicodeScalars.contains { $0.properties.isUppercase }
     }
 
     /// Whether a first part is a host: words of repositories have no dot or colon there.
@@ -23,18 +26,18 @@ extension Reference {
     /// A host name, IPv4 address or bracketed IPv6 address, with an optional port.
     static func isDomain(_ text: String) -> Bool {
         var host = Substring(text)
-        if text.hasPrefix("[") {
-            guard let bracket = text.firstIndex(of: "]") else { return false }
-            let address = text[text.index(after: text.startIndex)..<bracket]
-            let rest = text[text.index(after: bracket)...]
-            return !address.isEmpty && address.utf8.allSatisfy { isHexDigit($0) || $0 == 58 }
-                && (rest.isEmpty || (rest.hasPrefix(":") && isNumber(rest.dropFirst())))
+        if text.hasBytePrefix("[") {
+            guard let bracket = text.firstIndex(ofByte: "]") else { return false }
+            let address = text[text.utf8.index(after: text.startIndex)..<bracket]
+            let rest = text[text.utf8.index(after: bracket)...]
+            return !address.isEmpty && address.utf8.allSatisfy { $0.isASCIIHexDigit || $0 == 58 }
+                && (rest.isEmpty || (rest.hasBytePrefix(":") && isNumber(rest.dropFirst(bytes: 1))))
         }
-        if let colon = text.firstIndex(of: ":") {
-            guard isNumber(text[text.index(after: colon)...]) else { return false }
+        if let colon = text.firstIndex(ofByte: ":") {
+            guard isNumber(text[text.utf8.index(after: colon)...]) else { return false }
             host = text[..<colon]
         }
-        return host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+        return host.split(byte: ".", omittingEmptySubsequences: false).allSatisfy { label in
             guard let first = label.utf8.first, let last = label.utf8.last else { return false }
             return isAlphanumeric(first) && isAlphanumeric(last)
                 && label.utf8.allSatisfy { isAlphanumeric($0) || $0 == 45 }
@@ -43,7 +46,7 @@ extension Reference {
 
     /// Words of `[a-z0-9]+` joined by `.`, `_`, `__` or any number of `-`; such components joined by `/`.
     static func isPath(_ text: String) -> Bool {
-        text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { component in
+        text.split(byte: "/", omittingEmptySubsequences: false).allSatisfy { component in
             var separator: [UInt8] = []
             var afterWord = false
             for byte in component.utf8 {
@@ -73,11 +76,11 @@ extension Reference {
 
     /// Docker tells a malformed digest from one that has the form but not the length or the algorithm.
     static func reason(forDigest text: String) -> String {
-        guard let colon = text.firstIndex(of: ":") else { return "invalid reference format" }
+        guard let colon = text.firstIndex(ofByte: ":") else { return "invalid reference format" }
         let algorithm = text[..<colon]
-        let digits = text[text.index(after: colon)...]
+        let digits = text[text.utf8.index(after: colon)...]
         guard let first = algorithm.utf8.first, isLetter(first), digits.utf8.count >= 32,
-            digits.utf8.allSatisfy(isHexDigit),
+            digits.utf8.allSatisfy(\.isASCIIHexDigit),
             algorithm.utf8.allSatisfy({ isAlphanumeric($0) || [45, 95, 43, 46].contains($0) })
         else { return "invalid reference format" }
         guard let known = Digest.Algorithm(rawValue: String(algorithm)) else { return "unsupported digest algorithm" }
@@ -89,10 +92,6 @@ extension Reference {
     }
 
     private static func isLetter(_ byte: UInt8) -> Bool { (97...122).contains(byte | 32) && byte < 128 }
-
-    private static func isHexDigit(_ byte: UInt8) -> Bool {
-        (48...57).contains(byte) || (97...102).contains(byte) || (65...70).contains(byte)
-    }
 
     private static func isLowercaseOrDigit(_ byte: UInt8) -> Bool {
         (48...57).contains(byte) || (97...122).contains(byte)

@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// The name of an image somewhere: registry, repository, tag and digest.
 ///
 /// Docker's rules (distribution/reference): no registry means `docker.io`, one word there means `library/word`. A tag is
@@ -26,13 +28,13 @@ package struct Reference: Hashable, Sendable, CustomStringConvertible {
         }
         var (domain, remainder) = Self.split(text)
         if domain == "index.docker.io" { domain = Self.defaultDomain }
-        if domain == Self.defaultDomain, !remainder.contains("/") { remainder = "library/" + remainder }
+        if domain == Self.defaultDomain, !remainder.contains(byte: "/") { remainder = "library/" + remainder }
 
         // The digest is all behind the first @, the tag all behind the first colon left of it.
         var digest: Digest?
         var name = Substring(remainder)
-        if let at = remainder.firstIndex(of: "@") {
-            let digestText = String(remainder[remainder.index(after: at)...])
+        if let at = remainder.firstIndex(ofByte: "@") {
+            let digestText = String(remainder[remainder.utf8.index(after: at)...])
             name = remainder[..<at]
             guard let parsed = try? Digest(digestText) else {
                 throw .invalidReference(Self.reason(forDigest: digestText))
@@ -40,8 +42,8 @@ package struct Reference: Hashable, Sendable, CustomStringConvertible {
             digest = parsed
         }
         var tag: String?
-        if let colon = name.firstIndex(of: ":") {
-            tag = String(name[name.index(after: colon)...])
+        if let colon = name.firstIndex(ofByte: ":") {
+            tag = String(name[name.utf8.index(after: colon)...])
             name = name[..<colon]
         }
         let path = String(name)
@@ -64,7 +66,7 @@ package struct Reference: Hashable, Sendable, CustomStringConvertible {
     package var familiarName: String {
         guard domain == Self.defaultDomain else { return name }
         let official = "library/"
-        if path.hasPrefix(official), !path.dropFirst(official.count).contains("/") {
+        if path.hasBytePrefix(official), !path.dropFirst(bytes: official.utf8.count).contains(byte: "/") {
             return String(path.dropFirst(official.count))
         }
         return path

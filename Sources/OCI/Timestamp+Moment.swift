@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import JSON
 
@@ -5,7 +6,7 @@ extension Timestamp {
     /// A moment as Docker's filters take it: seconds since 1970, how long ago (`42m`), or RFC 3339, of which time, seconds
     /// and zone may be missing (then the local one). Nil for anything else.
     package init?(moment text: String) {
-        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = text.split(byte: ".", maxSplits: 1, omittingEmptySubsequences: false)
         if let seconds = Int64(parts[0]), parts.count < 2 || parts[1].allSatisfy({ ("0"..."9").contains($0) }) {
             let fraction = parts.count < 2 ? "" : parts[1].prefix(9)
             let digits = fraction + String(repeating: "0", count: 9 - fraction.count)
@@ -20,10 +21,10 @@ extension Timestamp {
     }
 
     private static func completed(_ text: String) -> String? {
-        var day = text.prefix { $0 != "T" }
+        var day = text.prefix(untilByte: "T")
         var clock = text.dropFirst(day.count + 1)
         var zone = ""
-        if text.hasSuffix("Z") {
+        if text.hasByteSuffix("Z") {
             zone = "Z"
             if clock.isEmpty { day = day.dropLast() } else { clock = clock.dropLast() }
         } else if let sign = clock.lastIndex(where: { $0 == "+" || $0 == "-" }) {
@@ -31,7 +32,7 @@ extension Timestamp {
             clock = clock[..<sign]
         }
         if clock.isEmpty { clock = "00" }
-        for _ in clock.split(separator: ":").count..<3 { clock += ":00" }
+        for _ in clock.split(byte: ":").count..<3 { clock += ":00" }
         guard zone.isEmpty else { return "\(day)T\(clock)\(zone)" }
         guard let time = try? Timestamp("\(day)T\(clock)Z") else { return nil }
         return "\(day)T\(clock)\(localZone(time.seconds))"

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import NIOCore
 internal import NIOHTTP1
 
@@ -16,7 +17,7 @@ final class AbsoluteForm: ChannelOutboundHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         var part = unwrapOutboundIn(data)
-        if case .head(var head) = part, head.uri.hasPrefix("/"), let host = head.headers.first(name: "Host") {
+        if case .head(var head) = part, head.uri.hasBytePrefix("/"), let host = head.headers.first(name: "Host") {
             head.uri = "http://\(host)\(head.uri)"
             part = .head(head)
         }

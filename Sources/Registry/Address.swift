@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 
 /// An absolute `http` or `https` address in parts.
@@ -14,16 +15,16 @@ package struct Address: Equatable, CustomStringConvertible {
     let port: Int
 
     package init?(_ text: String) {
-        guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else { return nil }
+        guard let colon = text.firstIndex(ofByte: ":"), text[colon...].hasBytePrefix("://") else { return nil }
         scheme = text[..<colon].lowercased()
         let rest = text[text.index(colon, offsetBy: 3)...]
         let end = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
         authority = rest[..<end].lowercased()
-        let tail = rest[end...].prefix { $0 != "#" }
-        target = tail.hasPrefix("/") ? String(tail) : "/" + tail
+        let tail = rest[end...].prefix(untilByte: "#")
+        target = tail.hasBytePrefix("/") ? String(tail) : "/" + tail
         // User information in an address is how credentials get lost: it is no host.
         guard scheme == "http" || scheme == "https", let parts = Self.split(authority), Self.isHost(parts.host),
-            parts.host.contains(":") == authority.hasPrefix("["),
+            parts.host.contains(byte: ":") == authority.hasBytePrefix("["),
             target.utf8.allSatisfy({ $0 >= 32 && $0 != 127 })
         else { return nil }
         host = parts.host
@@ -32,7 +33,7 @@ package struct Address: Equatable, CustomStringConvertible {
 
     package var description: String { "\(scheme)://\(authority)\(target)" }
 
-    var withoutQuery: String { "\(scheme)://\(authority)\(target.prefix { $0 != "?" })" }
+    var withoutQuery: String { "\(scheme)://\(authority)\(target.prefix(untilByte: "?"))" }
 
     /// Whether both are the same service: what is secret for one may go to the other.
     func hasSameOrigin(as other: Address) -> Bool {
@@ -41,10 +42,10 @@ package struct Address: Equatable, CustomStringConvertible {
 
     /// A location header, which may be relative.
     func resolve(_ location: String) -> Address? {
-        if location.hasPrefix("//") { return Address("\(scheme):\(location)") }
-        if location.hasPrefix("/") { return Address("\(scheme)://\(authority)\(location)") }
-        if location.hasPrefix("?") {
-            return Address("\(scheme)://\(authority)\(target.prefix { $0 != "?" })\(location)")
+        if location.hasBytePrefix("//") { return Address("\(scheme):\(location)") }
+        if location.hasBytePrefix("/") { return Address("\(scheme)://\(authority)\(location)") }
+        if location.hasBytePrefix("?") {
+            return Address("\(scheme)://\(authority)\(target.prefix(untilByte: "?"))\(location)")
         }
         return Address(location)
     }
@@ -53,10 +54,10 @@ package struct Address: Equatable, CustomStringConvertible {
     static func split(_ authority: String) -> (host: String, port: Int?)? {
         var host = Substring(authority)
         var rest = Substring()
-        if authority.hasPrefix("["), let bracket = authority.firstIndex(of: "]") {
-            host = authority[authority.index(after: authority.startIndex)..<bracket]
-            rest = authority[authority.index(after: bracket)...]
-        } else if let colon = authority.lastIndex(of: ":"), Network.address(authority) == nil {
+        if authority.hasBytePrefix("["), let bracket = authority.firstIndex(ofByte: "]") {
+            host = authority[authority.utf8.index(after: authority.startIndex)..<bracket]
+            rest = authority[authority.utf8.index(after: bracket)...]
+        } else if let colon = authority.lastIndex(ofByte: ":"), Network.address(authority) == nil {
             host = authority[..<colon]
             rest = authority[colon...]
         }
@@ -69,7 +70,7 @@ package struct Address: Equatable, CustomStringConvertible {
 
     /// A name as the domain name system has them, or an address.
     private static func isHost(_ text: String) -> Bool {
-        if text.contains(":") { return Network.address(text) != nil }
+        if text.contains(byte: ":") { return Network.address(text) != nil }
         return !text.isEmpty
             && text.utf8.allSatisfy {
                 (48...57).contains($0) || (97...122).contains($0) || $0 == 45 || $0 == 46 || $0 == 95
@@ -108,7 +109,7 @@ package struct Address: Equatable, CustomStringConvertible {
 
     /// With one more parameter in the query.
     func adding(_ name: String, _ value: String) -> Address? {
-        Address("\(self)\(target.contains("?") ? "&" : "?")\(name)=\(Self.escaped(value))")
+        Address("\(self)\(target.contains(byte: "?") ? "&" : "?")\(name)=\(Self.escaped(value))")
     }
 }
 

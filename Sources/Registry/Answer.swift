@@ -1,3 +1,4 @@
+internal import ByteText
 internal import AsyncHTTPClient
 internal import Glibc
 internal import JSON
@@ -107,7 +108,7 @@ struct Answer: Sendable {
         if let reason = TLSFailure.reason(error, address) { return .unreachable("\(asked): \(reason)") }
         if let error = error as? NIOConnectionError {
             if let first = error.connectionErrors.first?.error {
-                let target = "\(error.host.contains(":") ? "[\(error.host)]" : error.host):\(error.port)"
+                let target = "\(error.host.contains(byte: ":") ? "[\(error.host)]" : error.host):\(error.port)"
                 return .unreachable("\(asked): dial tcp \(target): \(reason(first))")
             }
             return .unreachable("\(asked): dial tcp: lookup \(error.host): no such host")
@@ -126,8 +127,8 @@ struct Answer: Sendable {
         if error is IOError {
             let reason = reason(error)
             // A single address is reported bare.
-            guard reason.hasPrefix("connect:") else { return .broken("\(asked): \(reason)") }
-            let host = address.host.contains(":") ? "[\(address.host)]" : address.host
+            guard reason.hasBytePrefix("connect:") else { return .broken("\(asked): \(reason)") }
+            let host = address.host.contains(byte: ":") ? "[\(address.host)]" : address.host
             return .unreachable("\(asked): dial tcp \(host):\(address.port): \(reason)")
         }
         return .unreachable("\(asked): \(error)")

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 
 /// A range of addresses: `10.0.0.0/8`, `fd00::/8`.
@@ -6,7 +7,7 @@ struct Network: Equatable, Sendable {
     private let length: Int
 
     init?(_ text: String) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = text.split(byte: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let bytes = Self.address(String(parts[0])), let length = Int(parts[1]),
             (0...bytes.count * 8).contains(length)
         else { return nil }

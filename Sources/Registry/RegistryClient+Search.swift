@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 internal import NIOCore
 internal import OCI
@@ -20,15 +21,15 @@ extension RegistryClient {
     ) async throws(RegistryError) -> [SearchResult] {
         var domain = "docker.io"
         var words = term
-        if let slash = term.firstIndex(of: "/") {
+        if let slash = term.firstIndex(ofByte: "/") {
             let first = String(term[..<slash])
             if Reference.isRegistry(first) {
                 domain = first
-                words = String(term[term.index(after: slash)...])
+                words = String(term[term.utf8.index(after: slash)...])
             }
         }
         let isHub = Self.hubNames.contains(domain)
-        if isHub, words.hasPrefix("library/") { words = String(words.dropFirst(8)) }
+        if isHub, words.hasBytePrefix("library/") { words = String(words.dropFirst(bytes: 8)) }
         let found = await endpoint(domain)
         let place = Endpoint(
             authority: isHub ? "index.docker.io" : found.authority, schemes: found.schemes,

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import AsyncHTTPClient
 internal import Linux
 internal import NIOCore
@@ -39,8 +40,8 @@ package final class RegistryClient: Sendable {
     ) async -> [RegistrySession] {
         var sessions: [RegistrySession] = []
         for mirror in options.mirrors[reference.domain] ?? [] {
-            guard let address = Address(mirror.contains("://") ? mirror : "https://" + mirror) else { continue }
-            let prefix = address.target.split(separator: "/").joined(separator: "/")
+            guard let address = Address(mirror.contains(bytes: "://") ? mirror : "https://" + mirror) else { continue }
+            let prefix = address.target.split(byte: "/").joined(separator: "/")
             let endpoint = Endpoint(
                 authority: address.authority, schemes: [address.scheme],
                 isInsecure: await isInsecure(address.authority), isMirror: true)

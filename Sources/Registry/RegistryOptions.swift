@@ -1,3 +1,4 @@
+internal import ByteText
 internal import AsyncHTTPClient
 
 /// How registries are reached.
@@ -43,10 +44,10 @@ package struct Proxies: Sendable, Equatable {
     private func isExcluded(_ address: Address) -> Bool {
         let host = address.host
         if Network.isLoopback(host) { return true }
-        for part in none.split(separator: ",") {
+        for part in none.split(byte: ",") {
             let rule = part.filter { $0 != " " }.lowercased()
             if rule == "*" { return true }
-            if rule.contains("/") {
+            if rule.contains(byte: "/") {
                 if let network = Network(rule), network.contains(host) { return true }
                 continue
             }
@@ -54,8 +55,10 @@ package struct Proxies: Sendable, Equatable {
             guard let (name, port) = Address.split(rule) else { continue }
             if let port, port != address.port { continue }
             if name == host { return true }
-            let domain = name.hasPrefix("*.") ? String(name.dropFirst()) : name.hasPrefix(".") ? name : "." + name
-            if host.hasSuffix(domain) { return true }
+            let domain =
+                name.hasBytePrefix("*.")
+                ? String(name.dropFirst(bytes: 1)) : name.hasBytePrefix(".") ? name : "." + name
+            if host.hasByteSuffix(domain) { return true }
         }
         return false
     }
@@ -76,7 +79,7 @@ package struct ProxyAddress: Hashable, Sendable {
 
     /// Without the name and the password.
     package var address: String {
-        "\(kind == .http ? "http" : "socks5")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        "\(kind == .http ? "http" : "socks5")://\(host.contains(byte: ":") ? "[\(host)]" : host):\(port)"
     }
 
     var login: HTTPClient.Authorization? {
@@ -90,14 +93,14 @@ package struct ProxyAddress: Hashable, Sendable {
             scheme = rest[..<range.lowerBound].lowercased()
             rest = rest[range.upperBound...]
         }
-        rest = rest.prefix { $0 != "/" }
+        rest = rest.prefix(untilByte: "/")
         var user = ""
         var secret = ""
-        if let at = rest.lastIndex(of: "@") {
-            let parts = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        if let at = rest.lastIndex(ofByte: "@") {
+            let parts = rest[..<at].split(byte: ":", maxSplits: 1, omittingEmptySubsequences: false)
             user = Address.unescaped(String(parts[0]))
             secret = parts.count > 1 ? Address.unescaped(String(parts[1])) : ""
-            rest = rest[rest.index(after: at)...]
+            rest = rest[rest.utf8.index(after: at)...]
         }
         guard let (name, number) = Address.split(String(rest)) else {
             throw .invalid("proxy \(scheme)://\(rest) has no port from 1 to 65535 behind its colon")

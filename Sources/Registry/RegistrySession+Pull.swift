@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 internal import NIOCore
 package import OCI
@@ -31,7 +32,7 @@ extension RegistrySession {
         let expected = digest ?? claimed
         let actual = ContentHash.digest(of: bytes, expected?.algorithm ?? .sha256)
         if let expected, expected != actual { throw .mismatch(expected: expected, actual: actual) }
-        let type = answer.header("Content-Type").map { String($0.prefix { $0 != ";" }) }
+        let type = answer.header("Content-Type").map { String($0.prefix(untilByte: ";")) }
         return Document(bytes: bytes, mediaType: type, digest: actual)
     }
 
@@ -79,10 +80,10 @@ extension RegistrySession {
 
     /// `</v2/x/tags/list?n=100&last=b>; rel="next"`
     static func next(_ link: String, _ page: Address) -> Address? {
-        guard link.contains("rel=\"next\"") || link.contains("rel=next"), let start = link.firstIndex(of: "<"),
-            let end = link[start...].firstIndex(of: ">")
+        guard link.contains("rel=\"next\"") || link.contains("rel=next"), let start = link.firstIndex(ofByte: "<"),
+            let end = link[start...].firstIndex(ofByte: ">")
         else { return nil }
-        let next = page.resolve(String(link[link.index(after: start)..<end]))
+        let next = page.resolve(String(link[link.utf8.index(after: start)..<end]))
         return next.flatMap { $0.hasSameOrigin(as: page) ? $0 : nil }
     }
 
@@ -129,7 +130,7 @@ extension RegistrySession {
         // A server without ranges starts again at the first byte; one with ranges must start where it was asked to.
         var skipped = answer.status == 206 ? 0 : received
         if answer.status == 206, received > 0, let range = answer.header("Content-Range"),
-            !range.hasPrefix("bytes \(received)-")
+            !range.hasBytePrefix("bytes \(received)-")
         {
             throw .invalid("\(answer.address.authority) answers with \(range), asked for from \(received) on")
         }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 internal import NIOCore
 package import Linux
@@ -6,7 +7,7 @@ internal import Store
 
 extension RegistrySession {
     /// How a blob came to be in the repository.
-    package enum Placement: Sendable, Equatable {
+    package enum UploadOutcome: Sendable, Equatable {
         case wasThere
         /// The registry took it from another of its repositories.
         case mounted(from: String)
@@ -34,7 +35,7 @@ extension RegistrySession {
     package func place(
         _ blob: ContentDescriptor, file: SharedDescriptor, origins: [String],
         onSend: @escaping @Sendable (Int64) -> Void
-    ) async throws(RegistryError) -> Placement {
+    ) async throws(RegistryError) -> UploadOutcome {
         if try await has(blob.digest) { return .wasThere }
         for origin in origins where origin != path {
             switch try await tryMount(blob.digest, from: origin) {
@@ -203,7 +204,7 @@ extension RegistrySession {
             let answer = try await perform(
                 Request(address: session, scopes: pushScopes, accepted: [204, 202, 200]))
             await answer.discard()
-            guard let range = answer.header("Range")?.split(separator: "-"), range.count == 2,
+            guard let range = answer.header("Range")?.split(byte: "-"), range.count == 2,
                 let last = Int64(digits: range[1]), last > 0, last < size
             else { return (nil, 0) }
             return ((try? self.session(answer)) ?? session, last + 1)

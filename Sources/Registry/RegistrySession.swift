@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 internal import NIOCore
 
@@ -171,7 +172,7 @@ package actor RegistrySession {
 
     /// Go's words for a port that no machine has.
     private nonisolated func invalidAuthority(_ scheme: String) -> RegistryError {
-        let port = authority.lastIndex(of: ":").map { authority[authority.index(after: $0)...] } ?? ""
+        let port = authority.lastIndex(ofByte: ":").map { authority[authority.utf8.index(after: $0)...] } ?? ""
         return .unreachable("Get \"\(scheme)://\(authority)/v2/\": dial tcp: address \(port): invalid port")
     }
 
@@ -194,6 +195,7 @@ package actor RegistrySession {
 
     static func sleep(_ duration: Duration) async throws(RegistryError) {
         do {
+            // timer: the pause a registry asks for.
             try await Task.sleep(for: duration)
         } catch {
             throw .cancelled

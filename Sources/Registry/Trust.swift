@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Linux
 internal import NIOSSL
@@ -37,8 +38,8 @@ struct Trust: Hashable, Sendable {
 
     /// Docker's rules: `.crt` is an authority; `.cert` and `.key` come in pairs.
     private init(_ folder: String, _ names: [String], isBlind: Bool) throws(RegistryError) {
-        let certificates = names.filter { $0.hasSuffix(".cert") }
-        let keys = names.filter { $0.hasSuffix(".key") }
+        let certificates = names.filter { $0.hasByteSuffix(".cert") }
+        let keys = names.filter { $0.hasByteSuffix(".key") }
         for name in certificates where !keys.contains(name.dropLast(4) + "key") {
             throw .invalid(
                 "missing key \(name.dropLast(4))key for client certificate \(name) in \(folder); "
@@ -47,7 +48,7 @@ struct Trust: Hashable, Sendable {
         for name in keys where !certificates.contains(name.dropLast(3) + "cert") {
             throw .invalid("missing client certificate \(name.dropLast(3))cert for key \(name) in \(folder)")
         }
-        let used = names.filter { $0.hasSuffix(".crt") } + certificates + keys
+        let used = names.filter { $0.hasByteSuffix(".crt") } + certificates + keys
         var version: [Int] = []
         for name in used {
             var status = stat()
@@ -56,7 +57,7 @@ struct Trust: Hashable, Sendable {
             }
         }
         self.init(
-            isBlind: isBlind, authorities: names.filter { $0.hasSuffix(".crt") }.map { "\(folder)/\($0)" },
+            isBlind: isBlind, authorities: names.filter { $0.hasByteSuffix(".crt") }.map { "\(folder)/\($0)" },
             certificate: certificates.first.map { "\(folder)/\($0)" },
             key: certificates.first.map { "\(folder)/\($0.dropLast(4))key" }, version: version)
     }

@@ -14,15 +14,14 @@ struct Attributes {
     }
 
     /// While the process still has the caller's privileges and the caller's /proc.
-    /// The CPUs are those of an exec: a first process has its cgroup's (runtime-spec, "execCPUAffinity"), and takes them when
-    /// it joins; that is later where `cgroups` is nil.
-    func prepare(_ cgroups: [CgroupJoin]?, isExec: Bool = false) throws(LaunchFailure) {
+    /// The CPUs are those of an exec: a first process has its cgroup's (runtime-spec, "execCPUAffinity").
+    func prepare(_ cgroups: [CgroupJoin], isExec: Bool = false) throws(LaunchFailure) {
         if isExec, !process.initialAffinity.isEmpty {
             try step("set the CPUs", linux_set_affinity(0, process.initialAffinity, process.initialAffinity.count))
-        } else if cgroups != nil {
+        } else {
             Processors.useAll()
         }
-        for join in cgroups ?? [] where !join.controller.isEmpty { try join.enter(by: join.open()) }
+        for join in cgroups where !join.controller.isEmpty { try join.enter(by: join.open()) }
         if let score = process.oomScoreAdj { try setScore(score) }
         try raiseLimits()
         if isExec, !process.finalAffinity.isEmpty {

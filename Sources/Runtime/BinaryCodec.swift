@@ -3,7 +3,8 @@ internal import Glibc
 /// The value of errno.
 func currentError() -> Int32 { errno }
 
-/// Writes the flat form that specs and control messages travel in: little-endian integers, counted bytes.
+/// Writes little-endian integers and counted bytes one behind the other, for readers of the same program. What travels between
+/// releases has tags (MonitorProtocol).
 package struct BinaryWriter: Sendable {
     package private(set) var bytes: [UInt8] = []
 

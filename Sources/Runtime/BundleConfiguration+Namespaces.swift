@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import JSON
 
@@ -16,7 +17,7 @@ extension NamespaceChoices {
             }
             seen.append(kind)
             let path = item["path"]?.stringValue ?? ""
-            guard path.isEmpty || path.hasPrefix("/") else {
+            guard path.isEmpty || path.hasBytePrefix("/") else {
                 throw LaunchFailure("config.json: namespace path \(path) is not absolute")
             }
             self[kind] = path.isEmpty ? .new : .path(path)

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 package import JSON
@@ -107,8 +108,8 @@ extension BundleConfiguration {
     /// `0-3,7` as a bit mask.
     static func processors(_ list: String) throws(LaunchFailure) -> [UInt8] {
         var mask: [UInt8] = []
-        for part in list.split(separator: ",") {
-            let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map {
+        for part in list.split(byte: ",") {
+            let ends = part.split(byte: "-", maxSplits: 1, omittingEmptySubsequences: false).map {
                 UInt16($0.filter { $0 != " " })
             }
             guard let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last, last < 8192 else {

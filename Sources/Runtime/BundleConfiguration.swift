@@ -1,3 +1,4 @@
+internal import ByteText
 package import Cgroups
 internal import Glibc
 package import JSON
@@ -12,11 +13,8 @@ package struct BundleConfiguration: Sendable {
     package var hooks = Hooks()
     package var annotations = JSONObject()
 
-    /// Reads the document; `bundle` is the directory that relative paths start from. What takes long for the sake of the
-    /// namespaces can begin in `ahead`, before everything else is looked at.
-    package init(
-        _ text: [UInt8], bundle: String, ahead: (NamespaceChoices) throws(LaunchFailure) -> Void = { _ in }
-    ) throws(LaunchFailure) {
+    /// Reads the document; `bundle` is the directory that relative paths start from.
+    package init(_ text: [UInt8], bundle: String) throws(LaunchFailure) {
         let document: JSON
         do {
             document = try JSON.parse(text)
@@ -27,11 +25,10 @@ package struct BundleConfiguration: Sendable {
         try DocumentShape.configuration.check(document, "config.json: ")
         try Self.checkVersion(document["ociVersion"]?.stringValue)
         launch.namespaces = try NamespaceChoices(document["linux"]?["namespaces"] ?? .null)
-        try ahead(launch.namespaces)
         guard let root = document["root"]?["path"]?.stringValue, !root.isEmpty else {
             throw LaunchFailure("config.json: root.path is missing")
         }
-        launch.rootfsPath = root.hasPrefix("/") ? root : bundle + "/" + root
+        launch.rootfsPath = root.hasBytePrefix("/") ? root : bundle + "/" + root
         launch.readonlyRootfs = document["root"]?["readonly"]?.boolValue ?? false
         launch.hostname = document["hostname"]?.stringValue ?? ""
         launch.domainname = document["domainname"]?.stringValue ?? ""
@@ -59,7 +56,7 @@ package struct BundleConfiguration: Sendable {
         guard !label.isEmpty, access("/sys/fs/selinux/enforce", F_OK) == 0 else { return }
         launch.mountLabel = label
         for index in launch.mounts.indices where [.tmpfs, .devpts, .other].contains(launch.mounts[index].kind) {
-            if launch.mounts[index].data.contains(where: { $0.hasPrefix("context=") }) { continue }
+            if launch.mounts[index].data.contains(where: { $0.hasBytePrefix("context=") }) { continue }
             launch.mounts[index].data += launch.labelOptions
         }
     }
@@ -67,7 +64,7 @@ package struct BundleConfiguration: Sendable {
     /// Everything that calls itself 1.x is compatible (semver.org), and new members are ignored.
     private static func checkVersion(_ version: String?) throws(LaunchFailure) {
         guard let version, !version.isEmpty else { throw LaunchFailure("config.json: ociVersion is missing") }
-        let numbers = version.prefix { $0 != "-" && $0 != "+" }.split(separator: ".", omittingEmptySubsequences: false)
+        let numbers = version.prefix { $0 != "-" && $0 != "+" }.split(byte: ".", omittingEmptySubsequences: false)
         guard (2...3).contains(numbers.count), numbers.allSatisfy({ UInt32($0) != nil }) else {
             throw LaunchFailure("config.json: ociVersion \(version) is not a version")
         }

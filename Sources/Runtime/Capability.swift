@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// The five capability sets of a process, as bit masks (capabilities(7)).
 package struct CapabilitySets: Equatable, Sendable {
     package var bounding: UInt64
@@ -50,7 +52,7 @@ package enum Capability {
     /// The number of a name, with or without `CAP_`, in any case; nil when it is unknown.
     package static func number(named name: String) -> Int? {
         var short = name.uppercased()
-        if short.hasPrefix("CAP_") { short.removeFirst(4) }
+        if short.hasBytePrefix("CAP_") { short.removeFirst(4) }
         return names.firstIndex(of: short)
     }
 

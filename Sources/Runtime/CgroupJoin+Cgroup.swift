@@ -1,3 +1,4 @@
+internal import ByteText
 package import Cgroups
 internal import CLinux
 internal import Glibc
@@ -33,7 +34,7 @@ extension CgroupJoin {
         defer { if file >= 0 { close(file) } }
         // An empty line while nothing is handed down.
         guard file >= 0, read(file, &byte, 1) == 1, byte != 0x0a, let path = path(of: target),
-            path.hasPrefix(unified.path + "/")
+            path.hasBytePrefix(unified.path + "/")
         else { return outer }
         defer { close(outer) }
         return try libraryStep("open cgroup \(path)", Glibc.open(path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC))

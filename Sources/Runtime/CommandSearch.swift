@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -13,9 +14,9 @@ enum CommandSearch {
             if let error = check(command) { throw explain(command, error) }
             return command
         }
-        let path = env.last { $0.hasPrefix("PATH=") }.map { String($0.dropFirst(5)) } ?? defaultPath
+        let path = env.last { $0.hasBytePrefix("PATH=") }.map { String($0.dropFirst(bytes: 5)) } ?? defaultPath
         var denied = false
-        for directory in path.split(separator: ":", omittingEmptySubsequences: false) {
+        for directory in path.split(byte: ":", omittingEmptySubsequences: false) {
             let candidate = (directory.isEmpty ? "." : directory) + "/" + command
             guard let error = check(candidate) else { return candidate }
             if error == EACCES { denied = true }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -72,7 +73,7 @@ struct ContainerRoot {
                 // It dangles (/var/run to a /run that is not there yet): what it names is made, beneath the root.
                 links += 1
                 guard !strict, links <= 40 else { throw notFound(current, -ELOOP) }
-                let base = target.hasPrefix("/") ? "" : parent + "/"
+                let base = target.hasBytePrefix("/") ? "" : parent + "/"
                 let rest = PathText.joined(waiting.reversed())
                 waiting = PathText.components(base + target + "/" + rest).reversed()
                 done = []

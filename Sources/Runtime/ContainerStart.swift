@@ -27,8 +27,7 @@ package struct ClonedProcess {
     package var clonesAnother: Bool { sibling != nil }
 }
 
-/// Starts the first process of a container. Only for a process with no thread besides its own and
-/// ``NetworkAhead``'s.
+/// Starts the first process of a container. Only for a process with no thread besides its own.
 package enum ContainerStart {
     /// Clones the child, which sets everything up and executes; returns in the parent at once.
     ///
@@ -73,8 +72,6 @@ package enum ContainerStart {
         var pidfd: Int32 = -1
         let pid = try step("clone the container's process", linux_clone(flags, &pidfd, cgroup))
         if pid == 0 { begin(spec, root: root, streams: streams, status: status, gate: gate, entered: nil) }
-        // One that then waits for a byte, before it takes all processors.
-        if spec.cgroupsCome { Processors.moveAside(pid) }
         return ClonedProcess(pid: pid, pidfd: pidfd)
     }
 
@@ -97,18 +94,15 @@ package enum ContainerStart {
         _exit(Int32(255))
     }
 
-    /// Waits for the byte with which the caller lets this process go on. The descriptors that came with it, at most `count`.
+    /// Waits for the byte with which the caller lets this process go on. The descriptor that came with it; -1 for none.
     @discardableResult
-    private static func awaitCaller(
-        _ status: Int32, _ otherwise: String, descriptors count: Int = 1
-    ) throws(LaunchFailure) -> [Int32] {
+    private static func awaitCaller(_ status: Int32, _ otherwise: String) throws(LaunchFailure) -> Int32 {
         var byte: UInt8 = 0
-        var descriptors = [Int32](repeating: -1, count: count)
-        var found = count
-        let received = linux_receive_message(status, &byte, 1, &descriptors, &found, 0)
+        var descriptor: Int32 = -1
+        var count = 1
+        let received = linux_receive_message(status, &byte, 1, &descriptor, &count, 0)
         guard received == 1 else { throw LaunchFailure(otherwise) }
-        descriptors.removeLast(count - found)
-        return descriptors
+        return count == 1 ? descriptor : -1
     }
 
     static func join(_ path: String, _ kind: UInt64) throws(LaunchFailure) {
@@ -131,12 +125,12 @@ package enum ContainerStart {
             if spec.makesNetwork {
                 try step("make the network namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
             }
-            try Attributes(spec.process, status: status).prepare(spec.cgroupsCome ? nil : spec.cgroups)
+            try Attributes(spec.process, status: status).prepare(spec.cgroups)
         }
         for (flag, path) in spec.namespaces.joined where flag != linux_CLONE_NEWNET && (entered ?? 0) & flag == 0 {
             try join(path, flag)
         }
-        if !spec.cgroupsCome { try isolateCgroups(spec) }
+        try isolateCgroups(spec)
         let null = try makeMounts(
             spec, root: root, streams: streams, status: status, entered: entered ?? 0, takesTerminal: sibling == nil)
         if !spec.process.tty { try streams.install(null: null) }
@@ -149,7 +143,7 @@ package enum ContainerStart {
         // From here on only the standard streams and the status socket are open (CVE-2024-21626).
         finish(
             spec.process, try keepOnly(status, gate: gate, preserved: streams.preserved),
-            isolatesUsers: spec.namespaces.user != .host, isBounded: spec.worksAhead, hooks: spec.containerHooks,
+            isolatesUsers: spec.namespaces.user != .host, hooks: spec.containerHooks,
             sibling: sibling, isShared: sibling != nil)
     }
 
@@ -182,12 +176,12 @@ package enum ContainerStart {
 
     /// The last part, with nothing else open.
     static func finish(
-        _ process: ProcessSpec, _ channels: Channels, isolatesUsers: Bool, isBounded: Bool = false,
+        _ process: ProcessSpec, _ channels: Channels, isolatesUsers: Bool,
         hooks: ContainerHooks? = nil, sibling: SiblingNumber? = nil, isShared: Bool = false
     ) -> Never {
         do throws(LaunchFailure) {
-            try Confinement(
-                process: process, channels: channels, isolatesUsers: isolatesUsers, isBounded: isBounded, hooks: hooks,
+            try ProcessRestrictions(
+                process: process, channels: channels, isolatesUsers: isolatesUsers, hooks: hooks,
                 sibling: sibling, isShared: isShared
             ).execute()
         } catch {
@@ -221,25 +215,7 @@ package enum ContainerStart {
         if case .path(let path) = spec.namespaces.network, !spec.networkComes, entered & linux_CLONE_NEWNET == 0 {
             try join(path, linux_CLONE_NEWNET)
         }
-        var isNetworkDue = spec.networkFollows
-        var areCgroupsDue = spec.cgroupsCome
-        for (index, mount) in spec.mounts.enumerated() where !isLate(mount) {
-            let needed = Need(mount)
-            if isNetworkDue, needed != .nothing {
-                try enterNetworkThatFollows(status)
-                isNetworkDue = false
-            }
-            if areCgroupsDue, needed == .cgroups {
-                if spec.worksAhead {
-                    try tree.protectProc(after: spec.mounts[..<index], before: spec.mounts[index...])
-                }
-                try enterCgroupsThatCome(tree, status)
-                areCgroupsDue = false
-            }
-            try tree.make(mount)
-        }
-        if isNetworkDue { try enterNetworkThatFollows(status) }
-        if areCgroupsDue { try enterCgroupsThatCome(tree, status) }
+        for mount in spec.mounts where !isLate(mount) { try tree.make(mount) }
         try tree.makeDevices()
         if spec.process.tty { try installTerminal(tree, status, takesControl: takesTerminal) }
         try enterNetwork(spec, status)
@@ -252,43 +228,11 @@ package enum ContainerStart {
         return null
     }
 
-    /// What must be there before a mount, of what the caller makes meanwhile. The network is there first.
-    private enum Need {
-        case nothing, network, cgroups
-
-        /// The cgroups also where a mount may take memory, which is theirs.
-        init(_ mount: MountSpec) {
-            switch mount.kind {
-            case .sysfs: self = .network
-            case .cgroup, .other: self = .cgroups
-            case .bind, .tmpfs, .proc, .devpts, .mqueue: self = mount.flags.contains(.copyUp) ? .cgroups : .nothing
-            }
-        }
-    }
-
-    private static func enterNetworkThatFollows(_ status: Int32) throws(LaunchFailure) {
-        try joinNetwork(awaitCaller(status, "the runtime went away before the network was made"))
-    }
-
-    private static func enterCgroupsThatCome(_ tree: RootFilesystem, _ status: Int32) throws(LaunchFailure) {
-        let spec = tree.spec
-        if spec.worksAhead { try Confinement.bound(spec.process) }
-        let joins = spec.firstCgroups
-        var came = try awaitCaller(
-            status, "the runtime went away before the cgroups were made", descriptors: 2 * joins.count + 1)[...]
-        Processors.useAll()
-        for join in joins {
-            guard let file = came.popFirst() else { throw LaunchFailure("join cgroup \(join.path): it did not come") }
-            try join.enter(by: Descriptor(owning: file))
-        }
-        tree.cgroupMounts = came
-        try isolateCgroups(spec)
-    }
-
-    private static func joinNetwork(_ came: [Int32]) throws(LaunchFailure) {
-        guard let handle = came.first else { throw LaunchFailure("join the network namespace: it did not come") }
-        try step("join the network namespace", linux_setns(handle, Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
-        close(handle)
+    private static func joinNetwork(_ came: Int32) throws(LaunchFailure) {
+        guard came >= 0 else { throw LaunchFailure("join the network namespace: it did not come") }
+        let namespace = Descriptor(owning: came)
+        try step(
+            "join the network namespace", linux_setns(namespace.raw, Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
     }
 
     /// Its mounts are never made in the namespace that it shares with the caller: in one for the time being. The way back.
@@ -340,8 +284,6 @@ package enum ContainerStart {
     private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {
         if spec.networkComes {
             try joinNetwork(awaitCaller(status, "the daemon went away before the network was made"))
-        } else if spec.networkFollows {
-            try awaitCaller(status, "the runtime went away before the network was up")
         } else if spec.makesNetwork {
             try step("bring the loopback link up", linux_loopback_up())
         }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 
 /// The types that runtime-spec 1.2 gives the members of its documents.
@@ -58,7 +59,7 @@ indirect enum DocumentShape: Sendable {
     }
 
     private static func member(_ name: String, of parent: String) -> String {
-        parent.hasSuffix(" ") ? parent + name : "\(parent).\(name)"
+        parent.hasByteSuffix(" ") ? parent + name : "\(parent).\(name)"
     }
 
     private var expected: String {

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 package import JSON
@@ -28,7 +29,7 @@ package struct Hook: Equatable, Sendable {
 
     fileprivate init(_ document: JSON) throws(LaunchFailure) {
         path = document["path"]?.stringValue ?? ""
-        guard path.hasPrefix("/") else {
+        guard path.hasBytePrefix("/") else {
             throw LaunchFailure("config.json: hook \(path): its path must be absolute")
         }
         let words = document["args"]?.arrayValue?.compactMap { $0.stringValue } ?? []

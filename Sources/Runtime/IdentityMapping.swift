@@ -18,15 +18,6 @@ package struct IdentityMapping: Equatable, Sendable {
     static func host(of id: UInt32, in mappings: [IdentityMapping]) -> UInt32? {
         mappings.first { $0.container <= id && id - $0.container < $0.count }.map { $0.host &+ (id - $0.container) }
     }
-
-    func encode(to writer: inout BinaryWriter) {
-        for number in [container, host, count] { writer.put(number) }
-    }
-
-    init(from reader: inout BinaryReader) throws(LaunchFailure) {
-        self.init(
-            container: try reader.integer(), host: try reader.integer(), count: try reader.integer())
-    }
 }
 
 /// Gives a new user namespace its IDs, from outside.

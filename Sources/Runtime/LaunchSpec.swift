@@ -11,8 +11,8 @@ package struct CgroupJoin: Equatable, Sendable {
     }
 }
 
-/// Everything the monitor needs to start a container's first process. Travels in a sealed memfd.
-package struct LaunchSpec: Equatable, Sendable {
+/// Everything the monitor needs to start a container's first process. Travels in a sealed memfd (MonitorProtocol).
+package struct LaunchSpec: Sendable {
     package var process = ProcessSpec()
     package var hostname = ""
     package var domainname = ""
@@ -38,12 +38,6 @@ package struct LaunchSpec: Equatable, Sendable {
     package var cgroups: [CgroupJoin] = []
     /// The network namespace arrives later, in a `network` message.
     package var networkComes = false
-    /// The network namespace is made meanwhile (``NetworkAhead``), and comes with the caller's first word on the status socket;
-    /// its last one says that the loopback is up. They are waited for as late as that can be. Not for what goes through a
-    /// stage. Not encoded.
-    package var networkFollows = false
-    /// The same of the cgroups that are not cgroup2: with a word between these comes what ``openCgroups()`` gives.
-    package var cgroupsCome = false
     /// Wait for a byte on the status socket while the OCI hooks run. Stays in this process: it is not encoded.
     package var waitsForHooks = false
     /// Move the root over the host's instead of pivot_root(2), which a machine whose root is a ramfs does not have.
@@ -58,13 +52,10 @@ package struct LaunchSpec: Equatable, Sendable {
     var labelOptions: [String] { mountLabel.isEmpty ? [] : ["context=" + mountLabel] }
 
     /// Whether the process makes its network namespace itself.
-    var makesNetwork: Bool { namespaces.network.isNew && !networkComes && !networkFollows }
+    var makesNetwork: Bool { namespaces.network.isNew && !networkComes }
 
     /// Hooks look at the root at its own path.
     var isRootSeen: Bool { waitsForHooks || containerHooks != nil }
-
-    /// The process does what it can while its cgroups are made. Not where hooks would find it done.
-    var worksAhead: Bool { cgroupsCome && !isRootSeen }
 
     package init() {}
 
@@ -79,79 +70,4 @@ package struct LaunchSpec: Equatable, Sendable {
     package static let dockerReadonlyPaths = [
         "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
     ]
-
-    package static func == (left: LaunchSpec, right: LaunchSpec) -> Bool { left.encoded() == right.encoded() }
-}
-
-extension LaunchSpec {
-    private static let version: UInt32 = 4
-
-    /// The flat form, for a memfd.
-    package func encoded() -> [UInt8] {
-        var writer = BinaryWriter()
-        writer.put(Self.version)
-        process.encode(to: &writer)
-        writer.put(hostname)
-        writer.put(domainname)
-        namespaces.encode(to: &writer)
-        for mappings in [userMappings, groupMappings] { writer.put(each: mappings) { $1.encode(to: &$0) } }
-        writer.put(each: clockOffsets) {
-            $0.put($1.clock)
-            $0.put($1.seconds)
-            $0.put($1.nanoseconds)
-        }
-        writer.put(each: mounts) { $1.encode(to: &$0) }
-        writer.put(rootfsPath)
-        writer.put(readonlyRootfs)
-        writer.put(rootfsPropagation.rawValue)
-        writer.put(mountLabel)
-        writer.put(maskedPaths)
-        writer.put(readonlyPaths)
-        writer.put(each: devices) { $1.encode(to: &$0) }
-        writer.put(each: sysctls) {
-            $0.put($1.name)
-            $0.put($1.value)
-        }
-        writer.put(each: cgroups) {
-            $0.put($1.controller)
-            $0.put($1.path)
-        }
-        writer.put(networkComes)
-        return writer.bytes
-    }
-
-    package init(decoding bytes: [UInt8]) throws(LaunchFailure) {
-        var reader = BinaryReader(bytes)
-        guard try reader.integer(UInt32.self) == Self.version else {
-            throw LaunchFailure("the launch message is of another version; restart the daemon after an upgrade")
-        }
-        process = try ProcessSpec(from: &reader)
-        hostname = try reader.string()
-        domainname = try reader.string()
-        namespaces = try NamespaceChoices(from: &reader)
-        userMappings = try reader.list { part throws(LaunchFailure) in try IdentityMapping(from: &part) }
-        groupMappings = try reader.list { part throws(LaunchFailure) in try IdentityMapping(from: &part) }
-        clockOffsets = try reader.list { part throws(LaunchFailure) in
-            ClockOffset(clock: try part.string(), seconds: try part.integer(), nanoseconds: try part.integer())
-        }
-        mounts = try reader.list { part throws(LaunchFailure) in try MountSpec(from: &part) }
-        rootfsPath = try reader.string()
-        readonlyRootfs = try reader.bool()
-        guard let propagation = MountPropagation(rawValue: try reader.string()) else {
-            throw LaunchFailure("the message has an unknown mount propagation")
-        }
-        rootfsPropagation = propagation
-        mountLabel = try reader.string()
-        maskedPaths = try reader.strings()
-        readonlyPaths = try reader.strings()
-        devices = try reader.list { part throws(LaunchFailure) in try DeviceSpec(from: &part) }
-        sysctls = try reader.list { part throws(LaunchFailure) in
-            (name: try part.string(), value: try part.string())
-        }
-        cgroups = try reader.list { part throws(LaunchFailure) in
-            CgroupJoin(controller: try part.string(), path: try part.string())
-        }
-        networkComes = try reader.bool()
-        guard reader.isAtEnd else { throw LaunchFailure("the launch message has bytes after its end") }
-    }
 }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -13,8 +14,8 @@ enum MountBuilder {
         let named = linux_fsconfig_string(context.raw, "source", name)
         if named < 0 { throw failure("set the source \(name) of \(type)", named, context) }
         // As mount(2) does for `fuse.sshfs`.
-        if let dot = type.firstIndex(of: ".") {
-            _ = linux_fsconfig_string(context.raw, "subtype", String(type[type.index(after: dot)...]))
+        if let dot = type.firstIndex(ofByte: ".") {
+            _ = linux_fsconfig_string(context.raw, "subtype", String(type[type.utf8.index(after: dot)...]))
         }
         for option in options { try set(option, type, context) }
         let created = linux_fsconfig_create(context.raw)
@@ -34,7 +35,7 @@ enum MountBuilder {
     private static func set(
         _ option: String, _ type: String, _ context: borrowing Descriptor
     ) throws(LaunchFailure) {
-        let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let parts = option.split(byte: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         if type == "overlay", parts[0] == "lowerdir", parts.count == 2, parts[1].utf8.count > 255 {
             return try setLayers(parts[1], context)
         }
@@ -48,7 +49,7 @@ enum MountBuilder {
     /// A string of fsconfig(2) ends at 255 bytes: longer stacks go in layer by layer (Linux 6.5).
     private static func setLayers(_ list: String, _ context: borrowing Descriptor) throws(LaunchFailure) {
         var key = "lowerdir+"
-        for layer in list.split(separator: ":", omittingEmptySubsequences: false) {
+        for layer in list.split(byte: ":", omittingEmptySubsequences: false) {
             // `::` begins the layers that only hold data.
             if layer.isEmpty {
                 key = "datadir+"

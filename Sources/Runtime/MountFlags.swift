@@ -29,6 +29,13 @@ package struct MountFlags: OptionSet, Hashable, Sendable {
     /// Shared among the copies that the container makes of it, not with the host.
     package static let contained = MountFlags(rawValue: 1 << 21)
 
+    /// Every one above: a message with another one is of a later release.
+    package static let all: MountFlags = [
+        .readOnly, .noSuid, .noDev, .noExec, .noATime, .strictATime, .relativeATime, .noDirectoryATime,
+        .noSymbolicLinks,
+        .nonRecursive, .remount, .copyUp, .mapped, .recursivelyMapped, .contained,
+    ]
+
     fileprivate static let accessTimes: MountFlags = [.noATime, .strictATime, .relativeATime]
 
     /// MOUNT_ATTR_* of mount_setattr(2).

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 
 /// What a bundle's mount options mean (runtime-spec 1.2, "Linux mount options"; runc's names where the specification
@@ -56,7 +57,7 @@ package enum MountOptions {
     static func apply(_ option: String, to mount: inout MountSpec) {
         if let change = Attribute(option)?.change {
             mount.attributes.turn(change.flag, on: change.isOn)
-        } else if option.hasPrefix("r"), let change = Attribute(String(option.dropFirst()))?.change {
+        } else if option.hasBytePrefix("r"), let change = Attribute(String(option.dropFirst(bytes: 1)))?.change {
             mount.recursive.turn(change.flag, on: change.isOn)
         } else if let propagation = MountPropagation(rawValue: option) {
             mount.propagation = propagation
@@ -123,7 +124,7 @@ extension MountSpec {
             guard !source.isEmpty else {
                 throw LaunchFailure("config.json: the bind mount on \(destination) has no source")
             }
-            if !source.hasPrefix("/") { source = bundle + "/" + source }
+            if !source.hasBytePrefix("/") { source = bundle + "/" + source }
         }
         self.init(isBind ? .bind : Kind(fileSystem: type), source: source, destination)
         self.type = type

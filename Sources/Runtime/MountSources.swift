@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -80,6 +81,6 @@ extension LaunchSpec {
 
     private static func isDisk(_ source: String) -> Bool {
         var status = stat()
-        return source.hasPrefix("/") && stat(source, &status) == 0 && status.st_mode & S_IFMT == S_IFBLK
+        return source.hasBytePrefix("/") && stat(source, &status) == 0 && status.st_mode & S_IFMT == S_IFBLK
     }
 }

@@ -100,11 +100,6 @@ package struct NamespaceChoices: Equatable, Sendable {
         return false
     }
 
-    package var joinsCgroups: Bool {
-        if case .path = cgroup { return true }
-        return false
-    }
-
     /// Those that are joined, with the kernel's flag of each; not the mount namespace, which comes last.
     var joined: [(flag: UInt64, path: String)] {
         var result: [(flag: UInt64, path: String)] = []
@@ -112,29 +107,6 @@ package struct NamespaceChoices: Equatable, Sendable {
             if case .path(let path) = self[kind] { result.append((kind.flag, path)) }
         }
         return result
-    }
-
-    func encode(to writer: inout BinaryWriter) {
-        for kind in Kind.allCases {
-            switch self[kind] {
-            case .host: writer.put(UInt8(0))
-            case .new: writer.put(UInt8(1))
-            case .path(let path):
-                writer.put(UInt8(2))
-                writer.put(path)
-            }
-        }
-    }
-
-    init(from reader: inout BinaryReader) throws(LaunchFailure) {
-        for kind in Kind.allCases {
-            switch try reader.integer(UInt8.self) {
-            case 0: self[kind] = .host
-            case 1: self[kind] = .new
-            case 2: self[kind] = .path(try reader.string())
-            default: throw LaunchFailure("the message has an unknown kind of namespace")
-            }
-        }
     }
 }
 

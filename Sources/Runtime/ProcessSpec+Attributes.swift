@@ -29,57 +29,10 @@ package struct IOPriority: Equatable, Sendable {
     /// 0, the first, to 7.
     package var level: Int32
 
+    package init(kind: Int32, level: Int32) {
+        self.kind = kind
+        self.level = level
+    }
+
     static let kinds: [String: Int32] = ["IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3]
-}
-
-extension ProcessSpec {
-    func encodeAttributes(to writer: inout BinaryWriter) {
-        writer.put(isLenient)
-        writer.put(clampsLimits)
-        writer.put(scheduling != nil)
-        if let scheduling {
-            writer.put(scheduling.policy)
-            writer.put(scheduling.flags)
-            writer.put(scheduling.nice)
-            writer.put(scheduling.priority)
-            for time in [scheduling.runtime, scheduling.deadline, scheduling.period] { writer.put(time) }
-        }
-        writer.put(ioPriority != nil)
-        if let ioPriority {
-            writer.put(ioPriority.kind)
-            writer.put(ioPriority.level)
-        }
-        writer.put(personality != nil)
-        if let personality { writer.put(personality) }
-        writer.put(initialAffinity)
-        writer.put(finalAffinity)
-        writer.put(seccompFlags)
-        writer.put(seccompNotifies)
-        for text in [keyring, appArmorProfile, seLinuxLabel] { writer.put(text) }
-    }
-
-    mutating func decodeAttributes(from reader: inout BinaryReader) throws(LaunchFailure) {
-        isLenient = try reader.bool()
-        clampsLimits = try reader.bool()
-        if try reader.bool() {
-            var value = Scheduling()
-            value.policy = try reader.integer()
-            value.flags = try reader.integer()
-            value.nice = try reader.integer()
-            value.priority = try reader.integer()
-            value.runtime = try reader.integer()
-            value.deadline = try reader.integer()
-            value.period = try reader.integer()
-            scheduling = value
-        }
-        if try reader.bool() { ioPriority = IOPriority(kind: try reader.integer(), level: try reader.integer()) }
-        if try reader.bool() { personality = try reader.integer() }
-        initialAffinity = try reader.data()
-        finalAffinity = try reader.data()
-        seccompFlags = try reader.integer()
-        seccompNotifies = try reader.bool()
-        keyring = try reader.string()
-        appArmorProfile = try reader.string()
-        seLinuxLabel = try reader.string()
-    }
 }

@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// Whom a process runs as.
 package enum ContainerUser: Equatable, Sendable {
     /// Numbers that were decided outside the container.
@@ -31,7 +33,7 @@ package struct ResourceLimit: Equatable, Sendable {
     /// The RLIMIT_* number of `nofile`, `RLIMIT_NOFILE`, …; nil when unknown.
     package static func number(named name: String) -> Int32? {
         var short = name.lowercased()
-        if short.hasPrefix("rlimit_") { short.removeFirst(7) }
+        if short.hasBytePrefix("rlimit_") { short.removeFirst(7) }
         return order.firstIndex(of: short).map { Int32($0) }
     }
 }
@@ -87,90 +89,3 @@ package struct ProcessSpec: Equatable, Sendable {
 
 /// A process to start in a container that runs already.
 package typealias ExecSpec = ProcessSpec
-
-extension ProcessSpec {
-    func encode(to writer: inout BinaryWriter) {
-        writer.put(args)
-        writer.put(env)
-        writer.put(cwd)
-        switch user {
-        case .ids(let uid, let gid, let groups):
-            writer.put(UInt8(0))
-            writer.put(uid)
-            writer.put(gid)
-            writer.put(each: groups) { $0.put($1) }
-        case .name(let name):
-            writer.put(UInt8(1))
-            writer.put(name)
-        }
-        writer.put(additionalGroups)
-        for set in [
-            capabilities.bounding, capabilities.effective, capabilities.permitted, capabilities.inheritable,
-            capabilities.ambient,
-        ] {
-            writer.put(set)
-        }
-        writer.put(each: rlimits) {
-            $0.put($1.resource)
-            $0.put($1.soft)
-            $0.put($1.hard)
-        }
-        writer.put(noNewPrivileges)
-        writer.put(seccomp)
-        writer.put(oomScoreAdj != nil)
-        writer.put(oomScoreAdj ?? 0)
-        encodeAttributes(to: &writer)
-        writer.put(umask)
-        writer.put(tty)
-        writer.put(columns)
-        writer.put(rows)
-        writer.put(openStdin)
-        writer.put(stdinOnce)
-    }
-
-    init(from reader: inout BinaryReader) throws(LaunchFailure) {
-        args = try reader.strings()
-        env = try reader.strings()
-        cwd = try reader.string()
-        switch try reader.integer(UInt8.self) {
-        case 0:
-            user = .ids(
-                uid: try reader.integer(), gid: try reader.integer(),
-                groups: try reader.list { part throws(LaunchFailure) in try part.integer(UInt32.self) })
-        case 1: user = .name(try reader.string())
-        default: throw LaunchFailure("the message has an unknown kind of user")
-        }
-        additionalGroups = try reader.strings()
-        capabilities = CapabilitySets(
-            bounding: try reader.integer(), effective: try reader.integer(), permitted: try reader.integer(),
-            inheritable: try reader.integer(), ambient: try reader.integer())
-        rlimits = try reader.list { part throws(LaunchFailure) in
-            ResourceLimit(
-                resource: try part.integer(), soft: try part.integer(), hard: try part.integer())
-        }
-        noNewPrivileges = try reader.bool()
-        seccomp = try reader.data()
-        let hasScore = try reader.bool()
-        let score = try reader.integer(Int32.self)
-        oomScoreAdj = hasScore ? score : nil
-        try decodeAttributes(from: &reader)
-        umask = try reader.integer()
-        tty = try reader.bool()
-        columns = try reader.integer()
-        rows = try reader.integer()
-        openStdin = try reader.bool()
-        stdinOnce = try reader.bool()
-    }
-
-    /// The flat form, for a memfd.
-    package func encoded() -> [UInt8] {
-        var writer = BinaryWriter()
-        encode(to: &writer)
-        return writer.bytes
-    }
-
-    package init(decoding bytes: [UInt8]) throws(LaunchFailure) {
-        var reader = BinaryReader(bytes)
-        try self.init(from: &reader)
-    }
-}

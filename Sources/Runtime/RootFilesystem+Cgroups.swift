@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -6,41 +7,18 @@ extension LaunchSpec {
     /// Those of version 1.
     var firstCgroups: [CgroupJoin] { cgroups.filter { !$0.controller.isEmpty } }
 
-    /// What the container's process needs of its cgroups of version 1, for its caller to open while it is busy, to send to it and
-    /// to close: the file to join each, and where one of `mounts` shows them the folder of all and the directory of each, as
-    /// detached mounts.
-    package func openCgroups() throws(LaunchFailure) -> [Int32] {
-        let first = firstCgroups
-        var opened: [Int32] = []
-        do throws(LaunchFailure) {
-            for join in first { opened.append(try join.open().release()) }
-            guard let mount = mounts.first(where: { $0.kind == .cgroup && $0.type != "cgroup2" }), !first.isEmpty
-            else { return opened }
-            opened.append(try cgroupFolder(first).release())
-            for join in first { opened.append(try Self.mount(of: join, mount).release()) }
-            return opened
-        } catch {
-            for each in opened { close(each) }
-            throw error
-        }
-    }
-
     /// A directory for each hierarchy, to be mounted on.
     fileprivate func cgroupFolder(_ joins: [CgroupJoin]) throws(LaunchFailure) -> Descriptor {
         let folder = try MountBuilder.make(
             "tmpfs", options: ["mode=755"] + labelOptions, flags: [.noSuid, .noDev, .noExec])
         for join in joins {
             try libraryStep("create cgroup folder \(join.controller)", mkdirat(folder.raw, join.controller, 0o755))
-            guard join.controller.contains(",") else { continue }
-            for name in join.controller.split(separator: ",") {
+            guard join.controller.contains(byte: ",") else { continue }
+            for name in join.controller.split(byte: ",") {
                 _ = symlinkat(join.controller, folder.raw, String(name))
             }
         }
         return folder
-    }
-
-    fileprivate static func mount(of join: CgroupJoin, _ mount: MountSpec) throws(LaunchFailure) -> Descriptor {
-        try MountBuilder.bind(join.path, flags: mount.flags.union(.nonRecursive), propagation: .private)
     }
 }
 
@@ -53,12 +31,11 @@ extension RootFilesystem {
         if first.isEmpty || mount.type == "cgroup2" {
             return try MountBuilder.attach(try unified(mount), on: place.descriptor, mount.destination)
         }
-        var ready = cgroupMounts
-        cgroupMounts = []
-        let folder = ready.isEmpty ? try spec.cgroupFolder(first) : Descriptor(owning: ready.removeFirst())
+        let folder = try spec.cgroupFolder(first)
         try MountBuilder.attach(folder, on: place.descriptor, mount.destination)
         for join in first {
-            let made = ready.isEmpty ? try LaunchSpec.mount(of: join, mount) : Descriptor(owning: ready.removeFirst())
+            let made = try MountBuilder.bind(
+                join.path, flags: mount.flags.union(.nonRecursive), propagation: .private)
             // The folder is new and this process's alone: its names lead nowhere else.
             try step(
                 "mount \(mount.destination)/\(join.controller)",

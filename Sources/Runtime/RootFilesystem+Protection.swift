@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -29,27 +30,10 @@ extension RootFilesystem {
         }
     }
 
-    /// Protects what is to be protected beneath /proc, ahead of the rest: but not before everything that is mounted there is.
-    /// That is where its name says; a link that leads there is refused.
-    func protectProc(after made: ArraySlice<MountSpec>, before rest: ArraySlice<MountSpec>) throws(LaunchFailure) {
-        func isThere(_ mount: MountSpec) -> Bool { PathText.components(mount.destination).first == "proc" }
-        guard made.contains(where: isThere), !rest.contains(where: isThere) else { return }
-        try protect(Self.isBeneathProc)
-        isProcProtected = true
-    }
-
-    /// Makes paths read-only and hides paths: what ``protectProc(after:before:)`` has not.
+    /// Makes paths read-only and hides paths, once everything is mounted.
     func protect() throws(LaunchFailure) {
-        try protect { !self.isProcProtected || !Self.isBeneathProc($0) }
-    }
-
-    private func protect(_ isWanted: (String) -> Bool) throws(LaunchFailure) {
-        for path in spec.readonlyPaths where isWanted(path) { try makeReadonly(path) }
-        for path in spec.maskedPaths where isWanted(path) { try mask(path) }
-    }
-
-    private static func isBeneathProc(_ path: String) -> Bool {
-        path.hasPrefix("/proc/") && PathText.components(path).first == "proc"
+        for path in spec.readonlyPaths { try makeReadonly(path) }
+        for path in spec.maskedPaths { try mask(path) }
     }
 
     /// Hides a path: a directory beneath an empty read-only tmpfs, the same for all, anything else beneath a null device, the

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -10,15 +11,11 @@ final class RootFilesystem {
     let root: ContainerRoot
     /// Mounts that become read-only at the end, when nothing has to be made in them any more.
     private var readonlyLater: [Int32] = []
-    /// The mounts of ``LaunchSpec/openCgroups()``, where the caller has made them: for the first mount that shows them.
-    var cgroupMounts: ArraySlice<Int32> = []
     /// The empty directory that hides others, once there is one.
     var empty: Int32 = -1
     /// What hides files: the null device of a /dev that was made here, or one made for it; no node of the image (CVE-2025-31133),
     /// and not the host's. -1 until there is one.
     var null: Int32 = -1
-    /// Whether ``protectProc(after:before:)`` has done its part.
-    var isProcProtected = false
 
     init(spec: LaunchSpec, root: ContainerRoot) {
         self.spec = spec
@@ -81,7 +78,7 @@ final class RootFilesystem {
 
     /// A tmpfs has the mode of the directory it covers unless its options say otherwise, as with runc.
     private func takeMode(_ mount: inout MountSpec, from place: borrowing Descriptor) throws(LaunchFailure) {
-        guard !mount.data.contains(where: { $0.hasPrefix("mode=") }) else { return }
+        guard !mount.data.contains(where: { $0.hasBytePrefix("mode=") }) else { return }
         var status = stat()
         try libraryStep("look at \(mount.destination)", fstat(place.raw, &status))
         mount.data.append("mode=" + String(status.st_mode & 0o7777, radix: 8))

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import JSON
 
@@ -13,7 +14,7 @@ extension SeccompProfile {
     /// `4.8`; what comes behind the second number of a kernel's release does not count.
     private static func version(_ value: JSON?) throws(LaunchFailure) -> (UInt8, UInt8)? {
         guard let text = value?.stringValue, !text.isEmpty else { return nil }
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        let parts = text.split(byte: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, let major = UInt8(parts[0]), let minor = UInt8(parts[1]), major > 0 || minor > 0 else {
             throw LaunchFailure(
                 "seccomp profile: invalid kernel version: \"\(text)\", expected \"<kernel>.<major>\"")

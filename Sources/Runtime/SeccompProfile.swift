@@ -1,3 +1,4 @@
+internal import ByteText
 package import JSON
 
 /// Which system calls a container may make: Docker's profile format, which contains the OCI one.
@@ -68,7 +69,7 @@ package struct SeccompProfile: Equatable, Sendable {
         defaultAction = try Self.action(action, document["defaultErrnoRet"]?.intValue)
         architectures = []
         func architecture(_ name: String) -> String {
-            name.hasPrefix("SCMP_ARCH_") ? String(name.dropFirst(10)) : name
+            name.hasBytePrefix("SCMP_ARCH_") ? String(name.dropFirst(bytes: 10)) : name
         }
         for item in document["architectures"]?.arrayValue ?? [] {
             if let name = item.stringValue { architectures.append(architecture(name)) }

@@ -3,7 +3,7 @@ internal import Glibc
 internal import Linux
 
 /// The number of the process that a container sees, on its way from the process that clones it as its last step
-/// (``Confinement``) to the caller of both.
+/// (``ProcessRestrictions``) to the caller of both.
 ///
 /// It is in a page that the cloned process does not have: others in its process namespace may reach whatever it has.
 final class SiblingNumber {

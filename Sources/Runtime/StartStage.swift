@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -64,7 +65,7 @@ struct StartStage {
         guard spec.namespaces.user.isNew else { return }
         for index in spec.mounts.indices where spec.mounts[index].kind == .devpts {
             spec.mounts[index].data.removeAll { option in
-                guard option.hasPrefix("gid="), let gid = UInt32(option.dropFirst(4)) else { return false }
+                guard option.hasBytePrefix("gid="), let gid = UInt32(option.dropFirst(bytes: 4)) else { return false }
                 return IdentityMapping.host(of: gid, in: spec.groupMappings) == nil
             }
         }

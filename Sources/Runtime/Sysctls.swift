@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -23,11 +24,11 @@ enum Sysctls {
         guard !value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x2b || $0 == 0x7f }) else {
             throw LaunchFailure("sysctl \(name): the value has a character that is refused")
         }
-        if ipc.contains(name) || name.hasPrefix("fs.mqueue.") {
+        if ipc.contains(name) || name.hasBytePrefix("fs.mqueue.") {
             guard namespaces.ipc != .host else {
                 throw LaunchFailure("sysctl \(name): not allowed with the host's ipc namespace")
             }
-        } else if name.hasPrefix("net.") {
+        } else if name.hasBytePrefix("net.") {
             guard namespaces.network != .host || networkComes else {
                 throw LaunchFailure("sysctl \(name): not allowed with the host's network namespace")
             }
@@ -39,7 +40,7 @@ enum Sysctls {
     /// Writes through `proc`, a proc file system made for this, so that nothing of the container stands between
     /// (CVE-2025-52881).
     static func write(_ name: String, _ value: String, proc: Int32) throws(LaunchFailure) {
-        let path = "sys/" + name.split(separator: ".").joined(separator: "/")
+        let path = "sys/" + name.split(byte: ".").joined(separator: "/")
         let opened = linux_openat2(
             proc, path, UInt64(O_WRONLY), 0,
             linux_RESOLVE_BENEATH | linux_RESOLVE_NO_SYMLINKS | linux_RESOLVE_NO_XDEV)

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import JSON
 internal import Linux
@@ -64,7 +65,7 @@ struct UserDatabase {
 
     /// Resolves `user[:group]` and additional groups as Docker does, looking at each line of the two files once.
     func user(_ text: String, additional: [String]) throws(LaunchFailure) -> User {
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = text.split(byte: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let userPart = parts.first ?? ""
         let groupPart: Substring = parts.count > 1 ? parts[1] : ""
         var result = User(uid: 0, gid: 0, groups: [], home: "/")
@@ -160,16 +161,25 @@ struct UserDatabase {
     }
 }
 
-/// The lines of passwd(5) or group(5), without comments and empty ones, in their first seven fields.
+/// The lines of passwd(5) or group(5), without comments and empty ones, in their first seven fields. White space around a line is
+/// not part of it, as in Docker: files from other systems end their lines with a carriage return, and people indent.
 struct AccountRecords: Sequence, IteratorProtocol {
     private var rest: ArraySlice<UInt8>
 
     init(_ bytes: [UInt8]) { rest = bytes[...] }
 
+    private static func trimmed(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+        var line = line
+        while let first = line.first, isBlank(first) { line.removeFirst() }
+        while let last = line.last, isBlank(last) { line.removeLast() }
+        return line
+    }
+
     mutating func next() -> [ArraySlice<UInt8>]? {
         while !rest.isEmpty {
             let end = rest.firstIndex(of: 0x0a) ?? rest.endIndex
-            let line = rest[..<end]
+            let line = Self.trimmed(rest[..<end])
             rest = rest[Swift.min(end + 1, rest.endIndex)...]
             if line.isEmpty || line.first == 0x23 { continue }
             return line.split(separator: 0x3a, maxSplits: 7, omittingEmptySubsequences: false)

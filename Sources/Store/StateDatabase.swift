@@ -2,7 +2,8 @@ package import GRDB
 internal import Glibc
 internal import Linux
 
-/// Tables of one room: `name` is unique in the whole product and never changes, nor does what it does.
+/// One step of the schema: `name` is unique in the whole product and never changes, nor does what it does. Its number is its place in
+/// the list that ``StateDatabase`` is opened with, where new ones go to the end.
 package struct Migration: Sendable {
     package let name: String
     package let apply: @Sendable (Database) throws -> Void
@@ -23,7 +24,7 @@ package final class StateDatabase: Sendable {
     /// Kept for the log of changes, so that things can be removed when the disk is full.
     private static let reserve = 1 << 20
 
-    /// Opens or makes the file and brings it up to date.
+    /// Opens or makes the file and brings it up to date: from whatever earlier release. One of a later release is refused.
     package init(path: String, migrations: [Migration]) throws(StoreError) {
         var configuration = Configuration()
         configuration.journalMode = .wal
@@ -38,12 +39,27 @@ package final class StateDatabase: Sendable {
             queue = try DatabaseQueue(path: path, configuration: configuration)
             var migrator = DatabaseMigrator()
             for migration in migrations { migrator.registerMigration(migration.name, migrate: migration.apply) }
+            try Self.refuseLaterRelease(try queue.read(migrator.appliedIdentifiers), migrations)
             try migrator.migrate(queue)
             chmod(path, 0o600)
+        } catch let error as LaterRelease {
+            throw .database(
+                "\(path) was written by a later release of Gantry (schema \(error.version), this release has \(migrations.count)): "
+                    + "start that release, or give this one another --data-root")
         } catch {
             throw .database("\(path): \(error)")
         }
         reserveSpace(path + "-wal")
+    }
+
+    private struct LaterRelease: Error {
+        let version: Int
+    }
+
+    /// This release would read tables that are no longer what it knows, and write what the later one cannot read.
+    private static func refuseLaterRelease(_ applied: Set<String>, _ migrations: [Migration]) throws(LaterRelease) {
+        let unknown = applied.subtracting(migrations.map(\.name))
+        if !unknown.isEmpty { throw LaterRelease(version: applied.count) }
     }
 
     /// Blocks for the first part of the log, which SQLite fills from its start after every checkpoint.

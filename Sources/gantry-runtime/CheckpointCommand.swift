@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Cgroups
 internal import Glibc
 internal import JSON
@@ -48,7 +49,7 @@ enum CheckpointCommand {
 
     /// criu wants it relative to the images.
     private static func parent(_ path: String, _ images: String) throws(LaunchFailure) -> String {
-        guard !path.hasPrefix("/") else {
+        guard !path.hasBytePrefix("/") else {
             throw LaunchFailure("--parent-path \(path): must be relative to --image-path")
         }
         guard access(images + "/" + path, F_OK) == 0 else { throw Files.failure("parent path \(images)/\(path)") }
@@ -56,7 +57,7 @@ enum CheckpointCommand {
     }
 
     private static func pageServer(_ text: String) throws(LaunchFailure) -> ProtocolBuffer {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        let parts = text.split(byte: ":", omittingEmptySubsequences: false)
         guard parts.count == 2, let port = UInt16(parts[1]) else {
             throw LaunchFailure("--page-server \(text): not ADDRESS:PORT")
         }
@@ -80,7 +81,7 @@ enum CheckpointCommand {
 extension Cgroup {
     /// The directory whose freezer stops every process of it.
     var freezerPath: String? {
-        places.first { $0.controller.split(separator: ",").contains("freezer") }?.path
+        places.first { $0.controller.split(byte: ",").contains("freezer") }?.path
             ?? places.first { $0.controller.isEmpty }?.path
     }
 }

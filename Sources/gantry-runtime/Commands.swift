@@ -1,3 +1,5 @@
+internal import Flags
+
 /// The commands, their flags and what `--help` says of them.
 enum Command: String, CaseIterable {
     case checkpoint, create, delete, events, exec, features, kill, list, pause, ps, restore, resume, run, spec, start,
@@ -75,7 +77,7 @@ enum Command: String, CaseIterable {
     }
 
     private func grammar(
-        _ summary: String, _ usage: String, _ flags: [Grammar.Flag], _ arguments: ClosedRange<Int> = 1...1,
+        _ summary: String, _ usage: String, _ flags: [Flag], _ arguments: ClosedRange<Int> = 1...1,
         endsAtFirstWord: Bool = false
     ) -> Grammar {
         Grammar(
@@ -84,20 +86,20 @@ enum Command: String, CaseIterable {
             endsAtFirstWord: endsAtFirstWord)
     }
 
-    private static var format: Grammar.Flag { .valued("format", "f", help: "table or json (default: table)") }
+    private static var format: Flag { .valued("format", "f", help: "table or json (default: table)") }
 
-    private static var terminal: [Grammar.Flag] {
+    private static var terminal: [Flag] {
         [
             .valued("console-socket", help: "socket that gets the controlling side of the terminal"),
             .valued("pid-file", help: "file to write the process id to"),
         ]
     }
 
-    private static var preserved: Grammar.Flag {
+    private static var preserved: Flag {
         .valued("preserve-fds", help: "hand on so many descriptors behind 0, 1, 2 and those of LISTEN_FDS")
     }
 
-    private static var creation: [Grammar.Flag] {
+    private static var creation: [Flag] {
         [
             .valued("bundle", "b", help: "directory with config.json (default: the current one)"),
             .valued("config", "f", help: "another file than config.json, beneath the bundle unless it is absolute"),
@@ -107,7 +109,7 @@ enum Command: String, CaseIterable {
         ]
     }
 
-    private static var waiting: [Grammar.Flag] {
+    private static var waiting: [Flag] {
         [
             .toggle("detach", "d", help: "do not wait for the container's end"),
             .toggle("keep", help: "do not delete it when it has ended"),
@@ -115,7 +117,7 @@ enum Command: String, CaseIterable {
         ]
     }
 
-    private static var execution: [Grammar.Flag] {
+    private static var execution: [Flag] {
         terminal + [
             .valued("cwd", help: "working directory"),
             .valued("env", "e", help: "NAME=VALUE for its environment"),
@@ -134,7 +136,7 @@ enum Command: String, CaseIterable {
         ]
     }
 
-    private static var limits: [Grammar.Flag] {
+    private static var limits: [Flag] {
         [
             .valued(
                 "resources", "r", help: "file with OCI resources as JSON, - is standard input; nothing else counts then"
@@ -160,7 +162,7 @@ enum Command: String, CaseIterable {
         ]
     }
 
-    private static var images: [Grammar.Flag] {
+    private static var images: [Flag] {
         [
             .valued("image-path", help: "directory of criu's images (default: checkpoint)"),
             .valued("work-path", help: "directory of criu's logs"),
@@ -175,7 +177,7 @@ enum Command: String, CaseIterable {
         ]
     }
 
-    private static var dumping: [Grammar.Flag] {
+    private static var dumping: [Flag] {
         [
             .valued("parent-path", help: "images of an earlier --pre-dump, relative to the image path"),
             .toggle("leave-running", help: "let the container run on"),
@@ -185,7 +187,7 @@ enum Command: String, CaseIterable {
         ]
     }
 
-    private static var restoring: [Grammar.Flag] {
+    private static var restoring: [Flag] {
         [
             .valued("lsm-profile", help: "TYPE:NAME of a security profile"),
             .valued("lsm-mount-context", help: "context for SELinux mounts"),

@@ -24,16 +24,14 @@ enum ContainerCgroup {
     }
 
     /// Makes it where that is possible and sets the limits. No other container may be in it: its end is the end of every
-    /// process there. `between` is called after each of its directories.
+    /// process there.
     static func make(
-        _ cgroup: inout Cgroup?, _ limits: CgroupLimits, _ context: RuntimeProgram.Context,
-        between: () -> Void = {}
+        _ cgroup: inout Cgroup?, _ limits: CgroupLimits, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) {
         guard var made = cgroup else { return }
         do throws(CgroupError) {
             try made.make(
-                made.isUnit ? limits.forOneTaskMore : limits, context.isRootless ? .strictWhereAllowed : .strict,
-                between: between)
+                made.isUnit ? limits.forOneTaskMore : limits, context.isRootless ? .strictWhereAllowed : .strict)
         } catch {
             throw LaunchFailure(error.description)
         }
@@ -42,25 +40,6 @@ enum ContainerCgroup {
             context.log.write(.warning, "no limits and no pause: \(made.name) may not be made in any hierarchy")
         }
         cgroup = made.places.isEmpty ? nil : made
-    }
-
-    /// Prepares for making it while the container's process is already being set up; false where it has to be made before,
-    /// or is made in a moment.
-    static func makeAhead(
-        _ cgroup: inout Cgroup?, _ configuration: BundleConfiguration, _ context: RuntimeProgram.Context
-    ) throws(LaunchFailure) -> Bool {
-        let choices = configuration.launch.namespaces
-        // An ordinary user finds out what may be made; a stage joins for the process, which joins another's namespace last.
-        guard var made = cgroup, !made.isUnit, !context.isRootless, !choices.needStage, !choices.joinsCgroups else {
-            return false
-        }
-        do throws(CgroupError) {
-            guard try made.makeAhead(configuration.limits) else { return false }
-        } catch {
-            throw LaunchFailure(error.description)
-        }
-        cgroup = made
-        return true
     }
 
     /// Has systemd make it where it is a scope's. The one in it that keeps it there waits for ``release(_:_:_:)``.
@@ -92,7 +71,6 @@ enum ContainerCgroup {
     static func discard(_ cgroup: Cgroup?, _ scope: SystemdScope?, _ log: Log) {
         if let cgroup, cgroup.isMade || cgroup.isUnit { cgroup.kill() }
         scope?.stop(log)
-        guard let cgroup else { return }
-        if cgroup.isMade { cgroup.remove() } else { cgroup.removeAhead() }
+        if let cgroup, cgroup.isMade { cgroup.remove() }
     }
 }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Cgroups
 internal import Glibc
@@ -93,7 +94,7 @@ struct Criu {
         guard let reason else { return result }
         if result.terminal >= 0 { close(result.terminal) }
         let path = work + "/" + log
-        let lines = String(decoding: (try? Files.read(path)) ?? [], as: UTF8.self).split(separator: "\n")
+        let lines = String(decoding: (try? Files.read(path)) ?? [], as: UTF8.self).split(byte: "\n")
         // Programs that it tries end as they may.
         let told =
             lines.first { $0.contains("Error (") && !$0.contains("exited, status=") }.map { String($0) } ?? reason

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Cgroups
 internal import Glibc
@@ -110,7 +111,9 @@ enum ExecCommand {
             process.seLinuxLabel = label
         }
         try setUser(&process, options)
-        for name in options.all("cap") where !Capability.names.contains(name.uppercased().drop(prefix: "CAP_")) {
+        for name in options.all("cap") {
+            let word = name.uppercased()
+            if Capability.names.contains(String(word.dropping(prefix: "CAP_") ?? word[...])) { continue }
             context.log.write(.warning, "unknown capability \(name) is left out")
         }
         // Never inheritable (CVE-2022-29162).
@@ -125,7 +128,7 @@ enum ExecCommand {
     private static func setUser(_ process: inout ProcessSpec, _ options: Options) throws(LaunchFailure) {
         guard case .ids(var uid, var gid, var groups) = process.user else { return }
         if let user = options.value("user") {
-            let parts = user.split(separator: ":", omittingEmptySubsequences: false)
+            let parts = user.split(byte: ":", omittingEmptySubsequences: false)
             guard (1...2).contains(parts.count), let first = Self.identity(parts[0]) else {
                 throw LaunchFailure("user \(user): not UID[:GID]")
             }
@@ -157,15 +160,16 @@ enum ExecCommand {
     ) throws(LaunchFailure) -> [CgroupJoin] {
         var joins = record.cgroups.map { CgroupJoin(controller: $0.controller, path: $0.path) }
         for text in options.all("cgroup") {
-            let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            let path = parts[parts.count - 1].split(separator: "/").map { String($0) }
+            let parts = text.split(byte: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            let path = parts[parts.count - 1].split(byte: "/").map { String($0) }
+            // text: a list of names
             guard !path.contains(".."), !path.contains(".") else {
                 throw LaunchFailure("--cgroup \(text): not a path beneath the container's cgroup")
             }
-            for controller in parts.count > 1 ? parts[0].split(separator: ",") : [""] {
+            for controller in parts.count > 1 ? parts[0].split(byte: ",") : [""] {
                 var isKnown = false
                 for index in joins.indices {
-                    let names = joins[index].controller.split(separator: ",")
+                    let names = joins[index].controller.split(byte: ",")
                     guard parts.count == 1 || names.contains(controller) else { continue }
                     joins[index].path = ([record.cgroups[index].path] + path).joined(separator: "/")
                     isKnown = true
@@ -178,8 +182,4 @@ enum ExecCommand {
         }
         return joins
     }
-}
-
-extension String {
-    fileprivate func drop(prefix: String) -> String { hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self }
 }

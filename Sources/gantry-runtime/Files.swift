@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -45,8 +46,8 @@ enum Files {
 
     static func makeDirectory(_ path: String, mode: mode_t) throws(LaunchFailure) {
         guard mkdir(path, mode) < 0, errno == ENOENT else { return try check(path) }
-        var current = path.hasPrefix("/") ? "" : "."
-        for part in path.split(separator: "/") {
+        var current = path.hasBytePrefix("/") ? "" : "."
+        for part in path.split(byte: "/") {
             current += "/" + part
             _ = mkdir(current, mode)
         }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -28,7 +29,7 @@ enum HostProgram {
 
     /// The last line of what a program that failed has said, or its exit code.
     static func reason(_ output: String, _ code: Int32) -> String {
-        output.split(separator: "\n").last.map { String($0) } ?? "ended with \(code)"
+        output.split(byte: "\n").last.map { String($0) } ?? "ended with \(code)"
     }
 
     /// A way to speak with one, whose end the other is.

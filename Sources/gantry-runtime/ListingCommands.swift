@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Cgroups
 internal import Glibc
 internal import JSON
@@ -77,14 +78,14 @@ enum ListingCommands {
         }
         let arguments = options.rest.count > 1 ? Array(options.rest.dropFirst()) : ["-ef"]
         let result = try HostProgram.capture("ps", arguments)
-        let lines = result.output.split(separator: "\n")
+        let lines = result.output.split(byte: "\n")
         guard result.code == 0 else { throw LaunchFailure("ps ended with \(result.code)") }
-        let fields = lines.first?.split(separator: " ") ?? []
+        let fields = lines.first?.split(byte: " ") ?? []
         guard let column = fields.firstIndex(of: "PID") else {
             throw LaunchFailure("couldn't find PID field in ps output")
         }
         for (index, line) in lines.enumerated() {
-            let fields = line.split(separator: " ")
+            let fields = line.split(byte: " ")
             guard index > 0 else {
                 print(line)
                 continue

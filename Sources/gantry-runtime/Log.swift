@@ -42,7 +42,7 @@ struct Log {
             let record: JSON = ["level": .string(level.name), "msg": .string(message), "time": .string(String(time))]
             line = record.text() + "\n"
         } else {
-            line = "time=\"\(time)\" level=\(level.name) msg=\(Self.quoted(message))\n"
+            line = "time=\"\(time)\" level=\(level.name) msg=\(quoted(message))\n"
         }
         guard let path else { return Self.put(line, 2) }
         let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
@@ -52,24 +52,4 @@ struct Log {
     }
 
     private static func put(_ text: String, _ file: Int32) { _ = Glibc.write(file, text, text.utf8.count) }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\t": result += "\\t"
-            case "\r": result += "\\r"
-            default:
-                if scalar.value < 0x20 || scalar.value == 0x7f {
-                    result += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-                } else {
-                    result.unicodeScalars.append(scalar)
-                }
-            }
-        }
-        return result + "\""
-    }
 }

@@ -1,53 +1,31 @@
+internal import Flags
 internal import Runtime
 
-/// A command line in runc's manner: `--name value`, `--name=value`, `-n value`; one dash is as good as two.
+/// A command's words, read by its grammar in runc's manner: one dash is as good as two.
 struct Options {
     private let grammar: Grammar
-    /// By the flags' first names, in the order of the command line.
-    private var names: [String] = []
-    private var values: [String] = []
-    private(set) var rest: [String] = []
+    private let flags: ParsedFlags
 
     init(_ words: [String], _ grammar: Grammar) throws(LaunchFailure) {
         self.grammar = grammar
-        var index = 0
-        while index < words.count {
-            let word = words[index]
-            index += 1
-            guard word.hasPrefix("-"), word != "-" else {
-                rest.append(word)
-                if grammar.endsAtFirstWord {
-                    rest += words[index...]
-                    break
-                }
-                continue
-            }
-            if word == "--" {
-                rest += words[index...]
-                break
-            }
-            let body = word.hasPrefix("--") ? word.dropFirst(2) : word.dropFirst()
-            let parts = body.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let flag = grammar.flag(parts[0]), let key = flag.names.first else {
-                throw LaunchFailure("flag provided but not defined: \(word); see gantry-runtime \(grammar.name) --help")
-            }
-            if flag.value == nil {
-                let value = parts.count > 1 ? String(parts[1]) : "true"
-                guard let isOn = Self.truth(value) else {
-                    throw LaunchFailure("invalid boolean value \"\(value)\" for flag --\(key)")
-                }
-                values.append(isOn ? "true" : "false")
-            } else if parts.count > 1 {
-                values.append(String(parts[1]))
-            } else {
-                guard index < words.count else { throw LaunchFailure("flag needs an argument: --\(key)") }
-                values.append(words[index])
-                index += 1
-            }
-            names.append(key)
+        do throws(FlagError) {
+            flags = try ParsedFlags(
+                words, flags: grammar.flags, interspersed: !grammar.endsAtFirstWord, syntax: .goFlag)
+        } catch {
+            throw Self.failure(error, grammar)
         }
         let isRight = grammar.arguments.contains(rest.count) || (grammar.endsAtFirstWord && !rest.isEmpty)
         guard isRight || has("help") else { throw wrongCount }
+    }
+
+    private static func failure(_ error: FlagError, _ grammar: Grammar) -> LaunchFailure {
+        switch error {
+        case .unknown(let word, _):
+            LaunchFailure("flag provided but not defined: \(word); see gantry-runtime \(grammar.name) --help")
+        case .badValue(let text, let name, _, _):
+            LaunchFailure("invalid boolean value \"\(text)\" for flag --\(name)")
+        case .badSyntax, .unknownShort, .missingValue: LaunchFailure(error.message)
+        }
     }
 
     private var wrongCount: LaunchFailure {
@@ -61,18 +39,15 @@ struct Options {
                 + "see gantry-runtime \(grammar.name) --help")
     }
 
-    /// What Go's ParseBool takes, as runc's users may have written it.
-    private static func truth(_ text: String) -> Bool? {
-        if ["1", "t", "T", "true", "True", "TRUE"].contains(text) { return true }
-        return ["0", "f", "F", "false", "False", "FALSE"].contains(text) ? false : nil
-    }
+    /// The words that are no flags.
+    var rest: [String] { flags.arguments }
 
-    /// The last value of a flag, by its first name.
-    func value(_ name: String) -> String? { names.lastIndex(of: name).map { values[$0] } }
+    /// The last value of a flag.
+    func value(_ name: String) -> String? { flags.optional(name) }
 
-    func all(_ name: String) -> [String] { names.indices.filter { names[$0] == name }.map { values[$0] } }
+    func all(_ name: String) -> [String] { flags.list(name) }
 
-    func has(_ name: String) -> Bool { value(name) == "true" }
+    func has(_ name: String) -> Bool { flags.bool(name) }
 
     func number(_ name: String) throws(LaunchFailure) -> Int? {
         guard let text = value(name) else { return nil }

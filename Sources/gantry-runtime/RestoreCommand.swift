@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Cgroups
 internal import Glibc
@@ -100,7 +101,7 @@ enum RestoreCommand {
     private static func checkLabel(
         of pid: Int32, _ process: ProcessSpec, _ profile: String?
     ) throws(LaunchFailure) {
-        let chosen = profile.flatMap { text in text.firstIndex(of: ":").map { String(text[$0...].dropFirst()) } }
+        let chosen = profile.flatMap { text in text.firstIndex(ofByte: ":").map { String(text[$0...].dropFirst()) } }
         let own = process.seLinuxLabel.isEmpty ? process.appArmorProfile : process.seLinuxLabel
         let wanted = chosen ?? own
         if wanted.isEmpty || wanted == "unconfined" { return }
@@ -109,7 +110,7 @@ enum RestoreCommand {
         // `NAME (MODE)` of AppArmor, with the end of a line; a label of SELinux ends with NUL.
         let label = text.prefix { $0 != "\n" && $0 != "\0" }
         let found = label.isEmpty ? "unconfined" : label
-        guard found == wanted || found.hasPrefix(wanted + " (") else {
+        guard found == wanted || found.hasBytePrefix(wanted + " (") else {
             throw LaunchFailure(
                 "criu restored the process as \(found) instead of \(wanted), and it was ended: a process that had no profile "
                     + "gets none, and SELinux needs a criu that was built with it")
@@ -154,7 +155,7 @@ enum RestoreCommand {
     private static func streams(_ images: String) -> [(Int32, String)] {
         guard let names = (try? JSON.parse(try Files.read(images + "/descriptors.json")))?.arrayValue else { return [] }
         return names.prefix(3).enumerated().compactMap { number, name in
-            guard let name = name.stringValue, name.hasPrefix("pipe:") else { return nil }
+            guard let name = name.stringValue, name.hasBytePrefix("pipe:") else { return nil }
             return (Int32(number), name)
         }
     }

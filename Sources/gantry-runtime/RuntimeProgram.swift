@@ -1,12 +1,15 @@
+internal import ByteText
 internal import CLinux
+internal import Flags
 internal import Glibc
 internal import JSON
 internal import Linux
+internal import MonitorProtocol
 internal import Runtime
 
 /// The OCI runtime's command line.
 enum RuntimeProgram {
-    static let version = "0.1.0"
+    static let version = Handshake.release
 
     /// What stands in front of the command.
     struct Context {
@@ -51,7 +54,7 @@ enum RuntimeProgram {
                 return 0
             }
             guard let name = global.rest.first, name != "help", !global.has("help") else {
-                print(help)
+                print(help, terminator: "")
                 return 0
             }
             command = Command.allCases.first { $0.rawValue == name }
@@ -59,7 +62,7 @@ enum RuntimeProgram {
             let grammar = command.grammar
             let options = try Options(Array(global.rest.dropFirst()), grammar)
             if options.has("help") {
-                print(grammar.help)
+                print(grammar.help(), terminator: "")
                 return 0
             }
             if command.entersContainers { try OwnProgram.protect() }
@@ -72,11 +75,7 @@ enum RuntimeProgram {
     }
 
     private static var help: String {
-        var lines = grammar.help.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
-        lines[1] = "   gantry-runtime - \(grammar.summary)"
-        let rows = Command.allCases.map { ($0.rawValue, $0.grammar.summary) }
-        lines.insert(contentsOf: Grammar.list("COMMANDS:", rows), at: 5)
-        return lines.joined(separator: "\n")
+        grammar.help(commands: Command.allCases.map { ($0.rawValue, $0.grammar.summary) })
     }
 
     private static var defaultRoot: String {

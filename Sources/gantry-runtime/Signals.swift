@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Runtime
 
@@ -13,9 +14,11 @@ enum Signals {
     static func number(_ text: String) throws(LaunchFailure) -> Int32 {
         if let number = Int32(text), (0...64).contains(number) { return number }
         var name = text.uppercased()
-        if name.hasPrefix("SIG") { name.removeFirst(3) }
+        if name.hasBytePrefix("SIG") { name.removeFirst(3) }
         if let number = names[name] { return number }
-        if name.hasPrefix("RTMIN"), let offset = name.count == 5 ? 0 : Int32(name.dropFirst(5).drop { $0 == "+" }) {
+        if name.hasBytePrefix("RTMIN"),
+            let offset = name.count == 5 ? 0 : Int32(name.dropFirst(bytes: 5).drop { $0 == "+" })
+        {
             return 34 + offset
         }
         throw LaunchFailure("unknown signal \(text)")

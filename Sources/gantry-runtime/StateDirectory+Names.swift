@@ -1,10 +1,13 @@
+internal import ByteText
 internal import Glibc
 internal import Linux
 internal import Runtime
 
 extension StateDirectory {
     /// Every container's name.
-    static func names(_ root: String) -> [String] { Directory.names(in: root).filter { !$0.hasPrefix(".") }.sorted() }
+    static func names(_ root: String) -> [String] {
+        Directory.names(in: root).filter { !$0.hasBytePrefix(".") }.sorted()
+    }
 
     /// The names that an extended regular expression (regex(7)) matches somewhere.
     static func names(matching pattern: String, _ root: String) throws(LaunchFailure) -> [String] {

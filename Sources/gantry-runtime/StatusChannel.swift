@@ -27,10 +27,10 @@ final class StatusChannel {
         child = -1
     }
 
-    /// Lets the process go on that waits for this, with descriptors for it.
-    func letGoOn(with descriptors: [Int32] = []) {
+    /// Resumes the process, which waits while hooks run.
+    private func resumeChild() {
         var byte: UInt8 = 1
-        _ = linux_send_message(parent, &byte, 1, descriptors, descriptors.count, 0)
+        _ = linux_send_message(parent, &byte, 1, nil, 0, 0)
     }
 
     /// Takes the messages of the process, its terminal among them, until it is executed or, where it `waits`, at its
@@ -70,7 +70,7 @@ final class StatusChannel {
             case .warning(let text): log.write(.warning, text)
             case .hooks:
                 try hooks()
-                letGoOn()
+                resumeChild()
             }
         }
     }

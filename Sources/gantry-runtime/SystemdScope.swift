@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Cgroups
 internal import Glibc
 internal import JSON
@@ -23,7 +24,7 @@ struct SystemdScope: Equatable {
         guard context.namesSlices, Self.isThere else { return nil }
         isOfUser = !RuntimeProgram.isRoot
         unit = try Self.name(configuration, id, isOfUser: isOfUser).unit
-        guard unit.hasSuffix(".scope") else {
+        guard unit.hasByteSuffix(".scope") else {
             throw LaunchFailure("\(unit): a slice has no processes of its own; name a scope within it")
         }
     }
@@ -50,9 +51,9 @@ struct SystemdScope: Equatable {
             result += try configuration.limits.unitProperties(in: hierarchy)
             result += configuration.limits.unitDeviceProperties(in: hierarchy)
             let prefix = "org.systemd.property."
-            for (key, value) in configuration.annotations where key.hasPrefix(prefix) {
-                let name = String(key.dropFirst(prefix.count))
-                result.append(try UnitProperty.assignment(name, value.stringValue ?? ""))
+            for (key, value) in configuration.annotations {
+                guard let name = key.dropping(prefix: prefix) else { continue }
+                result.append(try UnitProperty.assignment(String(name), value.stringValue ?? ""))
             }
             return result
         } catch {
@@ -77,7 +78,7 @@ struct SystemdScope: Equatable {
             keeper = try ScopeKeeper(manager + words, log)
         }
         guard var cgroup = try? HostCgroups.hierarchy.get().unitCgroup(of: keeper.pid),
-            cgroup.name.hasSuffix("/" + unit)
+            cgroup.name.hasByteSuffix("/" + unit)
         else { throw LaunchFailure("systemd has started \(unit), but its cgroup is not to be found") }
         cgroup.isUnit = true
         return (keeper, cgroup)

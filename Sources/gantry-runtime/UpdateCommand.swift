@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Cgroups
 internal import Glibc
 internal import JSON
@@ -61,16 +62,16 @@ enum UpdateCommand {
     /// `1048576`, `100M`, `1.5g`, `512KiB`; -1 is unlimited.
     static func bytes(_ text: String, _ flag: String) throws(LaunchFailure) -> Int64 {
         if text == "-1" { return -1 }
-        let digits = text.prefix { $0.isNumber || $0 == "." }
+        let digits = text.prefix { ("0"..."9").contains($0) || $0 == "." }
         var unit = text.dropFirst(digits.count).lowercased()
-        if unit.hasPrefix(" ") { unit.removeFirst() }
+        if unit.hasBytePrefix(" ") { unit.removeFirst() }
         let shifts: [String: Int] = [
             "": 0, "b": 0, "k": 10, "kb": 10, "kib": 10, "m": 20, "mb": 20, "mib": 20, "g": 30, "gb": 30, "gib": 30,
             "t": 40, "tb": 40, "tib": 40, "p": 50, "pb": 50, "pib": 50,
         ]
         if let shift = shifts[unit] {
             if let whole = Int64(digits), whole <= Int64.max >> Int64(shift) { return whole << Int64(shift) }
-            if let part = Double(digits), part * Double(Int64(1) << Int64(shift)) < 9e18, digits.contains(".") {
+            if let part = Double(digits), part * Double(Int64(1) << Int64(shift)) < 9e18, digits.contains(byte: ".") {
                 return Int64(part * Double(Int64(1) << Int64(shift)))
             }
         }

@@ -1,4 +1,4 @@
 internal import Glibc
 
 // Nothing more: closures at the top level would be the main actor's, which comes with Dispatch and its start.
-exit(Face.run())
+exit(NamedProgram.run())

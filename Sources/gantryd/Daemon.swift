@@ -1,3 +1,4 @@
+internal import ByteText
 internal import APIServer
 internal import DockerAPI
 internal import Engine
@@ -12,7 +13,7 @@ internal import Networking
 internal import Store
 internal import Synchronization
 
-/// The daemon put together: rooms from the floor up, then the sockets.
+/// Builds the daemon: its modules from the lowest layer up, then the sockets.
 struct Daemon {
     let configuration: DaemonConfiguration
     let log: Logger
@@ -31,8 +32,7 @@ struct Daemon {
         for key in configuration.unused { log.warning("the setting \(key) is not used by this release") }
 
         let sockets = try configuration.hosts.flatMap(listen)
-        let database = try StateDatabase(
-            path: dataRoot + "/gantry.db", migrations: ImageService.migrations + [ContainerStore.migration])
+        let database = try StateDatabase(path: dataRoot + "/gantry.db", migrations: Schema.migrations)
         let journal = LateEngine()
         var options = configuration.images
         options.report = { [log] in log.warning("\($0)") }
@@ -69,15 +69,15 @@ struct Daemon {
 
     /// Gives memory back once after the start, and after every burst of work.
     private func releaseWhenQuiet(_ server: HTTPServer) async {
-        var released = -1
-        var seen = -1
-        while true {
-            if seen == server.acceptedConnections, released != seen {
-                StartupPages.release()
-                released = seen
-            }
-            seen = server.acceptedConnections
-            guard (try? await Task.sleep(for: .seconds(released == -1 ? 1 : 15))) != nil else { return }
+        var pause = Duration.seconds(1)
+        while !Task.isCancelled {
+            let seen = server.acceptedConnections
+            // timer: nothing came for so long.
+            guard (try? await Task.sleep(for: pause)) != nil else { return }
+            if server.acceptedConnections > seen { continue }
+            StartupPages.release()
+            pause = .seconds(15)
+            await server.accepted(moreThan: seen)
         }
     }
 
@@ -89,27 +89,27 @@ struct Daemon {
         uname(&system)
         let own = withUnsafeBytes(of: system.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         return [own]
-            + configuration.hosts.compactMap { $0.dropping("tcp://") }.map { String($0.prefix { $0 != ":" }) }
+            + configuration.hosts.compactMap { $0.dropping(prefix: "tcp://") }.map { String($0.prefix(untilByte: ":")) }
     }
 
     private func listen(_ host: String) throws -> [ListeningSocket] {
-        if let path = host.dropping("unix://") {
+        if let path = host.dropping(prefix: "unix://").map({ String($0) }) {
             let path = path.isEmpty ? "/run/gantry/gantry.sock" : path
             try makeDirectories(parent(of: path), mode: 0o755)
             return [try ListeningSocket.unix(path, group: try socketGroup())]
         }
-        if let address = host.dropping("tcp://") {
+        if let address = host.dropping(prefix: "tcp://").map({ String($0) }) {
             let (name, port) = try Self.split(address, host)
             log.warning("listening on \(host) without TLS: whoever reaches it is root on this machine")
             return [try ListeningSocket.tcp(host: name, port: port)]
         }
-        if host.hasPrefix("fd://") { return try inheritedSockets() }
+        if host.hasBytePrefix("fd://") { return try inheritedSockets() }
         throw DaemonError("invalid host \(host): it is unix:///path, tcp://address:port or fd://")
     }
 
     private static func split(_ address: String, _ host: String) throws -> (String, UInt16) {
         let colon = address.lastIndex { $0 == ":" }
-        let hasPort = colon.map { !address[$0...].contains("]") } ?? false
+        let hasPort = colon.map { !address[$0...].contains(byte: "]") } ?? false
         let name = hasPort ? String(address[..<(colon ?? address.endIndex)]) : address
         let text = hasPort ? address[(colon ?? address.startIndex)...].dropFirst() : "2375"
         guard let port = UInt16(text) else { throw DaemonError("invalid host \(host): the port is no number") }
@@ -148,7 +148,7 @@ struct Daemon {
     }
 
     private func parent(of path: String) -> String {
-        path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        path.lastIndex(ofByte: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     }
 
     private func makeDirectories(_ path: String, mode: mode_t) throws {
@@ -176,12 +176,5 @@ private final class LateEngine: Sendable {
             Actor: EventMessage.Actor(ID: event.id, Attributes: ["name": event.name]),
             timeNano: Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec))
         engine.withLock { $0 }?.publish(message)
-    }
-}
-
-extension String {
-    /// The rest after `prefix`, or nil when it does not begin so.
-    fileprivate func dropping(_ prefix: String) -> String? {
-        hasPrefix(prefix) ? String(dropFirst(prefix.count)) : nil
     }
 }

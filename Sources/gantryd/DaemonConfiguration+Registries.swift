@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Engine
 internal import Glibc
 internal import Images
@@ -43,9 +44,9 @@ extension DaemonConfiguration {
     }
 
     private static func check(mirror: String) throws(DaemonError) {
-        let parts = mirror.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = mirror.split(byte: "/", omittingEmptySubsequences: false)
         guard parts.count >= 3, ["http:", "https:"].contains(parts[0]), parts[1].isEmpty, !parts[2].isEmpty,
-            !parts[2].contains("@"), !mirror.contains(where: { "?#".contains($0) })
+            !parts[2].contains(byte: "@"), !mirror.contains(where: { "?#".contains($0) })
         else {
             throw DaemonError("invalid mirror: \"\(mirror)\" is not of the form https://host[:port][/repository]")
         }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Engine
 internal import Glibc
 internal import Images
@@ -50,7 +51,7 @@ struct DaemonConfiguration {
         unused = settings.keys.filter { key in
             if case .honoured? = SettingRule.all[key] { false } else { true }
         }.sorted()
-        if hosts.contains(where: { $0.hasPrefix("tcp://") }), !insecureTCP {
+        if hosts.contains(where: { $0.hasBytePrefix("tcp://") }), !insecureTCP {
             throw DaemonError(
                 "tcp:// without TLS gives everybody who reaches it root on this machine; "
                     + "use unix://, or say --insecure-tcp if that is what you want")
@@ -102,8 +103,8 @@ struct DaemonConfiguration {
     }
 
     private static func absolute(_ path: String, _ name: String) throws(DaemonError) -> String {
-        guard path.hasPrefix("/") else { throw DaemonError("\(name) must be an absolute path, not \(path)") }
-        return path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        guard path.hasBytePrefix("/") else { throw DaemonError("\(name) must be an absolute path, not \(path)") }
+        return path.count > 1 && path.hasByteSuffix("/") ? String(path.dropLast(bytes: 1)) : path
     }
 
     private static func level(_ reader: SettingsReader) throws(DaemonError) -> Logger.Level {
@@ -127,13 +128,13 @@ struct DaemonConfiguration {
 
     /// `64m`, `1GiB`, `1024`.
     private static func size(_ text: String) -> Int64? {
-        let digits = text.prefix { $0.isNumber }
+        let digits = text.prefix { ("0"..."9").contains($0) }
         guard let number = Int64(digits) else { return nil }
         let shifts = ["": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40]
         var unit = text.dropFirst(digits.count).lowercased()
-        if unit.hasSuffix("ib") {
+        if unit.hasByteSuffix("ib") {
             unit.removeLast(2)
-        } else if unit.count == 2, unit.hasSuffix("b") {
+        } else if unit.count == 2, unit.hasByteSuffix("b") {
             unit.removeLast()
         }
         guard let shift = shifts[unit], number > 0, number < Int64(1) << (62 - shift) else { return nil }
@@ -147,7 +148,7 @@ struct DaemonConfiguration {
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
         guard count > 0 else { throw DaemonError("/proc is not mounted") }
         let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let directory = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+        let directory = String(path[..<(path.lastIndex(ofByte: "/") ?? path.startIndex)])
         let program = directory + "/gantry-runtime"
         guard access(program, X_OK) == 0 else {
             throw DaemonError("gantry-runtime is missing beside gantryd in \(directory); install both")

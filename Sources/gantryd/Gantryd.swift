@@ -1,4 +1,4 @@
-internal import ArgumentParser
+internal import Flags
 internal import Glibc
 internal import Logging
 
@@ -6,7 +6,17 @@ internal import Logging
 @main
 enum Gantryd {
     static func main() async {
-        let options = DaemonOptions.parseOrExit(DaemonOptions.normalized(Array(CommandLine.arguments.dropFirst())))
+        let options: DaemonOptions
+        do {
+            options = try DaemonOptions(CommandLine.arguments.dropFirst())
+        } catch {
+            fail("\(error.message)\nSee 'gantryd --help'.")
+        }
+        if options.wantsHelp {
+            print(DaemonOptions.help, terminator: "")
+            return
+        }
+        if !options.arguments.isEmpty { fail("\"gantryd\" accepts no arguments.\nSee 'gantryd --help'.") }
         if options.version {
             print("Gantry version \(DaemonConfiguration.version), build \(DaemonConfiguration.commit)")
             return

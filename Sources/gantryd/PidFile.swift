@@ -40,7 +40,7 @@ final class PidFile: Sendable {
         guard flock(file.raw, LOCK_EX | LOCK_NB) == 0 else {
             var text = [UInt8](repeating: 0, count: 16)
             let count = pread(file.raw, &text, text.count, 0)
-            let pid = String(decoding: text[..<max(0, count)], as: UTF8.self).filter(\.isNumber)
+            let pid = String(decoding: text[..<max(0, count)].filter { (0x30...0x39).contains($0) }, as: UTF8.self)
             throw DaemonError(
                 "another gantryd\(pid.isEmpty ? "" : " (pid \(pid))") holds \(path); stop it, or give this one its own "
                     + "--data-root, --exec-root, --pidfile and --host")

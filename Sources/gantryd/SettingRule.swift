@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 
 /// What becomes of a key of `daemon.json`. Docker's keys are all here; another one is refused.
@@ -74,8 +75,8 @@ enum SettingRule: Sendable {
             // Of the options of storage drivers only those that limit containers protect anything.
             guard key == "storage-opts" else { return !list.isEmpty }
             return list.contains { option in
-                let name = option.stringValue?.split(separator: "=").first ?? ""
-                return name.hasSuffix(".size") || name == "size" || name == "btrfs.min_space"
+                let name = option.stringValue?.split(byte: "=").first ?? ""
+                return name.hasByteSuffix(".size") || name == "size" || name == "btrfs.min_space"
             }
         case .object(let members):
             // Of the settings of NRI the switch.

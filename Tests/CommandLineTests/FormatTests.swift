@@ -124,15 +124,4 @@ struct StreamTests {
             #expect(documents == [["a": "}{\""], ["b": [1, [:]]], ["c": nil]])
         }
     }
-
-    @Test func detachKeysNeverReachTheContainer() throws {
-        var keys = try DetachKeys(nil)
-        #expect(keys.filter([97, 16]).send == [97])
-        #expect(keys.filter([98]).send == [16, 98])
-        let last = keys.filter([99, 16, 17])
-        #expect(last.send == [99] && last.isDetached)
-        var other = try DetachKeys("a,ctrl-x")
-        #expect(other.filter([97, 24]).isDetached)
-        #expect(throws: CommandError.self) { try DetachKeys("ctrl-") }
-    }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Monitor
+import MonitorProtocol
 import Runtime
 import Testing
 

@@ -1,4 +1,5 @@
 import Monitor
+import MonitorProtocol
 import Testing
 
 struct LogFormatterTests {

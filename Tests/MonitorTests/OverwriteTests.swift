@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Linux
 import Monitor
+import MonitorProtocol
 import Runtime
 import Testing
 

@@ -1,5 +1,6 @@
 import Glibc
 import Monitor
+import MonitorProtocol
 import Runtime
 import Testing
 
@@ -65,8 +66,8 @@ struct StreamTests {
                 if part.isEmpty { break }
                 count += part.count
             }
-            #expect(count < 4 << 20, "the writer was followed")
-            #expect(container.events.execExit(id) == 0)
+            try #require(count < 4 << 20, "the writer was followed")
+            try #require(container.events.execExit(id) == 0)
         }
         for number in 0..<20 { try leave("warm\(number)") }
         let (memory, descriptors) = (monitor.memory(sandbox), monitor.descriptors)

@@ -1,6 +1,7 @@
 import Glibc
 import Linux
 import Monitor
+import MonitorProtocol
 import Runtime
 import Testing
 

@@ -97,4 +97,24 @@ final class Scratch {
         let names = try database.read { try String.fetchAll($0, sql: "SELECT name FROM thing") }
         #expect(names == ["a"])
     }
+
+    @Test func refusesADatabaseOfALaterRelease() throws {
+        let scratch = try Scratch()
+        let path = scratch.path + "/state.db"
+        let first = Migration("test-1") { try $0.execute(sql: "CREATE TABLE thing (name TEXT PRIMARY KEY)") }
+        let second = Migration("test-2") { try $0.execute(sql: "ALTER TABLE thing ADD COLUMN size INTEGER") }
+        let third = Migration("test-3") { try $0.execute(sql: "CREATE TABLE more (name TEXT PRIMARY KEY)") }
+        _ = try StateDatabase(path: path, migrations: [first, third])
+        let error = #expect(throws: StoreError.self) {
+            try StateDatabase(path: path, migrations: [first, second])
+        }
+        #expect(
+            error?.description
+                == "state database: \(path) was written by a later release of Gantry (schema 2, this release "
+                + "has 2): start that release, or give this one another --data-root")
+        // And nothing was changed in it.
+        let database = try StateDatabase(path: path, migrations: [first, third])
+        let columns = try database.read { try $0.columns(in: "thing").map(\.name) }
+        #expect(columns == ["name"])
+    }
 }

@@ -15,9 +15,6 @@ int linux_set_scheduler(
 int linux_set_io_priority(int class, int level);
 /// sched_setaffinity(2) of a process, 0 for the calling one, with a bit mask of `length` bytes.
 int linux_set_affinity(pid_t pid, const void *mask, size_t length);
-/// Fills a bit mask of `length` bytes (a multiple of 8) with the calling thread's processors, but not the one that it is
-/// on. How many bytes the mask has; 0 when no processor is left.
-size_t linux_affinity_aside(void *mask, size_t length);
 /// personality(2).
 int linux_set_personality(unsigned long persona);
 /// setgroups(2), setresgid(2) and setresuid(2), as system calls: the C library's reach for other threads.

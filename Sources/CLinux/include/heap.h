@@ -7,7 +7,4 @@
 /// malloc_trim(3): gives free heap pages back, keeping `keep` bytes at the top.
 void linux_malloc_trim(size_t keep);
 
-/// memmem(3), as an offset; -1 where nothing is found.
-ssize_t linux_find(const void *bytes, size_t length, const void *wanted, size_t wanted_length);
-
 #endif

@@ -25,12 +25,19 @@ struct Attachment {
         return nil
     }
 
+    /// Recognises the keys here, so that they never reach the container.
+    private func detachFilter() throws(CommandError) -> DetachFilter {
+        let text = detachKeys ?? ""
+        guard let keys = DetachKeys(parsing: text) else { throw CommandError("Unknown character: '\(text)'") }
+        return DetachFilter(keys)
+    }
+
     func run(signals: Signals?) throws(CommandError) -> HijackedStream.Ending {
         let raw = isTerminal && input && Output.isTerminal(0) ? RawTerminal() : nil
         defer { raw?.restore() }
         var stream = HijackedStream(
             connection: connection, isTerminal: isTerminal, input: input, output: output, errors: errors,
-            detachKeys: raw == nil ? nil : try DetachKeys(detachKeys), signals: signals)
+            detachKeys: raw == nil ? nil : try detachFilter(), signals: signals)
         if isTerminal { resize() }
         stream.onSignal = { number in
             switch number {

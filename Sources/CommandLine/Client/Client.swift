@@ -195,18 +195,3 @@ final class Client {
         return CommandError("Error response from daemon: \(message.trimmed)", httpStatus: head.status)
     }
 }
-
-/// `text` as a value in a query, or as one step of a path.
-func percentEncoded(_ text: String) -> String {
-    var result = ""
-    for byte in text.utf8 {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e:
-            result.unicodeScalars.append(Unicode.Scalar(byte))
-        default:
-            let digits = String(byte, radix: 16, uppercase: true)
-            result += "%" + (digits.count < 2 ? "0" : "") + digits
-        }
-    }
-    return result
-}

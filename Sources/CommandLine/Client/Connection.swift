@@ -1,3 +1,5 @@
+internal import ByteText
+internal import JSON
 internal import Linux
 
 /// The head of an HTTP answer.
@@ -44,14 +46,14 @@ final class Connection {
     func readHead(hasBody: Bool = true) throws(CommandError) -> ResponseHead? {
         while true {
             guard let status = try readLine(endIsFine: true) else { return nil }
-            let words = status.split(separator: " ", maxSplits: 2)
-            guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let code = Int(words[1]) else {
+            let words = status.split(byte: " ", maxSplits: 2)
+            guard words.count >= 2, words[0].hasBytePrefix("HTTP/1."), let code = Int(words[1]) else {
                 throw CommandError("the answer is not HTTP: \(quoted(String(status.prefix(80))))")
             }
             var head = ResponseHead(status: code, headers: [:])
             while let line = try readLine(), !line.isEmpty {
-                guard let colon = line.firstIndex(of: ":") else { continue }
-                head.headers[line[..<colon].lowercased()] = String(line[line.index(after: colon)...]).trimmed
+                guard let colon = line.firstIndex(ofByte: ":") else { continue }
+                head.headers[line[..<colon].lowercased()] = String(line[line.utf8.index(after: colon)...]).trimmed
             }
             if code == 100 { continue }
             mustClose = words[0] == "HTTP/1.0" || head.headers["connection"]?.lowercased() == "close"
@@ -130,7 +132,7 @@ final class Connection {
         var left = size
         if left == 0 {
             if !isFirst { _ = try readLine() }
-            guard let line = try readLine(), let size = line.split(separator: ";").first,
+            guard let line = try readLine(), let size = line.split(byte: ";").first,
                 let number = Int(String(size).trimmed, radix: 16), number >= 0
             else { throw CommandError("the daemon's answer has a malformed chunk") }
             if number == 0 {

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import CLinux
 internal import Glibc
 internal import Linux
@@ -22,17 +23,43 @@ struct DaemonStart {
         let before = DaemonStart.size(of: DaemonStart.log)
         let child = try DaemonStart.spawn(program)
 
-        // A daemon that adopts many containers takes a while; one that fails says so by ending.
         var ended = false
-        for attempt in 0..<3000 {
-            if let socket = try? Socket(connectedTo: endpoint) { return socket }
-            if ended { break }
-            var status: Int32 = 0
-            // When another command started one at the same moment, ours ends and the other one answers.
-            if waitpid(child, &status, WNOHANG) == child { ended = true }
-            usleep(ended ? 200_000 : attempt < 100 ? 2_000 : 10_000)
+        do throws(SystemError) {
+            if let socket = try wait(for: child, &ended) { return socket }
+        } catch {
+            throw CommandError("start gantryd: \(error)", isUnreachable: true)
         }
         throw failure(since: before, ended: ended)
+    }
+
+    /// Waits for the daemon's socket or its end. A daemon that adopts many containers takes a while; one that fails says so by
+    /// ending.
+    private func wait(for child: pid_t, _ ended: inout Bool) throws(SystemError) -> Socket? {
+        guard case .unix(let path) = endpoint else { return nil }
+        let watch = try DirectoryWatch()
+        let number = linux_pidfd_open(child)
+        guard number >= 0 else { throw SystemError("pidfd_open", code: -number) }
+        let process = Descriptor(owning: number)
+        var end = monotonicNanoseconds() + 30_000_000_000
+        while true {
+            // Watched first, then looked at: a socket that comes in between is not missed. It listens before its mode is changed.
+            try watch.add(around: path)
+            if let socket = try? Socket(connectedTo: endpoint) { return socket }
+            let left = (end - monotonicNanoseconds()) / 1_000_000
+            if left <= 0 { return nil }
+            var events = [
+                pollfd(fd: watch.raw, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: ended ? -1 : process.raw, events: Int16(POLLIN), revents: 0),
+            ]
+            _ = poll(&events, 2, Int32(left) + 1)
+            watch.drain()
+            if events[1].revents != 0 {
+                var status: Int32 = 0
+                ended = waitpid(child, &status, WNOHANG) == child
+                // When another command started one at the same moment, ours ends and the other one answers soon.
+                end = monotonicNanoseconds() + 200_000_000
+            }
+        }
     }
 
     private func failure(since offset: Int, ended: Bool) -> CommandError {
@@ -49,7 +76,7 @@ struct DaemonStart {
         guard let file = try? Descriptor.open(log, O_RDONLY), let bytes = try? file.readAll(limit: 1 << 30) else {
             return nil
         }
-        let lines = String(decoding: bytes.dropFirst(offset), as: UTF8.self).split(separator: "\n")
+        let lines = String(decoding: bytes.dropFirst(offset), as: UTF8.self).split(byte: "\n")
         let error = lines.last { line in
             let lower = line.lowercased()
             return lower.contains("error") || lower.contains("fatal")
@@ -69,10 +96,10 @@ struct DaemonStart {
         var directories: [String] = []
         if count > 0 {
             let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            directories.append(path.split(separator: "/").dropLast().map { "/" + $0 }.joined())
+            directories.append(path.split(byte: "/").dropLast().map { "/" + $0 }.joined())
         }
         let path = Environment()["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
-        directories += path.split(separator: ":").map(String.init)
+        directories += path.split(byte: ":").map(String.init)
         return directories.lazy.map { $0 + "/gantryd" }.first { access($0, X_OK) == 0 }
     }
 

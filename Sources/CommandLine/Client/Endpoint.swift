@@ -1,3 +1,5 @@
+internal import ByteText
+
 /// Where a daemon listens.
 package enum Endpoint: Equatable {
     case unix(String)
@@ -9,28 +11,28 @@ package enum Endpoint: Equatable {
     package init(_ text: String) throws(CommandError) {
         let refusal = CommandError(
             "Failed to initialize: unable to resolve docker endpoint: invalid bind address format: \(text)")
-        if text.hasPrefix("unix://") {
+        if text.hasBytePrefix("unix://") {
             let path = String(text.dropFirst(7))
             self = path.isEmpty ? .standard : .unix(path)
             return
         }
         var address = text[...]
-        if text.hasPrefix("tcp://") {
+        if text.hasBytePrefix("tcp://") {
             address = text.dropFirst(6)
-        } else if text.hasPrefix("http://") {
+        } else if text.hasBytePrefix("http://") {
             address = text.dropFirst(7)
-        } else if text.split(separator: "/").count > 1 || text.hasSuffix("/") {
+        } else if text.split(byte: "/").count > 1 || text.hasByteSuffix("/") {
             throw refusal
         }
-        if let slash = address.firstIndex(of: "/") { address = address[..<slash] }
-        if address.hasPrefix("["), let close = address.firstIndex(of: "]") {
-            let port = address[address.index(after: close)...]
+        if let slash = address.firstIndex(ofByte: "/") { address = address[..<slash] }
+        if address.hasBytePrefix("["), let close = address.firstIndex(ofByte: "]") {
+            let port = address[address.utf8.index(after: close)...]
             self = .tcp(
-                host: String(address[address.index(after: address.startIndex)..<close]),
-                port: port.hasPrefix(":") && port.count > 1 ? String(port.dropFirst()) : "2375")
+                host: String(address[address.utf8.index(after: address.startIndex)..<close]),
+                port: port.hasBytePrefix(":") && port.count > 1 ? String(port.dropFirst(bytes: 1)) : "2375")
             return
         }
-        let parts = address.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = address.split(byte: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard let host = parts.first else { throw refusal }
         let port = parts.count > 1 ? String(parts[1]) : "2375"
         guard let number = UInt16(port), number > 0 else { throw refusal }
@@ -41,7 +43,7 @@ package enum Endpoint: Equatable {
     var text: String {
         switch self {
         case .unix(let path): "unix://\(path)"
-        case .tcp(let host, let port): host.contains(":") ? "tcp://[\(host)]:\(port)" : "tcp://\(host):\(port)"
+        case .tcp(let host, let port): host.contains(byte: ":") ? "tcp://[\(host)]:\(port)" : "tcp://\(host):\(port)"
         }
     }
 }

@@ -18,7 +18,7 @@ struct HijackedStream {
     var input: Bool
     var output: Bool
     var errors: Bool
-    var detachKeys: DetachKeys?
+    var detachKeys: DetachFilter?
     /// Signals to watch, and what to do about one.
     var signals: Signals?
     var onSignal: (Int32) -> Void = { _ in }
@@ -53,7 +53,7 @@ struct HijackedStream {
                 let bytes = HijackedStream.readInput()
                 if bytes.isEmpty { reading = false }
                 if var keys = detachKeys {
-                    let (send, isDetached) = keys.filter(bytes)
+                    let (send, isDetached) = keys.feed(bytes)
                     detachKeys = keys
                     pending = send[...]
                     if isDetached {

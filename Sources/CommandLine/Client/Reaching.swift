@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Linux
 
@@ -48,15 +49,15 @@ enum Accounts {
 
     static func group(_ number: gid_t) -> (name: String, members: [String])? {
         guard let row = rows("/etc/group").first(where: { $0.count > 3 && $0[2] == String(number) }) else { return nil }
-        return (row[0], row[3].split(separator: ",").map(String.init))
+        return (row[0], row[3].split(byte: ",").map(String.init))
     }
 
     private static func rows(_ path: String) -> [[String]] {
         guard let file = try? Descriptor.open(path, O_RDONLY), let bytes = try? file.readAll(limit: 4 << 20) else {
             return []
         }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { line in
-            line.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        return String(decoding: bytes, as: UTF8.self).split(byte: "\n").map { line in
+            line.split(byte: ":", omittingEmptySubsequences: false).map(String.init)
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Linux
 
@@ -49,7 +50,7 @@ enum ArchiveOutput {
     }
 
     private static func check(_ path: String, _ what: String) throws(CommandError) {
-        let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let parent = path.lastIndex(ofByte: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         var status = stat()
         guard stat(parent, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw CommandError("failed to \(what): invalid output path: directory \"\(parent)\" does not exist")

@@ -1,3 +1,4 @@
+internal import Flags
 internal import JSON
 
 /// `gantry create`.

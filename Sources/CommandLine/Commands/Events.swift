@@ -1,4 +1,6 @@
+internal import Flags
 internal import Glibc
+internal import GoTemplate
 internal import JSON
 internal import Linux
 
@@ -35,7 +37,7 @@ enum Events {
         while let piece = try connection.readPiece() {
             for event in try documents.feed(piece) {
                 if let template {
-                    let data = Template.Data(root: event, typeName: "*events.Message")
+                    let data = Template.Data.docker(event, typeName: "*events.Message")
                     do throws(CommandError) {
                         try Output.line(template.render(data, complaint: "Error parsing format: template: "))
                     } catch {

@@ -1,3 +1,5 @@
+internal import Flags
+
 /// `save` and `load`.
 enum ImageArchives {
     static func save() -> Command {

@@ -1,3 +1,6 @@
+internal import ByteText
+internal import Flags
+internal import GoTemplate
 internal import JSON
 
 /// `rmi`, `tag`, `import` and `image prune`.
@@ -47,7 +50,7 @@ enum ImageChanges {
             summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", arity: .exactly(2)
         ) { call in
             let target = call.arguments[1]
-            if target.contains("@") { throw CommandError("refusing to create a tag with a digest reference") }
+            if target.contains(byte: "@") { throw CommandError("refusing to create a tag with a digest reference") }
             let (repository, tag) = Names.split(target)
             try call.client.call(
                 "POST", "/images/\(Names.path(call.arguments[0]))/tag", query: [("repo", repository), ("tag", tag)])
@@ -68,7 +71,7 @@ enum ImageChanges {
 
     private static func importImage(_ call: Invocation) throws -> Int32 {
         let source = call.arguments[0]
-        let isRemote = source.hasPrefix("http://") || source.hasPrefix("https://")
+        let isRemote = source.hasBytePrefix("http://") || source.hasBytePrefix("https://")
         var query: Client.Query = [("fromSrc", isRemote ? source : "-")]
         if call.arguments.count > 1 {
             // The name goes whole; the daemon takes it apart.
@@ -108,8 +111,8 @@ enum ImageChanges {
                 let command = (layer["CreatedBy"]?.stringValue ?? "").replacing("\t", with: " ")
                 let size = layer["Size"]?.intValue ?? 0
                 let id = layer["Id"]?.stringValue ?? ""
-                return Template.Data(
-                    root: .object(
+                return Template.Data.docker(
+                    .object(
                         JSONObject([
                             ("Comment", layer["Comment"] ?? ""),
                             ("CreatedAt", .string(Units.shortTimestamp(created))),

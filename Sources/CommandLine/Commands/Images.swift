@@ -1,3 +1,6 @@
+internal import ByteText
+internal import Flags
+internal import GoTemplate
 internal import JSON
 
 /// `gantry images`.
@@ -65,8 +68,8 @@ enum ImageRow {
         let all = (image["RepoDigests"]?.arrayValue ?? []).compactMap(\.stringValue).filter { $0 != "<none>@<none>" }
         var byRepository: [String: [String]] = [:]
         for text in all {
-            guard let at = text.firstIndex(of: "@") else { continue }
-            byRepository[String(text[..<at]), default: []].append(String(text[text.index(after: at)...]))
+            guard let at = text.firstIndex(ofByte: "@") else { continue }
+            byRepository[String(text[..<at]), default: []].append(String(text[text.utf8.index(after: at)...]))
         }
         var rows: [Template.Data] = []
         var seen: Set<String> = []
@@ -80,9 +83,9 @@ enum ImageRow {
             for digest in list { rows.append(row(repository, tag, digest)) }
         }
         for text in all {
-            guard let at = text.firstIndex(of: "@"), !seen.contains(String(text[..<at])) else { continue }
+            guard let at = text.firstIndex(ofByte: "@"), !seen.contains(String(text[..<at])) else { continue }
             if !digests, !seen.insert(String(text[..<at])).inserted { continue }
-            rows.append(row(String(text[..<at]), "<none>", String(text[text.index(after: at)...])))
+            rows.append(row(String(text[..<at]), "<none>", String(text[text.utf8.index(after: at)...])))
         }
         if rows.isEmpty { rows.append(row("<none>", "<none>", "<none>")) }
         return rows
@@ -112,6 +115,6 @@ enum ImageRow {
         add("Tag", tag)
         add("UniqueSize", shared < 0 ? "N/A" : Units.size(bytes - shared))
         add("VirtualSize", Units.size(bytes))
-        return Template.Data(root: .object(JSONObject(members)), typeName: "*formatter.imageContext")
+        return Template.Data.docker(.object(JSONObject(members)), typeName: "*formatter.imageContext")
     }
 }

@@ -1,3 +1,5 @@
+internal import ByteText
+internal import GoTemplate
 internal import JSON
 
 /// Printing documents: as indented JSON, or through a template.
@@ -31,7 +33,7 @@ enum Inspection {
             var text = ""
             for document in found {
                 do throws(TemplateError) {
-                    text += try template.apply(to: Template.Data(root: document)) + "\n"
+                    text += try template.apply(to: Template.Data.docker(document)) + "\n"
                 } catch {
                     try Output.write(text + "\n")
                     throw CommandError("template parsing error: template: \(error.message)\(hint(error))")
@@ -50,7 +52,7 @@ enum Inspection {
     /// Where that field went, for fields people still have in their notes.
     private static func hint(_ error: TemplateError) -> String {
         for (old, new) in [("Volumes", ".Mounts"), ("VolumesRW", ".Mounts"), ("HostRootPath", ".GraphDriver")]
-        where error.message.hasSuffix("key \"\(old)\"") {
+        where error.message.hasByteSuffix("key \"\(old)\"") {
             return "\n.\(old) is no longer there: use \(new)"
         }
         return ""

@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Flags
 internal import JSON
 
 /// Commands that do one thing to every container named, print each name, and complain at the end.
@@ -91,7 +93,7 @@ enum Lifecycle {
             let client = try call.client
             var complaints: [String] = []
             for name in call.arguments {
-                let bare = name.hasPrefix("/") ? String(name.dropFirst()) : name
+                let bare = name.hasBytePrefix("/") ? String(name.dropFirst(bytes: 1)) : name
                 if bare.isEmpty {
                     complaints.append("invalid container name or ID: value is empty")
                     continue

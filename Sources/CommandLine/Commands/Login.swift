@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Flags
 internal import Glibc
 internal import JSON
 
@@ -112,8 +114,8 @@ enum Login {
             bytes += chunk[..<count]
         }
         var text = String(decoding: bytes, as: UTF8.self)
-        if text.hasSuffix("\n") { text.removeLast() }
-        if text.hasSuffix("\r\n") || text.hasSuffix("\r") { text.removeLast() }
+        if text.hasByteSuffix("\n") { text.removeLast() }
+        if text.hasByteSuffix("\r\n") || text.hasByteSuffix("\r") { text.removeLast() }
         return text
     }
 

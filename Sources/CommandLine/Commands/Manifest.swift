@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Flags
 internal import JSON
 
 /// `gantry manifest`: several images under one name, put together here and pushed as a list.
@@ -57,7 +59,7 @@ enum Manifest {
             for (flag, key) in [
                 ("arch", "architecture"), ("os", "os"), ("os-version", "os.version"), ("variant", "variant"),
             ] where call.flags.isSet(flag) { platform[key] = .string(call.flags.string(flag)) }
-            let features = call.flags.list("os-features").flatMap { $0.split(separator: ",").map(String.init) }
+            let features = call.flags.list("os-features").flatMap { $0.split(byte: ",").map(String.init) }
             if !features.isEmpty { platform["os.features"] = .array(features.map { .string($0) }) }
             entry.descriptor["platform"] = .object(platform)
             try store.save(entry, in: name)

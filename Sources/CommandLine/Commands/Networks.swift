@@ -1,3 +1,6 @@
+internal import ByteText
+internal import Flags
+internal import GoTemplate
 internal import JSON
 
 /// `gantry network ls`.
@@ -38,8 +41,8 @@ enum Networks {
         let labels = network["Labels"]?.objectValue ?? JSONObject()
         func flag(_ key: String) -> JSON { .string(network[key]?.boolValue == true ? "true" : "false") }
         let shown = TemplateValue.sortedKeys(labels).map { "\($0)=\(TemplateValue.text(labels[$0]))" }
-        return Template.Data(
-            root: .object(
+        return Template.Data.docker(
+            .object(
                 JSONObject([
                     ("CreatedAt", .string(created(network["Created"]?.stringValue ?? ""))),
                     ("Driver", network["Driver"] ?? ""),
@@ -53,7 +56,7 @@ enum Networks {
 
     /// `2026-11-21T12:55:04.245246939Z` as Go prints a time: `2026-11-21 12:55:04.245246939 +0000 UTC`.
     private static func created(_ text: String) -> String {
-        guard text.hasSuffix("Z") else { return text }
+        guard text.hasByteSuffix("Z") else { return text }
         return text.dropLast().replacing("T", with: " ") + " +0000 UTC"
     }
 }

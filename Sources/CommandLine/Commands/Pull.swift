@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Flags
 internal import JSON
 
 /// `gantry pull`.
@@ -14,12 +16,14 @@ enum Pull {
         ) { call in
             let name = call.arguments[0]
             let all = call.flags.bool("all-tags")
-            if all, Names.tag(of: name) != nil || name.contains("@") {
+            if all, Names.tag(of: name) != nil || name.contains(byte: "@") {
                 throw CommandError("tag can't be used with --all-tags/-a")
             }
-            if name.isEmpty || name.contains(where: \.isWhitespace) { throw CommandError("invalid reference format") }
+            if name.isEmpty || name.unicodeScalars.contains(where: \.properties.isWhitespace) {
+                throw CommandError("invalid reference format")
+            }
             let isQuiet = call.flags.bool("quiet")
-            if !all, !isQuiet, Names.tag(of: name) == nil, !name.contains("@") {
+            if !all, !isQuiet, Names.tag(of: name) == nil, !name.contains(byte: "@") {
                 try Output.line("Using default tag: latest")
             }
             try Pulling.pull(

@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Flags
 internal import JSON
 
 /// `gantry push`.
@@ -15,12 +17,14 @@ enum Push {
             let name = call.arguments[0]
             let all = call.flags.bool("all-tags")
             let isQuiet = call.flags.bool("quiet")
-            if all, Names.tag(of: name) != nil || name.contains("@") {
+            if all, Names.tag(of: name) != nil || name.contains(byte: "@") {
                 throw CommandError("tag can't be used with --all-tags/-a")
             }
-            if name.isEmpty || name.contains(where: \.isWhitespace) { throw CommandError("invalid reference format") }
+            if name.isEmpty || name.unicodeScalars.contains(where: \.properties.isWhitespace) {
+                throw CommandError("invalid reference format")
+            }
             let (image, tag) = Names.split(name)
-            if !all, !isQuiet, Names.tag(of: name) == nil, !name.contains("@") {
+            if !all, !isQuiet, Names.tag(of: name) == nil, !name.contains(byte: "@") {
                 try Output.line("Using default tag: latest")
             }
             var query: Client.Query = []

@@ -1,3 +1,5 @@
+internal import Flags
+internal import GoTemplate
 internal import JSON
 
 /// `gantry search`.
@@ -49,8 +51,8 @@ enum Search {
         description = description.replacing("\n", with: " ").replacing("\r", with: " ")
         if isTruncated { description = Ellipsis.cut(description, to: 45) }
         let isOfficial = found["is_official"]?.boolValue == true
-        return Template.Data(
-            root: .object(
+        return Template.Data.docker(
+            .object(
                 JSONObject([
                     ("Description", .string(description)),
                     ("IsOfficial", .string(isOfficial ? marks.0 : marks.1)),

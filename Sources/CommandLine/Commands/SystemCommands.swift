@@ -1,3 +1,5 @@
+internal import Flags
+internal import GoTemplate
 internal import JSON
 
 /// `info` and `system df`.
@@ -26,7 +28,7 @@ enum SystemCommands {
             root["ClientInfo"] = client
             do throws(CommandError) {
                 try Output.line(
-                    template.render(Template.Data(root: root, typeName: "system.dockerInfo"), complaint: "template: "))
+                    template.render(Template.Data.docker(root, typeName: "system.dockerInfo"), complaint: "template: "))
             } catch {
                 try Output.line("")
                 throw error
@@ -96,8 +98,8 @@ enum SystemCommands {
         _ type: String, _ total: Int, _ active: Int, _ size: Double, _ reclaimable: Double, showsShare: Bool = true
     ) -> Template.Data {
         let share = size > 0 && showsShare ? " (\(Int(saturating: Double(reclaimable) * 100 / Double(size)))%)" : ""
-        return Template.Data(
-            root: .object(
+        return Template.Data.docker(
+            .object(
                 JSONObject([
                     ("Active", .string(String(active))), ("Reclaimable", .string(Units.size(reclaimable) + share)),
                     ("Size", .string(Units.size(size))), ("TotalCount", .string(String(total))),

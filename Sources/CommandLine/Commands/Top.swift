@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 internal import Linux
 
@@ -32,14 +33,16 @@ enum Top {
             func lines(_ port: String) -> [String] {
                 (ports[port]?.arrayValue ?? []).map { binding in
                     let address = binding["HostIp"]?.stringValue ?? ""
-                    return (address.contains(":") ? "[\(address)]" : address) + ":"
+                    return (address.contains(byte: ":") ? "[\(address)]" : address) + ":"
                         + (binding["HostPort"]?.stringValue ?? "")
                 }
             }
             if call.arguments.count == 2 {
                 let asked = call.arguments[1]
-                let found = lines(asked.contains("/") ? asked : asked + "/tcp")
-                if found.isEmpty || (ports[asked.contains("/") ? asked : asked + "/tcp"]?.arrayValue ?? []).isEmpty {
+                let found = lines(asked.contains(byte: "/") ? asked : asked + "/tcp")
+                if found.isEmpty
+                    || (ports[asked.contains(byte: "/") ? asked : asked + "/tcp"]?.arrayValue ?? []).isEmpty
+                {
                     throw CommandError("Error: No public port '\(asked)' published for \(call.arguments[0])")
                 }
                 try Output.write(found.map { $0 + "\n" }.joined())
@@ -54,5 +57,5 @@ enum Top {
         }
     }
 
-    private static func number(_ port: String) -> Int { Int(port.prefix { $0 != "/" }) ?? 0 }
+    private static func number(_ port: String) -> Int { Int(port.prefix(untilByte: "/")) ?? 0 }
 }

@@ -1,3 +1,5 @@
+internal import Flags
+internal import GoTemplate
 internal import JSON
 
 extension Version {
@@ -26,8 +28,8 @@ extension Version {
         }
         if let template {
             do {
-                let data = Template.Data(
-                    root: ["Client": client, "Server": server ?? .null], typeName: "system.versionInfo")
+                let data = Template.Data.docker(
+                    ["Client": client, "Server": server ?? .null], typeName: "system.versionInfo")
                 try Output.line(template.apply(to: data))
             } catch let error as TemplateError {
                 try Output.line("")

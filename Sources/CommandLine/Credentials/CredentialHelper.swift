@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import JSON
 internal import Linux
@@ -108,6 +109,6 @@ struct CredentialHelper {
     }
 
     private static func isInstalled(_ program: String) -> Bool {
-        (Environment()["PATH"] ?? "").split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }
+        (Environment()["PATH"] ?? "").split(byte: ":").contains { access("\($0)/\(program)", X_OK) == 0 }
     }
 }

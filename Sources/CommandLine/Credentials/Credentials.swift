@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 
 /// What a registry is told about who asks.
@@ -78,11 +79,11 @@ package enum RegistryName {
     }
 
     private static func firstPart(_ name: String) -> String? {
-        name.firstIndex(of: "/").map { String(name[..<$0]) }
+        name.firstIndex(ofByte: "/").map { String(name[..<$0]) }
     }
 
     private static func isHost(_ part: String) -> Bool {
-        part == "localhost" || part.contains(".") || part.contains(":")
+        part == "localhost" || part.contains(byte: ".") || part.contains(byte: ":")
     }
 
     /// What a user calls a registry.
@@ -94,7 +95,9 @@ package enum RegistryName {
     /// Without scheme and path.
     static func hostname(_ text: String) -> String {
         var rest = text[...]
-        for scheme in ["https://", "http://"] where rest.hasPrefix(scheme) { rest = rest.dropFirst(scheme.count) }
-        return String(rest.prefix { $0 != "/" })
+        for scheme in ["https://", "http://"] where rest.hasBytePrefix(scheme) {
+            rest = rest.dropFirst(bytes: scheme.utf8.count)
+        }
+        return String(rest.prefix(untilByte: "/"))
     }
 }

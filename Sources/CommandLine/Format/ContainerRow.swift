@@ -1,3 +1,5 @@
+internal import ByteText
+internal import GoTemplate
 internal import JSON
 
 /// A container as `ps` shows it.
@@ -25,8 +27,8 @@ struct ContainerRow {
 
     var data: Template.Data {
         let labels = document["Labels"]?.objectValue ?? JSONObject()
-        return Template.Data(
-            root: .object(fields), typeName: "*formatter.ContainerContext",
+        return Template.Data.docker(
+            .object(fields), typeName: "*formatter.ContainerContext",
             methods: [
                 "Label": { arguments in labels[TemplateValue.text(arguments.first ?? nil)] ?? "" }
             ])
@@ -67,22 +69,24 @@ struct ContainerRow {
         let name = text("Image")
         if name.isEmpty { return "<no image>" }
         guard isTruncated else { return name }
-        let bare = name.hasPrefix("sha256:") ? String(name.dropFirst(7)) : name
+        let bare = name.hasBytePrefix("sha256:") ? String(name.dropFirst(bytes: 7)) : name
         // An image that lost its name is shown by the ID.
         let id = text("ImageID")
-        let digits = id.hasPrefix("sha256:") ? String(id.dropFirst(7)) : id
+        let digits = id.hasBytePrefix("sha256:") ? String(id.dropFirst(bytes: 7)) : id
         if !digits.isEmpty, digits == bare { return String(bare.prefix(12)) }
-        if let at = name.firstIndex(of: "@"), Names.tag(of: String(name[..<at])) != nil { return String(name[..<at]) }
-        if let at = name.firstIndex(of: "@") { return String(name[..<at]) }
+        if let at = name.firstIndex(ofByte: "@"), Names.tag(of: String(name[..<at])) != nil {
+            return String(name[..<at])
+        }
+        if let at = name.firstIndex(ofByte: "@") { return String(name[..<at]) }
         return name
     }
 
     private var names: String {
         let all = (document["Names"]?.arrayValue ?? []).compactMap(\.stringValue).map { name in
-            name.hasPrefix("/") ? String(name.dropFirst()) : name
+            name.hasBytePrefix("/") ? String(name.dropFirst(bytes: 1)) : name
         }
         // Links show up as names with two steps.
-        return (isTruncated ? all.filter { !$0.contains("/") } : all).joined(separator: ",")
+        return (isTruncated ? all.filter { !$0.contains(byte: "/") } : all).joined(separator: ",")
     }
 
     private var networks: String {

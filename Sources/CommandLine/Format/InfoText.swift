@@ -1,3 +1,5 @@
+internal import ByteText
+internal import GoTemplate
 internal import JSON
 
 /// What `info` prints about a daemon.
@@ -86,7 +88,7 @@ struct InfoText {
         if options.isEmpty { return }
         text += " Security Options:\n"
         for option in options {
-            let pairs = option.split(separator: ",").map { Pairs.split(String($0)) }
+            let pairs = option.split(byte: ",").map { Pairs.split(String($0)) }
             for (key, value) in pairs where key == "name" { text += "  \(value)\n" }
             for (key, value) in pairs where key != "name" {
                 text += "   \(key.prefix(1).uppercased())\(key.dropFirst()): \(value)\n"

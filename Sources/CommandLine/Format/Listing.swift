@@ -1,3 +1,5 @@
+internal import ByteText
+internal import GoTemplate
 internal import JSON
 
 /// Prints rows the way `--format` asks: as a table, by a template, or as JSON.
@@ -33,7 +35,7 @@ struct Listing {
         case "json": body = "{{json .}}"
         default:
             body = format
-            if format.hasPrefix("table") {
+            if format.hasBytePrefix("table") {
                 isTable = true
                 // With -q and a bare table, IDs alone.
                 body = String(format.dropFirst(5)).trimmed
@@ -67,11 +69,11 @@ struct Listing {
         let label: ([JSON?]) -> JSON = { arguments in
             let key = TemplateValue.text(arguments.first ?? nil)
             return .string(
-                key.split(separator: ".").last.map {
+                key.split(byte: ".").last.map {
                     $0.split(whereSeparator: { $0 == "-" || $0 == "_" }).joined(separator: " ")
                 } ?? key)
         }
         return try template.apply(
-            to: Template.Data(root: .object(names), typeName: typeName, methods: ["Label": label]))
+            to: Template.Data.docker(.object(names), typeName: typeName, methods: ["Label": label]))
     }
 }

@@ -1,3 +1,4 @@
+internal import ByteText
 package import JSON
 
 /// The column PORTS of `ps`: neighbouring ports are one range.
@@ -30,7 +31,7 @@ package enum PortList {
             var key = port.protocolName
             if !port.address.isEmpty {
                 if port.host != port.inside {
-                    let address = port.address.contains(":") ? "[\(port.address)]" : port.address
+                    let address = port.address.contains(byte: ":") ? "[\(port.address)]" : port.address
                     single.append("\(address):\(port.host)->\(port.inside)/\(port.protocolName)")
                     continue
                 }
@@ -56,10 +57,10 @@ package enum PortList {
     }
 
     private static func line(_ key: String, _ group: (first: Int, last: Int)) -> String {
-        let parts = key.split(separator: "/")
+        let parts = key.split(byte: "/")
         let range = group.first == group.last ? String(group.first) : "\(group.first)-\(group.last)"
         guard parts.count == 2 else { return "\(range)/\(key)" }
-        let address = parts[0].contains(":") ? "[\(parts[0])]" : String(parts[0])
+        let address = parts[0].contains(byte: ":") ? "[\(parts[0])]" : String(parts[0])
         return "\(address):\(range)->\(range)/\(parts[1])"
     }
 }

@@ -1,3 +1,5 @@
+internal import Flags
+
 /// A command: what may be typed behind its name, and what then happens.
 struct Command {
     /// How many words may follow the flags.

@@ -1,9 +1,12 @@
+internal import ByteText
+internal import Flags
+
 /// The help texts, laid out as `docker` lays out its own.
 enum Help {
     static func text(for command: Command, path: String) -> String {
-        var text = "Usage:  \(path) \(command.usage)".trimmingTrailingSpace + "\n\n\(command.summary)\n"
+        var text = String("Usage:  \(path) \(command.usage)".trimmingTrailingSpace) + "\n\n\(command.summary)\n"
         let visible = command.flags.filter { !$0.isHidden }.sorted { $0.name < $1.name }
-        if !visible.isEmpty { text += "\nOptions:\n" + options(visible) }
+        if !visible.isEmpty { text += "\nOptions:\n" + FlagTable.text(visible) }
         return text
     }
 
@@ -17,44 +20,11 @@ enum Help {
         return "Usage:  gantry [OPTIONS] COMMAND\n\nRuns containers; understands everything that docker users type.\n"
             + "\nManagement Commands:\n" + commands(entries.filter(isGroup))
             + "\nCommands:\n" + commands(entries.filter { !isGroup($0) })
-            + "\nGlobal Options:\n" + options(flags.filter { !$0.isHidden })
+            + "\nGlobal Options:\n" + FlagTable.text(flags)
             + "\nRun 'gantry COMMAND --help' for more information on a command.\n"
     }
 
     private static func commands(_ entries: [CommandEntry]) -> String {
-        let width = (entries.map(\.name.count).max() ?? 0) + 2
-        return entries.sorted { $0.name < $1.name }
-            .map { "  \(padded($0.name, to: width))\($0.summary)\n" }.joined()
+        FlagTable.columns(entries.sorted { $0.name < $1.name }.map { ($0.name, $0.summary) }, indent: 2, gap: 2)
     }
-
-    private static func options(_ flags: [Flag]) -> String {
-        let names = flags.map { flag in
-            (flag.short.map { "  -\($0), " } ?? "      ") + "--\(flag.name)"
-                + (flag.typeName.isEmpty ? "" : " \(flag.typeName)")
-        }
-        let width = (names.map(\.count).max() ?? 0) + 3
-        return zip(names, flags).map { name, flag in
-            var summary = flag.summary
-            if case .bool(true) = flag.kind { summary += " (default true)" }
-            return padded(name, to: width) + summary + "\n"
-        }.joined()
-    }
-}
-
-extension String {
-    var trimmingTrailingSpace: String {
-        var text = self[...]
-        while text.last?.isWhitespace == true { text = text.dropLast() }
-        return String(text)
-    }
-
-    /// Without white space at either end.
-    var trimmed: String {
-        String(trimmingTrailingSpace.drop { $0.isWhitespace })
-    }
-}
-
-/// `text` filled with spaces to at least `width` characters.
-func padded(_ text: String, to width: Int) -> String {
-    text + String(repeating: " ", count: max(0, width - text.count))
 }

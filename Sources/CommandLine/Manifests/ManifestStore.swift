@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import JSON
 internal import Linux
@@ -48,7 +49,7 @@ struct ManifestStore {
             let file = withUnsafeBytes(of: &entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if !file.hasPrefix(".") { files.append(file) }
+            if !file.hasBytePrefix(".") { files.append(file) }
         }
         var entries: [Entry] = []
         for file in files.sorted() {
@@ -65,7 +66,7 @@ struct ManifestStore {
         let path = folder(name) + "/" + Self.fileName(entry.reference)
         do throws(SystemError) {
             for folder in [
-                String(directory.prefix(upTo: directory.lastIndex(of: "/") ?? directory.startIndex)), directory,
+                String(directory.prefix(upTo: directory.lastIndex(ofByte: "/") ?? directory.startIndex)), directory,
                 folder(name),
             ] {
                 if mkdir(folder, 0o755) != 0, errno != EEXIST { throw SystemError("mkdir", folder, code: errno) }

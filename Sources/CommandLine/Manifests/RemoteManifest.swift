@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 
 /// A manifest as a registry has it; the daemon fetches it.
@@ -52,7 +53,7 @@ struct RemoteManifest {
             )
         }
         let manifest = try Client.parse(entry.raw)
-        let path = source.split(separator: "/", maxSplits: 1).last.map(String.init) ?? source
+        let path = source.split(byte: "/", maxSplits: 1).last.map(String.init) ?? source
         for blob in [manifest["config"]].compactMap({ $0 }) + (manifest["layers"]?.arrayValue ?? []) {
             let digest = blob["digest"]?.stringValue ?? ""
             let answer = try Client.parse(

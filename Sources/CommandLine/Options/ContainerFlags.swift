@@ -1,3 +1,7 @@
+internal import ByteText
+internal import Flags
+internal import JSON
+
 /// The flags that `run` and `create` share.
 enum ContainerFlags {
     static let all: [Flag] = [
@@ -139,13 +143,13 @@ enum ContainerFlags {
     }
 
     private static func hostRefusal(_ text: String) -> String? {
-        let separator = text.contains("=") ? "=" : ":"
+        let separator = text.contains(byte: "=") ? "=" : ":"
         guard let range = text.firstIndex(where: { String($0) == separator }), range != text.startIndex else {
             return "bad format for add-host: \(quoted(text))"
         }
-        let address = String(text[text.index(after: range)...])
+        let address = String(text[text.utf8.index(after: range)...])
         if address == "host-gateway" { return nil }
-        let bare = address.hasPrefix("[") ? String(address.dropFirst().dropLast()) : address
+        let bare = address.hasBytePrefix("[") ? String(address.dropFirst(bytes: 1).dropLast()) : address
         return PublishedPorts.isAddress(bare) ? nil : "invalid IP address in add-host: \(quoted(address))"
     }
 }

@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Flags
 internal import JSON
 
 /// The body of `POST /containers/create` out of the flags of `run` and `create`. Only what was said is sent.
@@ -177,8 +179,8 @@ struct ContainerRequest {
             host["Tmpfs"] = .object(
                 JSONObject(
                     flags.list("tmpfs").map { word in
-                        guard let colon = word.firstIndex(of: ":") else { return (word, "") }
-                        return (String(word[..<colon]), .string(String(word[word.index(after: colon)...])))
+                        guard let colon = word.firstIndex(ofByte: ":") else { return (word, "") }
+                        return (String(word[..<colon]), .string(String(word[word.utf8.index(after: colon)...])))
                     }))
         }
         set(&host, "ContainerIDFile", flags.string("cidfile"))
@@ -201,9 +203,9 @@ struct ContainerRequest {
         if flags.isSet("add-host") {
             host["ExtraHosts"] = strings(
                 flags.list("add-host").map { word in
-                    guard word.contains("="), let sign = word.firstIndex(of: "=") else { return word }
-                    var address = String(word[word.index(after: sign)...])
-                    if address.hasPrefix("["), address.hasSuffix("]") {
+                    guard word.contains(byte: "="), let sign = word.firstIndex(ofByte: "=") else { return word }
+                    var address = String(word[word.utf8.index(after: sign)...])
+                    if address.hasBytePrefix("["), address.hasByteSuffix("]") {
                         address = String(address.dropFirst().dropLast())
                     }
                     return "\(word[..<sign]):\(address)"
@@ -267,7 +269,7 @@ struct ContainerRequest {
     private func addEndpoint(
         _ flags: ParsedFlags, _ name: String, _ endpoint: inout JSONObject
     ) throws(CommandError) {
-        let isUser = !["default", "bridge", "host", "none"].contains(name) && !name.hasPrefix("container:")
+        let isUser = !["default", "bridge", "host", "none"].contains(name) && !name.hasBytePrefix("container:")
         if flags.isSet("network-alias") {
             guard isUser else {
                 throw CommandError("network-scoped aliases are only supported for user-defined networks")
@@ -289,7 +291,7 @@ struct NetworkAttachment {
     var endpoint = JSONObject()
 
     init(_ text: String) throws(CommandError) {
-        guard text.contains("="), text.contains(",") || text.hasPrefix("name=") else {
+        guard text.contains(byte: "="), text.contains(byte: ",") || text.hasBytePrefix("name=") else {
             name = text
             return
         }

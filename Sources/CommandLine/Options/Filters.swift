@@ -1,9 +1,10 @@
+internal import ByteText
 internal import JSON
 
 /// `--filter` conditions.
 enum Filters {
     static func refusal(_ text: String) -> String? {
-        text.isEmpty || text.contains("=")
+        text.isEmpty || text.contains(byte: "=")
             ? nil : "bad format of filter (expected name=value)"
     }
 

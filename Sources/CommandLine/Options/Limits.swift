@@ -1,3 +1,4 @@
+internal import ByteText
 package import JSON
 
 /// Limits and rules with a small syntax of their own.
@@ -10,7 +11,7 @@ package enum Limits {
             "rtprio", "rttime", "sigpending", "stack",
         ]
         guard names.contains(name) else { return nil }
-        let parts = value.split(separator: ":", omittingEmptySubsequences: false)
+        let parts = value.split(byte: ":", omittingEmptySubsequences: false)
         guard parts.count <= 2, let soft = Int64(parts[0]) else { return nil }
         guard let hard = parts.count == 2 ? Int64(parts[1]) : soft else { return nil }
         if hard != -1, soft > hard || soft == -1 { return nil }
@@ -19,7 +20,7 @@ package enum Limits {
 
     /// `/dev/sda:/dev/xvdc:rwm` as the API's DeviceMapping.
     package static func device(_ text: String) throws(CommandError) -> JSON {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let parts = text.split(byte: ":", omittingEmptySubsequences: false).map(String.init)
         func isMode(_ text: String) -> Bool { !text.isEmpty && text.allSatisfy { "rwm".contains($0) } }
         guard (1...3).contains(parts.count), !parts[0].isEmpty else {
             throw CommandError("invalid device specification: \(text)")
@@ -41,10 +42,10 @@ package enum Limits {
 
     /// `/dev/sda:1mb` as a throttle; `isRate` numbers are bytes.
     static func throttle(_ text: String, isRate: Bool) throws(CommandError) -> JSON {
-        guard let colon = text.lastIndex(of: ":"), text.hasPrefix("/dev/") else {
+        guard let colon = text.lastIndex(ofByte: ":"), text.hasBytePrefix("/dev/") else {
             throw CommandError("bad format for device path: \(text)")
         }
-        let value = String(text[text.index(after: colon)...])
+        let value = String(text[text.utf8.index(after: colon)...])
         guard let number = isRate ? Quantities.bytes(value) : Int64(value), number >= 0 else {
             throw CommandError(
                 "invalid rate for device: \(text). The correct format is <device-path>:<number>"
@@ -56,7 +57,8 @@ package enum Limits {
     }
 
     static func weight(_ text: String) throws(CommandError) -> JSON {
-        guard let colon = text.lastIndex(of: ":"), let number = UInt16(text[text.index(after: colon)...]) else {
+        guard let colon = text.lastIndex(ofByte: ":"), let number = UInt16(text[text.utf8.index(after: colon)...])
+        else {
             throw CommandError("bad format: \(text)")
         }
         return ["Path": .string(String(text[..<colon])), "Weight": JSON(number)]
@@ -64,7 +66,7 @@ package enum Limits {
 
     /// `always`, `on-failure:5` as the API's RestartPolicy.
     package static func restartPolicy(_ text: String) throws(CommandError) -> JSON {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let parts = text.split(byte: ":", omittingEmptySubsequences: false).map(String.init)
         guard parts.count <= 2, let name = parts.first, !(name.isEmpty && parts.count == 2) else {
             throw CommandError(
                 "invalid restart policy format: \(parts.first?.isEmpty == true ? "no policy provided before colon" : "maximum retry count must be an integer")"
@@ -90,7 +92,7 @@ package enum Limits {
                 continue
             }
             let name = String(word[..<sign])
-            let value = String(word[word.index(after: sign)...])
+            let value = String(word[word.utf8.index(after: sign)...])
             if name == "seccomp", value != "unconfined", value != "builtin" {
                 let bytes: [UInt8]
                 do {

@@ -1,12 +1,14 @@
+internal import ByteText
+internal import Flags
 package import JSON
 
 /// What `-v` and `--mount` mean.
 package enum MountOptions {
     /// `-v`: a bind with its relative source resolved, a named volume, or a lone path in the container.
     package static func volume(_ text: String) throws(CommandError) -> (bind: String?, anonymous: String?) {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let parts = text.split(byte: ":", omittingEmptySubsequences: false).map(String.init)
         if parts.count == 1 {
-            guard text.hasPrefix("/") else {
+            guard text.hasBytePrefix("/") else {
                 throw CommandError("invalid volume specification: '\(text)': mount path must be absolute")
             }
             return (nil, text)
@@ -16,8 +18,8 @@ package enum MountOptions {
         }
         if parts.contains("") { throw CommandError("invalid spec: \(text): empty section between colons") }
         var source = parts[0]
-        if source == "~" || source.hasPrefix("~/") { return (text, nil) }
-        if source == "." || source == ".." || source.hasPrefix("./") || source.hasPrefix("../") {
+        if source == "~" || source.hasBytePrefix("~/") { return (text, nil) }
+        if source == "." || source == ".." || source.hasBytePrefix("./") || source.hasBytePrefix("../") {
             source = Files.absolute(source)
         }
         return (([source] + parts.dropFirst()).joined(separator: ":"), nil)
@@ -44,7 +46,7 @@ package enum MountOptions {
         var driver = JSONObject()
         for field in csv(text) {
             let (name, value) = Pairs.split(field)
-            let hasValue = field.contains("=")
+            let hasValue = field.contains(byte: "=")
             let key = name.lowercased()
             if !hasValue && !["readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src"].contains(key) {
                 throw CommandError("invalid field '\(field)' must be a key=value pair")
@@ -57,7 +59,8 @@ package enum MountOptions {
             switch key {
             case "type": type = value.lowercased()
             case "source", "src":
-                let isRelative = value == "." || value == ".." || value.hasPrefix("./") || value.hasPrefix("../")
+                let isRelative =
+                    value == "." || value == ".." || value.hasBytePrefix("./") || value.hasBytePrefix("../")
                 mount["Source"] = .string(isRelative ? Files.absolute(value) : value)
             case "target", "dst", "destination": mount["Target"] = .string(value)
             case "readonly", "ro": mount["ReadOnly"] = try flag()
@@ -125,9 +128,9 @@ package enum MountOptions {
     /// Comma-separated fields; one in double quotes may hold commas (RFC 4180).
     static func csv(_ text: String) -> [String] {
         var fields: [String] = []
-        var field = ""
+        var field = String.UnicodeScalarView()
         var isQuoted = false
-        var characters = Array(text)[...]
+        var characters = Array(text.unicodeScalars)[...]
         while let character = characters.popFirst() {
             if isQuoted {
                 if character == "\"", characters.first == "\"" {
@@ -141,12 +144,12 @@ package enum MountOptions {
             } else if character == "\"", field.isEmpty {
                 isQuoted = true
             } else if character == "," {
-                fields.append(field)
-                field = ""
+                fields.append(String(field))
+                field.removeAll()
             } else {
                 field.append(character)
             }
         }
-        return fields + [field]
+        return fields + [String(field)]
     }
 }

@@ -1,22 +1,25 @@
+internal import ByteText
+internal import JSON
+
 /// Image names as they are typed. The daemon has the last word on what is valid.
 package enum Names {
     /// `busybox` is `busybox:latest`; a tag or digest given stays.
     package static func withDefaultTag(_ name: String) -> String {
-        if name.contains("@") { return name }
+        if name.contains(byte: "@") { return name }
         return tag(of: name) == nil ? name + ":latest" : name
     }
 
     /// What stands behind the last colon, when that is no registry's port.
     static func tag(of name: String) -> String? {
-        guard let colon = name.lastIndex(of: ":") else { return nil }
-        let tag = name[name.index(after: colon)...]
-        return tag.contains("/") ? nil : String(tag)
+        guard let colon = name.lastIndex(ofByte: ":") else { return nil }
+        let tag = name[name.utf8.index(after: colon)...]
+        return tag.contains(byte: "/") ? nil : String(tag)
     }
 
     /// Name and tag or digest apart, `latest` when there is none.
     package static func split(_ name: String) -> (name: String, tag: String) {
-        if let at = name.firstIndex(of: "@") {
-            return (String(name[..<at]), String(name[name.index(after: at)...]))
+        if let at = name.firstIndex(ofByte: "@") {
+            return (String(name[..<at]), String(name[name.utf8.index(after: at)...]))
         }
         guard let tag = tag(of: name) else { return (name, "latest") }
         return (String(name.dropLast(tag.count + 1)), tag)
@@ -25,10 +28,10 @@ package enum Names {
     /// The full name that progress messages carry: `docker.io/library/busybox:latest`.
     package static func canonical(_ name: String) -> String {
         let tagged = withDefaultTag(name)
-        let parts = tagged.split(separator: "/", maxSplits: 1)
+        let parts = tagged.split(byte: "/", maxSplits: 1)
         guard parts.count == 2 else { return "docker.io/library/" + tagged }
         let first = parts[0]
-        if first.contains(".") || first.contains(":") || first == "localhost" { return tagged }
+        if first.contains(byte: ".") || first.contains(byte: ":") || first == "localhost" { return tagged }
         return "docker.io/" + tagged
     }
 }
@@ -36,7 +39,7 @@ package enum Names {
 extension Names {
     /// Twelve digits of an ID, without the name of the digest.
     static func shortID(_ id: String) -> String {
-        String((id.hasPrefix("sha256:") ? id.dropFirst(7) : id[...]).prefix(12))
+        String((id.hasBytePrefix("sha256:") ? id.dropFirst(bytes: 7) : id[...]).prefix(12))
     }
 
     /// A name as steps of a path: its slashes stay.

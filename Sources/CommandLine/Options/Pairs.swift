@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Glibc
 internal import Linux
 
@@ -11,7 +12,7 @@ package enum Pairs {
         var result: [String] = []
         for file in files {
             for line in try lines(of: file) {
-                if line.contains("=") {
+                if line.contains(byte: "=") {
                     result.append(line)
                 } else if let value = lookup(line) {
                     result.append("\(line)=\(value)")
@@ -19,8 +20,8 @@ package enum Pairs {
             }
         }
         for word in words {
-            if word.isEmpty || word.hasPrefix("=") { throw CommandError("invalid environment variable: \(word)") }
-            if word.contains("=") {
+            if word.isEmpty || word.hasBytePrefix("=") { throw CommandError("invalid environment variable: \(word)") }
+            if word.contains(byte: "=") {
                 result.append(word)
             } else {
                 result.append(lookup(word).map { "\(word)=\($0)" } ?? word)
@@ -31,7 +32,7 @@ package enum Pairs {
 
     /// Why `--env` refuses `word`, or nil.
     static func refusal(_ word: String) -> String? {
-        word.isEmpty || word.hasPrefix("=") ? "invalid environment variable: \(word)" : nil
+        word.isEmpty || word.hasBytePrefix("=") ? "invalid environment variable: \(word)" : nil
     }
 
     /// Labels by name; the last one wins, and a name alone has the value "".
@@ -49,21 +50,24 @@ package enum Pairs {
 
     /// `a=b=c` is `a` and `b=c`; without `=` the value is empty.
     static func split(_ word: String) -> (String, String) {
-        guard let sign = word.firstIndex(of: "=") else { return (word, "") }
-        return (String(word[..<sign]), String(word[word.index(after: sign)...]))
+        let (name, value) = word.cut(at: "=")
+        return (String(name), value.map { String($0) } ?? "")
     }
 
-    /// The lines of a file, without comments, empty lines and leading blanks.
+    /// The lines of a file, without comments, empty lines and what stands before a name.
     private static func lines(of file: String) throws(CommandError) -> [String] {
-        let bytes = try Files.read(file)
+        var bytes = try Files.read(file)[...]
+        // Editors of other systems write a byte order mark in front of a file.
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw CommandError("invalid env file (\(file)): invalid utf8 bytes")
+        }
         var result: [String] = []
-        for (number, raw) in String(decoding: bytes, as: UTF8.self).split(
-            omittingEmptySubsequences: false, whereSeparator: \.isNewline
-        ).enumerated() {
-            let line = String(raw.drop { $0 == " " || $0 == "\t" })
-            if line.isEmpty || line.hasPrefix("#") { continue }
+        for (number, raw) in text.lines.enumerated() {
+            let line = String(raw.trimmingLeadingSpace)
+            if line.isEmpty || line.hasBytePrefix("#") { continue }
             let name = split(line).0
-            if name.contains(where: \.isWhitespace) {
+            if name.unicodeScalars.contains(where: \.properties.isWhitespace) {
                 throw CommandError("invalid env file (\(file)): variable '\(name)' contains whitespaces")
             }
             if name.isEmpty {
@@ -104,13 +108,13 @@ enum Files {
     /// `path` from the root, `.` and `..` resolved by name.
     static func absolute(_ path: String) -> String {
         var full = path
-        if !path.hasPrefix("/") {
+        if !path.hasBytePrefix("/") {
             guard let directory = getcwd(nil, 0) else { return path }
             full = String(cString: directory) + "/" + path
             free(directory)
         }
         var steps: [Substring] = []
-        for step in full.split(separator: "/") where step != "." {
+        for step in full.split(byte: "/") where step != "." {
             if step == ".." { _ = steps.popLast() } else { steps.append(step) }
         }
         return "/" + steps.joined(separator: "/")

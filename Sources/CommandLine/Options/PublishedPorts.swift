@@ -1,3 +1,4 @@
+internal import ByteText
 internal import JSON
 
 /// What `-p`, `--publish` and `--expose` mean.
@@ -16,7 +17,7 @@ package struct PublishedPorts: Equatable {
 
     /// Reads `[[ADDRESS:]HOSTPORT:]PORT[/PROTOCOL]`, ranges, and the long form `target=80,published=8080`.
     package mutating func publish(_ text: String) throws(CommandError) {
-        if text.contains("=") { return try publishLong(text) }
+        if text.contains(byte: "=") { return try publishLong(text) }
         let (body, protocolName) = try PublishedPorts.splitProtocol(text)
         let (address, host, container) = try PublishedPorts.split(body)
         guard !container.isEmpty else { throw CommandError("no port specified: \(text)<empty>") }
@@ -47,8 +48,8 @@ package struct PublishedPorts: Equatable {
         var target = ""
         var published = ""
         var protocolName = "tcp"
-        for field in text.split(separator: ",") {
-            let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        for field in text.split(byte: ",") {
+            let parts = field.split(byte: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2 else { throw CommandError("invalid field: \(field)") }
             let value = String(parts[1])
             switch parts[0].lowercased() {
@@ -70,7 +71,7 @@ package struct PublishedPorts: Equatable {
 
     /// Reads `PORT[-PORT][/PROTOCOL]` of `--expose`.
     package mutating func expose(_ text: String) throws(CommandError) {
-        if text.contains(":") { throw CommandError("invalid port format for --expose: \(text)") }
+        if text.contains(byte: ":") { throw CommandError("invalid port format for --expose: \(text)") }
         let (body, protocolName) = try PublishedPorts.splitProtocol(text)
         guard let ports = PublishedPorts.range(body) else {
             throw CommandError(
@@ -82,27 +83,29 @@ package struct PublishedPorts: Equatable {
     }
 
     private static func splitProtocol(_ text: String) throws(CommandError) -> (String, String) {
-        guard let slash = text.lastIndex(of: "/") else { return (text, "tcp") }
-        let name = text[text.index(after: slash)...].lowercased()
+        guard let slash = text.lastIndex(ofByte: "/") else { return (text, "tcp") }
+        let name = text[text.utf8.index(after: slash)...].lowercased()
         guard ["tcp", "udp", "sctp"].contains(name) else { throw CommandError("invalid proto: \(name)") }
         return (String(text[..<slash]), name)
     }
 
     private static func split(_ text: String) throws(CommandError) -> (address: String, host: String, port: String) {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let parts = text.split(byte: ":", omittingEmptySubsequences: false).map(String.init)
         switch parts.count {
         case 1: return ("", "", parts[0])
         case 2: return ("", parts[0], parts[1])
         default:
             var address = parts.dropLast(2).joined(separator: ":")
-            if address.hasPrefix("["), address.hasSuffix("]") { address = String(address.dropFirst().dropLast()) }
+            if address.hasBytePrefix("["), address.hasByteSuffix("]") {
+                address = String(address.dropFirst().dropLast())
+            }
             guard address.isEmpty || isAddress(address) else { throw CommandError("invalid IP address: \(address)") }
             return (address, parts[parts.count - 2], parts[parts.count - 1])
         }
     }
 
     static func range(_ text: String) -> ClosedRange<Int>? {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        let parts = text.split(byte: "-", omittingEmptySubsequences: false)
         guard parts.count <= 2, let low = UInt16(parts[0]), let high = UInt16(parts[parts.count - 1]), low <= high
         else { return nil }
         return Int(low)...Int(high)
@@ -110,10 +113,10 @@ package struct PublishedPorts: Equatable {
 
     /// Whether this is an IPv4 or IPv6 address.
     static func isAddress(_ text: String) -> Bool {
-        let octets = text.split(separator: ".", omittingEmptySubsequences: false)
+        let octets = text.split(byte: ".", omittingEmptySubsequences: false)
         if octets.count == 4, octets.allSatisfy({ UInt8($0) != nil }) { return true }
-        return text.contains(":") && text.allSatisfy { $0.isHexDigit || $0 == ":" || $0 == "." || $0 == "%" }
-            && text.split(separator: ":", omittingEmptySubsequences: false).count > 2
+        return text.contains(byte: ":") && text.utf8.allSatisfy { $0.isASCIIHexDigit || ":.%".utf8.contains($0) }
+            && text.split(byte: ":", omittingEmptySubsequences: false).count > 2
     }
 
     var exposedJSON: JSON { .object(JSONObject(exposed.map { ($0, .object(JSONObject())) })) }

@@ -1,3 +1,5 @@
+internal import ByteText
+internal import Flags
 internal import JSON
 
 /// Sizes, durations and fractions as they are typed behind flags.
@@ -9,7 +11,7 @@ package enum Quantities {
         var multiplier = 1.0
         let lower = text.lowercased()
         var suffix = ""
-        while let last = number.last, !(last.isNumber || last == ".") {
+        while let last = number.last, !(("0"..."9").contains(last) || last == ".") {
             suffix = String(last).lowercased() + suffix
             number = number.dropLast()
         }
@@ -34,8 +36,9 @@ package enum Quantities {
 
     /// Billionths of a CPU out of `1.5`; nil when it is no number.
     package static func nanoCPUs(_ text: String) -> Int64? {
-        if let slash = text.firstIndex(of: "/") {
-            guard let above = Double(text[..<slash]), let below = Double(text[text.index(after: slash)...]), below != 0
+        if let slash = text.firstIndex(ofByte: "/") {
+            guard let above = Double(text[..<slash]), let below = Double(text[text.utf8.index(after: slash)...]),
+                below != 0
             else { return nil }
             return Int64(whole: (above / below * 1e9).rounded(.towardZero))
         }
@@ -66,7 +69,7 @@ package enum Quantities {
 
     static func durationRefusal(_ text: String) -> String? {
         if duration(text) != nil { return nil }
-        if !text.isEmpty, text.allSatisfy({ $0.isNumber || $0 == "." }) {
+        if !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == 0x2E }) {
             return "time: missing unit in duration \(quoted(text))"
         }
         return "time: invalid duration \(quoted(text))"

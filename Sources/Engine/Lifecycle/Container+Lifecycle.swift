@@ -1,4 +1,5 @@
 internal import Cgroups
+internal import Concurrency
 internal import DockerAPI
 internal import Linux
 internal import Logging
@@ -97,6 +98,7 @@ extension Container {
         guard let wait = Clock.wait(seconds: Double(milliseconds) / 1000) else { return }
         timers[timer] = Task {
             do {
+                // timer: of the state machine, cancelled by it.
                 try await Task.sleep(for: wait)
             } catch {
                 return  // cancelled

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
@@ -49,7 +50,7 @@ struct DevicePlan {
             .invalid(
                 "error gathering device information while adding custom device \(mapping.PathOnHost.quoted): \(why)")
         }
-        guard inside.hasPrefix("/") else { throw refuse("\(inside) is not an absolute path in the container") }
+        guard inside.hasBytePrefix("/") else { throw refuse("\(inside) is not an absolute path in the container") }
         var status = stat()
         guard stat(mapping.PathOnHost, &status) == 0 else {
             throw refuse(String(cString: strerror(errno)).lowercased())
@@ -97,7 +98,7 @@ struct DevicePlan {
     /// The device nodes directly in /dev, for a privileged container.
     private static func hostDevices() -> [String] {
         let standard: Set = ["null", "zero", "full", "random", "urandom", "tty", "console", "ptmx"]
-        return names(in: "/dev").filter { !$0.hasPrefix(".") && !standard.contains($0) }.map { "/dev/" + $0 }
+        return names(in: "/dev").filter { !$0.hasBytePrefix(".") && !standard.contains($0) }.map { "/dev/" + $0 }
     }
 
     private static func names(in path: String) -> [String] {
@@ -115,8 +116,8 @@ struct DevicePlan {
 
     /// `c 13:* rwm` of `--device-cgroup-rule`.
     private static func rules(_ text: String) throws(EngineError) -> [DeviceRule] {
-        let words = text.split(separator: " ", omittingEmptySubsequences: false)
-        let numbers = words.count == 3 ? words[1].split(separator: ":", omittingEmptySubsequences: false) : []
+        let words = text.split(byte: " ", omittingEmptySubsequences: false)
+        let numbers = words.count == 3 ? words[1].split(byte: ":", omittingEmptySubsequences: false) : []
         func isNumber(_ word: Substring) -> Bool {
             word == "*" || !word.isEmpty && word.utf8.allSatisfy { (0x30...0x39).contains($0) }
         }

@@ -1,3 +1,4 @@
+internal import ByteText
 internal import DockerAPI
 internal import JSON
 internal import Runtime
@@ -30,7 +31,7 @@ extension OptionCheck {
         try exclude("ImageOptions", "image", isGiven(mount.ImageOptions))
         try exclude("TmpfsOptions", "tmpfs", mount.TmpfsOptions.map { $0 != TmpfsOptions() } ?? false)
         if mount.Target.isEmpty { throw refuse("field Target must not be empty") }
-        guard mount.Target.hasPrefix("/") else {
+        guard mount.Target.hasBytePrefix("/") else {
             throw refuse("invalid mount path: '\(mount.Target)' mount path must be absolute")
         }
         if type == "tmpfs" {

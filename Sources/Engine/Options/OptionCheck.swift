@@ -1,3 +1,4 @@
+internal import ByteText
 internal import DockerAPI
 internal import JSON
 internal import OCI
@@ -52,7 +53,7 @@ struct OptionCheck {
     // MARK: Config
 
     private mutating func checkConfig() throws(EngineError) {
-        for variable in config.Env ?? [] where variable.isEmpty || variable.hasPrefix("=") {
+        for variable in config.Env ?? [] where variable.isEmpty || variable.hasBytePrefix("=") {
             throw .invalid("invalid environment variable: \(variable)")
         }
         let test = config.Healthcheck?.Test ?? []
@@ -78,7 +79,7 @@ struct OptionCheck {
     }
 
     private static func target(_ bind: String) -> String? {
-        let parts = bind.split(separator: ":", omittingEmptySubsequences: false)
+        let parts = bind.split(byte: ":", omittingEmptySubsequences: false)
         return parts.count > 1 ? String(parts[1]) : nil
     }
 
@@ -89,7 +90,7 @@ struct OptionCheck {
             throws(EngineError)
         {
             guard !known.contains(value) else { return }
-            if shared, value.hasPrefix("container:"), value.utf8.count > "container:".utf8.count {
+            if shared, value.hasBytePrefix("container:"), value.utf8.count > "container:".utf8.count {
                 throw .notAvailable("\(name) \(value)")
             }
             throw .invalid("\(refusal): \(value)")
@@ -219,7 +220,7 @@ struct OptionCheck {
         if ["host", "none"].contains(host.NetworkMode), !mac.isEmpty {
             warnings.append("MacAddress has no effect without a network of the container's own.")
         }
-        guard host.NetworkMode.hasPrefix("container:") || host.NetworkMode == "container" else { return }
+        guard host.NetworkMode.hasBytePrefix("container:") || host.NetworkMode == "container" else { return }
         func conflict(_ isAsked: Bool, _ what: String) throws(EngineError) {
             if isAsked { throw .invalid("conflicting options: \(what)") }
         }

@@ -30,7 +30,7 @@ struct SecurityOptions: Sendable {
         guard let separator = [Character("="), ":"].first(where: option.contains),
             let index = option.firstIndex(of: separator)
         else { throw .invalid("invalid --security-opt 1: \(option.quoted)") }
-        let value = String(option[option.index(after: index)...])
+        let value = String(option[option.utf8.index(after: index)...])
         switch option[..<index] {
         case "seccomp": seccomp = value.isEmpty ? nil : try Self.seccomp(value)
         case "no-new-privileges": noNewPrivileges = try Self.truth(value, option)

@@ -25,8 +25,13 @@ final class Daemon: Sendable {
 
     /// Starts a daemon with the image `busybox:latest` imported.
     ///
-    /// - Parameter dataRoot: on a file system of its own; the directory beside everything else when nil.
-    init(settings: [String: String] = [:], variables: [String: String] = [:], dataRoot: String? = nil) throws {
+    /// - Parameters:
+    ///   - dataRoot: on a file system of its own; the directory beside everything else when nil.
+    ///   - binaries: where the programs of its first start are, of another release for example.
+    init(
+        settings: [String: String] = [:], variables: [String: String] = [:], dataRoot: String? = nil,
+        binaries: String = Programs.binaries
+    ) throws {
         self.variables = variables
         root = try succeed(["mktemp", "-d", "/tmp/gantry-daemon-XXXXXX"])
         data = dataRoot ?? root + "/data"
@@ -37,14 +42,16 @@ final class Daemon: Sendable {
         try FileManager.default.createDirectory(atPath: root + "/client", withIntermediateDirectories: true)
         try "{\(keys.joined(separator: ", "))}".write(
             toFile: root + "/daemon.json", atomically: false, encoding: .utf8)
-        try start()
+        try start(binaries: binaries)
         try succeed(
             [Client.first.program, "import", BusyboxImage.tar, "busybox:latest"], environment: environment)
     }
 
-    var arguments: [String] {
+    var arguments: [String] { arguments(of: Programs.binaries) }
+
+    private func arguments(of binaries: String) -> [String] {
         [
-            Programs.isGantry ? Programs.binaries + "/gantryd" : "/usr/sbin/dockerd", "--data-root", data,
+            Programs.isGantry ? binaries + "/gantryd" : "/usr/sbin/dockerd", "--data-root", data,
             "--exec-root", root + "/exec", "--pidfile", pidfile, "-H", host, "--config-file", root + "/daemon.json",
         ]
     }
@@ -54,8 +61,8 @@ final class Daemon: Sendable {
     }
 
     /// Starts the program; an earlier one must have ended.
-    func start() throws {
-        let words = arguments.map { "'\($0)'" }.joined(separator: " ")
+    func start(binaries: String = Programs.binaries) throws {
+        let words = arguments(of: binaries).map { "'\($0)'" }.joined(separator: " ")
         let started = try succeed(
             ["sh", "-c", "setsid \(words) </dev/null >>\(log) 2>&1 & echo $!"], environment: variables)
         let deadline = Date(timeIntervalSinceNow: 30)

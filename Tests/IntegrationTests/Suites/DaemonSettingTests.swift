@@ -80,6 +80,31 @@ extension Integration {
             #expect(Set(rows).count == rows.count, "keys in two lists")
         }
 
+        /// The words and the status are dockerd's, but for the name.
+        @Test func readsFlagsAsDockerdDoes() throws {
+            let program = Programs.binaries + "/gantryd"
+            for (words, message) in [
+                (["--nosuch"], "unknown flag: --nosuch"), (["-x"], "unknown shorthand flag: 'x' in -x"),
+                (["--mtu"], "flag needs an argument: --mtu"), (["image"], "\"gantryd\" accepts no arguments."),
+                (
+                    ["--mtu", "x"],
+                    "invalid argument \"x\" for \"--mtu\" flag: strconv.ParseInt: parsing \"x\": invalid syntax"
+                ),
+            ] {
+                let result = try command([program] + words)
+                #expect(result.status == 1, "\(words): \(result)")
+                #expect(result.err == "gantryd: \(message)\nSee 'gantryd --help'.\n")
+            }
+            let help = try command([program, "--help"])
+            #expect(help.status == 0 && help.out.contains("\n  -H, --host list "), "\(help)")
+            for flag in ["--icc=false", "--icc=0", "--debug=false", "-D", "-Dl=warn", "--dns=1.1.1.1", "--mtu=1400"] {
+                let result = try validate("{}", [flag])
+                #expect(result.status == 0 && result.out.contains("configuration OK"), "\(flag): \(result)")
+            }
+            let both = try validate(#"{"icc": true}"#, ["--icc=false"])
+            #expect(both.status == 1 && both.err.contains("icc: (from flag: false, from file: true)"), "\(both)")
+        }
+
         @Test func acceptsWhatItHonoursAndWhatItIgnores() throws {
             for (key, value) in Self.honoured.merging(Self.ignored, uniquingKeysWith: { $1 }) {
                 let result = try validate(#"{"\#(key)": \#(value)}"#)

@@ -251,16 +251,16 @@ extension Integration {
             #expect(!Programs.exists(bundle.root + "/ran"))
         }
 
-        /// What is made while the container's process is being set up already (docs/decisions/010) fails, or is late.
+        /// A step of the set-up that the kernel refuses ends the start with its reason and leaves nothing; a slow one is waited for.
         @Test(
             .enabled(if: Bundle.isGantry),
             arguments: [
                 ("unshare:error=ENOSPC:when=1", "make the network namespace: no space left on device"),
-                ("ioctl:error=EPERM", "find the network namespace: operation not permitted"),
+                ("ioctl:error=EPERM", "bring the loopback link up: operation not permitted"),
                 ("mkdir:error=ENOSPC:when=6", "create of cgroup /sys/fs/cgroup/"),
                 ("open_tree:error=ENOSPC:when=5", "no space left on device"), ("unshare:delay_enter=100000:when=1", ""),
             ])
-        func whatIsMadeMeanwhile(_ injected: String, _ reason: String) throws {
+        func refusedStepsEndTheStart(_ injected: String, _ reason: String) throws {
             let bundle = try Bundle("grep -c 127.0.0.1 /proc/net/fib_trie; wc -l </proc/self/cgroup")
             try bundle.write()
             let result = try command(
