@@ -133,7 +133,7 @@ let package = Package(
         // What daemon and monitor say to each other, apart from both: each may be of another release than the other. Above Runtime,
         // whose specifications it writes down.
         room("MonitorProtocol", ["Runtime"]),
-        room("Monitor", ["MonitorProtocol", "Runtime", "Linux", "CLinux"]),
+        room("Monitor", ["MonitorProtocol", "Runtime", "OCI", "Linux", "CLinux"]),
         room(
             "Store",
             [
@@ -148,7 +148,6 @@ let package = Package(
             "Layers",
             [
                 "Store", "Concurrency", "Linux", "CLinux", "OCI", "JSON", "CArchive", "CZstd", "CISAL",
-                .product(name: "Crypto", package: "swift-crypto"),
             ]),
         room(
             "Registry",
@@ -166,7 +165,6 @@ let package = Package(
                 "Layers", "Registry", "Store", "Concurrency", "OCI", "JSON", "Linux",
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio),
@@ -202,7 +200,7 @@ let package = Package(
             "gantryd",
             [
                 "APIServer", "HTTP", "Engine", "Images", "Layers", "Registry", "Networking", "Store", "Linux",
-                "CLinux", "DockerAPI", "Flags", "JSON",
+                "CLinux", "DockerAPI", "Flags", "JSON", "OCI",
                 .product(name: "Logging", package: "swift-log"),
             ] + nio, staticLibraries, exclude: ["README.md"]),
 

@@ -34,7 +34,7 @@ package enum Program {
         if global.bool("tls") || global.bool("tlsverify") {
             throw CommandError("TLS to a daemon is not supported yet; use -H unix:// or an ssh tunnel")
         }
-        let session = Session(environment: Environment(), host: hosts.first)
+        let session = ClientSession(environment: Environment(), host: hosts.first)
         session.isDebug = global.bool("debug")
         session.configurationDirectory = global.optional("config")
         var rest = global.arguments[...]
@@ -55,7 +55,7 @@ package enum Program {
 
     /// Follows the words to a command and runs it.
     private static func descend(
-        _ entries: [CommandEntry], _ words: ArraySlice<String>, path: String, session: Session
+        _ entries: [CommandEntry], _ words: ArraySlice<String>, path: String, session: ClientSession
     ) throws -> Int32 {
         guard let word = words.first else { return 0 }
         guard let entry = entries.first(where: { $0.answers(to: word) }) else {
@@ -85,7 +85,7 @@ package enum Program {
     }
 
     private static func run(
-        _ command: Command, _ words: ArraySlice<String>, path: String, session: Session
+        _ command: Command, _ words: ArraySlice<String>, path: String, session: ClientSession
     ) throws -> Int32 {
         let usage = String("Usage:  \(path) \(command.usage)".trimmingTrailingSpace)
         let more = "Run '\(path) --help' for more information"

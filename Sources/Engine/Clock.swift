@@ -1,14 +1,9 @@
-internal import Glibc
 internal import OCI
 
 /// The time of day, as the API writes it.
 enum Clock {
     /// Nanoseconds since 1970.
-    static func nanoseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    static func nanoseconds() -> Int64 { Timestamp.now().unixNanoseconds }
 
     /// A time to wait that clients may choose as they like; nil, which is for ever, when it is longer than ten years: sleeping
     /// for 2⁶³ seconds traps.

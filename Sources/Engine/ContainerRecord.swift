@@ -20,7 +20,7 @@ struct ContainerRecord: Codable, Sendable {
     var readOnlyIsRecursive: Bool?
     var lifecycle = Lifecycle()
     /// Its place in the bridge network while it runs.
-    var endpoint: Endpoint?
+    var endpoint: NetworkEndpoint?
 
     enum CodingKeys: String, CodingKey {
         case id, name, created, createdAt, image, path, args, config, host, endpoints, mounts, readOnlyIsRecursive

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import OCI
 
 /// Turns output into lines of Docker's `json-file` log.
 ///
@@ -117,10 +118,10 @@ struct LogWriter {
     init(descriptor: Int32) { self.descriptor = descriptor }
 
     mutating func write(_ chunk: UnsafeRawBufferPointer, stream: Int) {
-        put(formatter.format(chunk, stream: stream, time: Timestamp.now()))
+        put(formatter.format(chunk, stream: stream, time: Timestamp.now().description))
     }
 
-    mutating func finish() { put(formatter.finish(time: Timestamp.now())) }
+    mutating func finish() { put(formatter.finish(time: Timestamp.now().description)) }
 
     /// A full disk loses lines, never the container.
     private func put(_ bytes: [UInt8]) {

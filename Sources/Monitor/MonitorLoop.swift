@@ -2,6 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 internal import MonitorProtocol
+internal import OCI
 internal import Runtime
 
 /// What stands beside one container: a single thread around poll(2).
@@ -500,7 +501,7 @@ package final class MonitorLoop {
         } else {
             let exit = MonitorExit(
                 code: result.code, signal: result.signal, oomKilled: MemoryEvents.wasKilled(spec?.cgroups ?? []),
-                finishedAt: Timestamp.now())
+                finishedAt: Timestamp.now().description)
             send(.exited(exit))
             first.closeFinishedPeers()
             exit.write(runDirectory: runDirectory)

@@ -11,7 +11,7 @@ package struct LinkAddress: Sendable, Equatable {
 extension RouteSocket {
     /// All IPv4 addresses of the namespace.
     package func addresses() throws(NetlinkError) -> [LinkAddress] {
-        var message = Message(Int(RTM_GETADDR), flags: 0)
+        var message = NetlinkMessage(Int(RTM_GETADDR), flags: 0)
         message.append(
             ifaddrmsg(ifa_family: UInt8(AF_INET), ifa_prefixlen: 0, ifa_flags: 0, ifa_scope: 0, ifa_index: 0))
         return try dump(message, "list addresses").compactMap(LinkAddress.init)
@@ -21,7 +21,7 @@ extension RouteSocket {
     package func addAddress(
         _ address: IPv4Address, prefixLength: Int, to name: String, index: Int32
     ) throws(NetlinkError) {
-        var message = Message(Int(RTM_NEWADDR), flags: NLM_F_CREATE | NLM_F_REPLACE)
+        var message = NetlinkMessage(Int(RTM_NEWADDR), flags: NLM_F_CREATE | NLM_F_REPLACE)
         message.append(
             ifaddrmsg(
                 ifa_family: UInt8(AF_INET), ifa_prefixlen: UInt8(clamping: prefixLength), ifa_flags: 0, ifa_scope: 0,
@@ -38,7 +38,7 @@ extension RouteSocket {
     package func removeAddress(
         _ address: IPv4Address, prefixLength: Int, from name: String, index: Int32
     ) throws(NetlinkError) {
-        var message = Message(Int(RTM_DELADDR), flags: 0)
+        var message = NetlinkMessage(Int(RTM_DELADDR), flags: 0)
         message.append(
             ifaddrmsg(
                 ifa_family: UInt8(AF_INET), ifa_prefixlen: UInt8(clamping: prefixLength), ifa_flags: 0, ifa_scope: 0,
@@ -56,7 +56,7 @@ extension LinkAddress {
         else { return nil }
         var local: IPv4Address?
         var remote: IPv4Address?
-        for (type, value) in Attributes(body.dropFirst(8)) {
+        for (type, value) in NetlinkAttributes(body.dropFirst(8)) {
             if type == Int(IFA_LOCAL) { local = value.address }
             if type == Int(IFA_ADDRESS) { remote = value.address }
         }

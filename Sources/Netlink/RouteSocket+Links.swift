@@ -17,14 +17,14 @@ package struct Link: Sendable, Equatable {
 
 extension RouteSocket {
     package func links() throws(NetlinkError) -> [Link] {
-        var message = Message(Int(RTM_GETLINK), flags: 0)
+        var message = NetlinkMessage(Int(RTM_GETLINK), flags: 0)
         message.append(header())
         return try dump(message, "list links").compactMap(Link.init)
     }
 
     /// The link of that name, or nil.
     package func link(named name: String) throws(NetlinkError) -> Link? {
-        var message = Message(Int(RTM_GETLINK), flags: 0)
+        var message = NetlinkMessage(Int(RTM_GETLINK), flags: 0)
         message.append(header())
         message.attribute(Int(IFLA_IFNAME), name)
         do {
@@ -40,7 +40,7 @@ extension RouteSocket {
     package func createBridge(
         _ name: String, hardwareAddress: HardwareAddress, mtu: UInt32
     ) throws(NetlinkError) {
-        var message = Message(Int(RTM_NEWLINK), flags: NLM_F_CREATE | NLM_F_EXCL)
+        var message = NetlinkMessage(Int(RTM_NEWLINK), flags: NLM_F_CREATE | NLM_F_EXCL)
         message.append(header(flags: Self.up, change: Self.up))
         message.attribute(Int(IFLA_IFNAME), name)
         message.attribute(Int(IFLA_MTU), mtu)
@@ -65,7 +65,7 @@ extension RouteSocket {
     package func createPeers(
         _ near: Peer, master: Int32, far: Peer, namespace: Int32, mtu: UInt32
     ) throws(NetlinkError) {
-        var message = Message(Int(RTM_NEWLINK), flags: NLM_F_CREATE | NLM_F_EXCL)
+        var message = NetlinkMessage(Int(RTM_NEWLINK), flags: NLM_F_CREATE | NLM_F_EXCL)
         message.append(header(flags: Self.up, change: Self.up))
         message.attribute(Int(IFLA_IFNAME), near.name)
         message.attribute(Int(IFLA_MTU), mtu)
@@ -87,13 +87,13 @@ extension RouteSocket {
     }
 
     package func setUp(_ name: String, index: Int32) throws(NetlinkError) {
-        var message = Message(Int(RTM_NEWLINK), flags: 0)
+        var message = NetlinkMessage(Int(RTM_NEWLINK), flags: 0)
         message.append(header(index: index, flags: Self.up, change: Self.up))
         try request(message, "set up link", name)
     }
 
     package func setMTU(_ mtu: UInt32, of name: String, index: Int32) throws(NetlinkError) {
-        var message = Message(Int(RTM_NEWLINK), flags: 0)
+        var message = NetlinkMessage(Int(RTM_NEWLINK), flags: 0)
         message.append(header(index: index))
         message.attribute(Int(IFLA_MTU), mtu)
         try request(message, "set mtu of link", name)
@@ -103,7 +103,7 @@ extension RouteSocket {
     /// its own published port where br_netfilter is loaded, which passes redirected frames on within the bridge.
     /// An `isolated` one speaks to the bridge only, never to other isolated ports (kernel 4.18).
     package func setPort(_ name: String, hairpin: Bool, isolated: Bool) throws(NetlinkError) {
-        var message = Message(Int(RTM_NEWLINK), flags: 0)
+        var message = NetlinkMessage(Int(RTM_NEWLINK), flags: 0)
         message.append(header())
         message.attribute(Int(IFLA_IFNAME), name)
         message.nested(Int(IFLA_LINKINFO)) { information in
@@ -118,7 +118,7 @@ extension RouteSocket {
 
     /// Slow (15 to 60 ms): only for what a crash left behind, and for bridges.
     package func delete(_ name: String, index: Int32) throws(NetlinkError) {
-        var message = Message(Int(RTM_DELLINK), flags: 0)
+        var message = NetlinkMessage(Int(RTM_DELLINK), flags: 0)
         message.append(header(index: index))
         try request(message, "delete link", name)
     }
@@ -143,14 +143,14 @@ extension Link {
         var address: HardwareAddress?
         var master: Int32 = 0
         var kind = ""
-        for (type, value) in Attributes(body.dropFirst(16)) {
+        for (type, value) in NetlinkAttributes(body.dropFirst(16)) {
             switch type {
             case Int(IFLA_IFNAME): name = value.text
             case Int(IFLA_MTU): mtu = value.number(at: 0, as: UInt32.self) ?? 0
             case Int(IFLA_ADDRESS): address = HardwareAddress(bytes: Array(value))
             case Int(IFLA_MASTER): master = value.number(at: 0, as: Int32.self) ?? 0
             case Int(IFLA_LINKINFO):
-                for (type, value) in Attributes(value) where type == Int(IFLA_INFO_KIND) { kind = value.text }
+                for (type, value) in NetlinkAttributes(value) where type == Int(IFLA_INFO_KIND) { kind = value.text }
             default: break
             }
         }

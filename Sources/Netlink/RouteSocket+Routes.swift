@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 
 /// A route of the main table.
-package struct Route: Sendable, Equatable {
+package struct IPRoute: Sendable, Equatable {
     /// `0.0.0.0/0` for the default route.
     package let destination: IPv4Network
     package let gateway: IPv4Address?
@@ -12,15 +12,15 @@ package struct Route: Sendable, Equatable {
 
 extension RouteSocket {
     /// The IPv4 routes of the main table.
-    package func routes() throws(NetlinkError) -> [Route] {
-        var message = Message(Int(RTM_GETROUTE), flags: 0)
+    package func routes() throws(NetlinkError) -> [IPRoute] {
+        var message = NetlinkMessage(Int(RTM_GETROUTE), flags: 0)
         message.append(header(prefixLength: 0, table: 0, type: 0, protocolNumber: 0))
-        return try dump(message, "list routes").compactMap(Route.init)
+        return try dump(message, "list routes").compactMap(IPRoute.init)
     }
 
     /// The default route through `gateway` on link `index`.
     package func addDefaultRoute(through gateway: IPv4Address, index: Int32) throws(NetlinkError) {
-        var message = Message(Int(RTM_NEWROUTE), flags: NLM_F_CREATE | NLM_F_EXCL)
+        var message = NetlinkMessage(Int(RTM_NEWROUTE), flags: NLM_F_CREATE | NLM_F_EXCL)
         message.append(header(prefixLength: 0, table: 254, type: UInt8(RTN_UNICAST), protocolNumber: 3))
         message.attribute(Int(RTA_GATEWAY.rawValue), gateway.bytes)
         message.attribute(Int(RTA_OIF.rawValue), UInt32(bitPattern: index))
@@ -35,7 +35,7 @@ extension RouteSocket {
     }
 }
 
-extension Route {
+extension IPRoute {
     /// From the body of an RTM_NEWROUTE; nil for other tables than main and for other types than unicast.
     init?(_ body: ArraySlice<UInt8>) {
         guard body.number(at: 0, as: UInt8.self) == UInt8(AF_INET), let length = body.number(at: 1, as: UInt8.self),
@@ -44,7 +44,7 @@ extension Route {
         var destination = IPv4Address(0)
         var gateway: IPv4Address?
         var index: Int32 = 0
-        for (type, value) in Attributes(body.dropFirst(12)) {
+        for (type, value) in NetlinkAttributes(body.dropFirst(12)) {
             switch type {
             case Int(RTA_DST.rawValue): destination = value.address ?? destination
             case Int(RTA_GATEWAY.rawValue): gateway = value.address

@@ -41,14 +41,16 @@ package final class RouteSocket {
     }
 
     /// Sends one request and waits for the kernel's yes or no.
-    func request(_ message: Message, _ operation: String, _ subject: String) throws(NetlinkError) {
+    func request(_ message: NetlinkMessage, _ operation: String, _ subject: String) throws(NetlinkError) {
         _ = try exchange(message, extra: NLM_F_ACK, operation, subject)
     }
 
     /// Sends a request for a list; the answers' bodies, headers removed. A list that changed underway is asked for again.
-    func dump(_ message: Message, _ operation: String, _ subject: String = "") throws(NetlinkError) -> [ArraySlice<
-        UInt8
-    >] {
+    func dump(_ message: NetlinkMessage, _ operation: String, _ subject: String = "") throws(NetlinkError)
+        -> [ArraySlice<
+            UInt8
+        >]
+    {
         for _ in 0..<16 {
             if let bodies = try exchange(message, extra: NLM_F_DUMP, operation, subject) { return bodies }
         }
@@ -56,13 +58,15 @@ package final class RouteSocket {
     }
 
     /// Sends a request for one object; its body.
-    func get(_ message: Message, _ operation: String, _ subject: String) throws(NetlinkError) -> ArraySlice<UInt8>? {
+    func get(_ message: NetlinkMessage, _ operation: String, _ subject: String) throws(NetlinkError) -> ArraySlice<
+        UInt8
+    >? {
         try exchange(message, extra: NLM_F_ACK, operation, subject)?.first
     }
 
     /// nil when a dump was interrupted (NLM_F_DUMP_INTR).
     private func exchange(
-        _ original: Message, extra: Int32, _ operation: String, _ subject: String
+        _ original: NetlinkMessage, extra: Int32, _ operation: String, _ subject: String
     ) throws(NetlinkError) -> [ArraySlice<UInt8>]? {
         sequence &+= 1
         var message = original
@@ -134,7 +138,7 @@ package final class RouteSocket {
     private func explanation(in body: ArraySlice<UInt8>, flags: Int32) -> String {
         guard flags & NLM_F_ACK_TLVS != 0, let echoed = body.number(at: 4, as: UInt32.self) else { return "" }
         let skip = flags & NLM_F_CAPPED != 0 ? 20 : 4 + ((Int(echoed) + 3) & ~3)
-        for (type, value) in Attributes(body.dropFirst(skip)) where type == Int(NLMSGERR_ATTR_MSG.rawValue) {
+        for (type, value) in NetlinkAttributes(body.dropFirst(skip)) where type == Int(NLMSGERR_ATTR_MSG.rawValue) {
             return value.text
         }
         return ""

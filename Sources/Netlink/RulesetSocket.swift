@@ -29,11 +29,11 @@ package final class RulesetSocket {
 
     /// A number that every transaction increases by one, whoever makes it.
     package func generation() throws(NetlinkError) -> UInt32 {
-        var message = Message(Self.getGeneration, flags: 0)
+        var message = NetlinkMessage(Self.getGeneration, flags: 0)
         // struct nfgenmsg: any family, version 0.
         message.append(UInt32(0))
         if let body = try socket.get(message, "look at", "the firewall's generation") {
-            for (type, value) in Attributes(body.dropFirst(4)) where type == Self.generationAttribute {
+            for (type, value) in NetlinkAttributes(body.dropFirst(4)) where type == Self.generationAttribute {
                 if let number = value.number(at: 0, as: UInt32.self) { return UInt32(bigEndian: number) }
             }
         }

@@ -67,7 +67,7 @@ final class Firewall {
 
     /// Whether somebody else has changed the table, and what is missing or added matters: `endpoints` are what is published.
     /// Changes of other tables cost one look.
-    func isDamaged(_ endpoints: [Endpoint]) throws(NetworkError) -> Bool {
+    func isDamaged(_ endpoints: [NetworkEndpoint]) throws(NetworkError) -> Bool {
         let now = try currentGeneration()
         guard isSuspect || now != generation else { return false }
         guard try list("table ip \(table)", terse: true) == listing else { return true }
@@ -94,7 +94,7 @@ final class Firewall {
     }
 
     /// The table as it was installed, with the ports of `endpoints`, in one transaction.
-    func rebuild(_ endpoints: [Endpoint]) throws(NetworkError) {
+    func rebuild(_ endpoints: [NetworkEndpoint]) throws(NetworkError) {
         try run(
             "add table ip \(table)\ndelete table ip \(table)\n" + commands
                 + endpoints.map { additions($0.ports, $0.ipAddress) }.joined())
@@ -144,7 +144,7 @@ final class Firewall {
     }
 
     /// Publishes the ports of `endpoints` and no others, in one transaction.
-    func replaceAll(_ endpoints: [Endpoint]) throws(NetworkError) {
+    func replaceAll(_ endpoints: [NetworkEndpoint]) throws(NetworkError) {
         try run(
             "flush map ip \(table) published\nflush map ip \(table) published_at\n"
                 + endpoints.map { additions($0.ports, $0.ipAddress) }.joined())

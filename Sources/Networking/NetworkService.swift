@@ -13,7 +13,7 @@ package struct NetworkInformation: Sendable {
     package let subnet: String?
     package let gateway: String?
     package let options: [String: String]
-    package let endpoints: [Endpoint]
+    package let endpoints: [NetworkEndpoint]
 }
 
 /// The networks of this daemon. Its calls run on a thread of its own, one at a time: system calls may block there, and neither
@@ -24,7 +24,7 @@ package actor NetworkService {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     private var bridge: Bridge?
-    private var endpoints: [String: Endpoint] = [:]
+    private var endpoints: [String: NetworkEndpoint] = [:]
     private var watch: RulesetWatch?
     private var report: @Sendable (String) -> Void = { _ in }
     /// Whether the bridge's route_localnet is on; nil as long as it is as an earlier daemon left it.
@@ -176,7 +176,7 @@ package actor NetworkService {
     // MARK: Endpoints
 
     /// A namespace with an address in the bridge network and its ports published; nothing remains of a failure.
-    package func attach(_ request: EndpointRequest) throws(NetworkError) -> Attachment {
+    package func attach(_ request: EndpointRequest) throws(NetworkError) -> EndpointAttachment {
         if bridge == nil { try start() }
         guard request.networkName == "bridge", var bridge else { throw .noSuchNetwork(request.networkName) }
         guard endpoints[request.containerID] == nil else {
@@ -224,14 +224,15 @@ package actor NetworkService {
             }
             try routeLoopback(besides: ports)
             try publish(ports, to: address)
-            let endpoint = Endpoint(
+            let endpoint = NetworkEndpoint(
                 id: identifier, networkID: id(of: "bridge"),
                 networkName: "bridge", containerID: request.containerID,
                 containerName: request.containerName, ipAddress: address.description,
                 prefixLength: bridge.pool.network.prefixLength, gateway: bridge.gateway.description,
                 macAddress: mac.description, ports: ports)
             endpoints[request.containerID] = endpoint
-            return Attachment(namespace: SharedDescriptor(opened.consumeNamespace()), endpoint: endpoint, held: held)
+            return EndpointAttachment(
+                namespace: SharedDescriptor(opened.consumeNamespace()), endpoint: endpoint, held: held)
         } catch {
             self.bridge?.pool.release(address)
             do {
@@ -323,7 +324,7 @@ package actor NetworkService {
     }
 
     /// After a daemon's restart: these live on with what they have. Ports and links that nobody of them owns are removed.
-    package func adopt(_ live: [Endpoint]) throws(NetworkError) {
+    package func adopt(_ live: [NetworkEndpoint]) throws(NetworkError) {
         for endpoint in live {
             endpoints[endpoint.containerID] = endpoint
             if let address = IPv4Address(endpoint.ipAddress) { bridge?.pool.claim(address) }

@@ -47,6 +47,8 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         case shortest
         /// Always nine digits: Docker's log format.
         case nine
+        /// Always six: the daemon's own log.
+        case six
     }
 
     /// In UTC.
@@ -67,9 +69,10 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         Self.append(rest / 60 % 60, width: 2, to: &out)
         out.append(58)
         Self.append(rest % 60, width: 2, to: &out)
-        if nanoseconds != 0 || fraction == .nine {
+        if nanoseconds != 0 || fraction != .shortest {
             out.append(46)
             Self.append(Int(nanoseconds), width: 9, to: &out)
+            if fraction == .six { out.removeLast(3) }
             while fraction == .shortest, out.last == 48 { out.removeLast() }
         }
         out.append(90)
@@ -135,10 +138,14 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         }
     }
 
+    /// By arithmetic alone: every line of a log has its time.
     private static func append(_ value: Int, width: Int, to out: inout [UInt8]) {
-        let digits = String(value)
-        for _ in 0..<max(0, width - digits.utf8.count) { out.append(48) }
-        out += Array(digits.utf8)
+        var divisor = 1
+        for _ in 1..<width { divisor *= 10 }
+        while divisor > 0 {
+            out.append(UInt8(48 + value / divisor % 10))
+            divisor /= 10
+        }
     }
 
     private static func floorDivide(_ value: Int64, _ by: Int64) -> Int64 {

@@ -68,7 +68,7 @@ enum Files {
 }
 
 /// What /proc says of a process.
-enum ProcessTable {
+enum ProcessStatus {
     static func status(_ pid: Int32) -> (state: Character, startTime: UInt64)? {
         guard let bytes = try? Files.read("/proc/\(pid)/stat"), let end = bytes.lastIndex(of: 0x29) else { return nil }
         let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))

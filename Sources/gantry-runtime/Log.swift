@@ -2,6 +2,7 @@ internal import Glibc
 internal import Linux
 internal import JSON
 internal import Monitor
+internal import OCI
 
 /// Where messages go and how they look: runc's two formats, which conmon and containerd read.
 struct Log {
@@ -36,10 +37,10 @@ struct Log {
 
     func write(_ level: Level, _ message: String) {
         guard level <= self.level else { return }
-        let time = Timestamp.now().prefix(19) + "Z"
+        let time = Timestamp(seconds: Timestamp.now().seconds).description
         let line: String
         if isJSON {
-            let record: JSON = ["level": .string(level.name), "msg": .string(message), "time": .string(String(time))]
+            let record: JSON = ["level": .string(level.name), "msg": .string(message), "time": .string(time)]
             line = record.text() + "\n"
         } else {
             line = "time=\"\(time)\" level=\(level.name) msg=\(quoted(message))\n"

@@ -10,6 +10,7 @@ internal import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import Networking
+internal import OCI
 internal import Store
 internal import Synchronization
 
@@ -169,12 +170,10 @@ private final class LateEngine: Sendable {
     }
 
     @Sendable func publish(_ event: ImageEvent) {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
         let message = EventMessage(
             Type: "image", Action: event.action.rawValue,
             Actor: EventMessage.Actor(ID: event.id, Attributes: ["name": event.name]),
-            timeNano: Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec))
+            timeNano: Timestamp.now().unixNanoseconds)
         engine.withLock { $0 }?.publish(message)
     }
 }

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Linux
 internal import Logging
+internal import OCI
 
 /// One record a line on standard error: time, level and message, as `key=value`.
 struct StandardErrorLog: LogHandler {
@@ -17,7 +18,8 @@ struct StandardErrorLog: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var line = "time=\"\(Self.time())\" level=\(Self.name(event.level)) msg=\(Self.quoted("\(event.message)"))"
+        var line =
+            "time=\"\(Timestamp.now().text(nanoseconds: .six))\" level=\(Self.name(event.level)) msg=\(Self.quoted("\(event.message)"))"
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(Self.quoted("\(value)"))" }
         // One write(2) for a line: records of several threads do not mix.
@@ -45,19 +47,5 @@ struct StandardErrorLog: LogHandler {
         }
         // A line of the log is read on terminals, and names clients' and containers' words.
         return TerminalText.escaped(quoted, keepsLines: false) + "\""
-    }
-
-    private static func time() -> String {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        var parts = tm()
-        gmtime_r(&now.tv_sec, &parts)
-        func padded(_ number: Int, _ width: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        let date = [Int(parts.tm_mon) + 1, Int(parts.tm_mday)].map { padded($0, 2) }.joined(separator: "-")
-        let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { padded(Int($0), 2) }.joined(separator: ":")
-        return "\(parts.tm_year + 1900)-\(date)T\(clock).\(padded(now.tv_nsec / 1000, 6))Z"
     }
 }

@@ -5,18 +5,18 @@ import Testing
 
 @Suite struct ParameterTests {
     @Test func readsFiltersOldAndNew() throws {
-        #expect(try Filters.parse(nil) == [:])
+        #expect(try FilterParameter.parse(nil) == [:])
         #expect(
-            try Filters.parse(#"{"label":["a=b","c"],"status":["running"]}"#) == [
+            try FilterParameter.parse(#"{"label":["a=b","c"],"status":["running"]}"#) == [
                 "label": ["a=b", "c"], "status": ["running"],
             ])
-        #expect(try Filters.parse(#"{"label":{"a=b":true,"c":false}}"#) == ["label": ["a=b"]])
-        #expect(try Filters.parse("{}") == [:])
+        #expect(try FilterParameter.parse(#"{"label":{"a=b":true,"c":false}}"#) == ["label": ["a=b"]])
+        #expect(try FilterParameter.parse("{}") == [:])
     }
 
     @Test(arguments: ["x", "[]", #"{"label":"a"}"#, #"{"label":1}"#])
     func refusesOtherFilters(text: String) {
-        let error = #expect(throws: APIError.self) { try Filters.parse(text) }
+        let error = #expect(throws: APIError.self) { try FilterParameter.parse(text) }
         #expect(error?.status.code == 400)
     }
 

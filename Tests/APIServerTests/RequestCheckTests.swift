@@ -33,7 +33,7 @@ import Testing
 
     /// In the words of Docker Engine 28 (httputils.CheckForJSON) and Go's mime package.
     @Test(arguments: refusals) func refusesOtherBodies(_ type: String, _ message: String) {
-        let error = #expect(throws: APIError.self) { try MediaType.requireJSON(type) }
+        let error = #expect(throws: APIError.self) { try ContentType.requireJSON(type) }
         #expect(error == APIError(.badRequest, message))
     }
 
@@ -42,7 +42,7 @@ import Testing
         " application/json ;charset=\"utf-8\"",
         "application/json;",
     ])
-    func takesDocuments(_ type: String) throws { try MediaType.requireJSON(type) }
+    func takesDocuments(_ type: String) throws { try ContentType.requireJSON(type) }
 
     private static let pages: [HTTPHeaders] = [
         ["Host": "localhost:2375", "Origin": "http://evil.example"], ["Host": "127.0.0.1", "Origin": "null"],

@@ -57,19 +57,19 @@ struct OptionTests {
     }
 
     @Test func volumes() throws {
-        #expect(try MountOptions.volume("/data").anonymous == "/data")
-        #expect(try MountOptions.volume("/a:/b:ro").bind == "/a:/b:ro")
-        #expect(try MountOptions.volume("name:/b").bind == "name:/b")
-        #expect(try MountOptions.volume("./x:/b").bind?.hasPrefix("/") == true)
-        #expect(throws: CommandError.self) { try MountOptions.volume("/a::ro") }
-        let mount = try MountOptions.mount("type=bind,\"source=/a,b\",target=/c,readonly,bind-propagation=rslave")
+        #expect(try MountFlag.volume("/data").anonymous == "/data")
+        #expect(try MountFlag.volume("/a:/b:ro").bind == "/a:/b:ro")
+        #expect(try MountFlag.volume("name:/b").bind == "name:/b")
+        #expect(try MountFlag.volume("./x:/b").bind?.hasPrefix("/") == true)
+        #expect(throws: CommandError.self) { try MountFlag.volume("/a::ro") }
+        let mount = try MountFlag.mount("type=bind,\"source=/a,b\",target=/c,readonly,bind-propagation=rslave")
         #expect(
             mount == [
                 "Source": "/a,b", "Target": "/c", "ReadOnly": true, "Type": "bind",
                 "BindOptions": ["Propagation": "rslave"],
             ])
-        #expect(MountOptions.refusal("foo") == "invalid field 'foo' must be a key=value pair")
-        #expect(MountOptions.refusal("type=bind,source=/x") == "target is required")
+        #expect(MountFlag.refusal("foo") == "invalid field 'foo' must be a key=value pair")
+        #expect(MountFlag.refusal("type=bind,source=/x") == "target is required")
     }
 
     @Test func limits() throws {
@@ -100,10 +100,10 @@ struct OptionTests {
     }
 
     @Test func hosts() throws {
-        #expect(try Endpoint("unix:///a") == .unix("/a"))
-        #expect(try Endpoint("tcp://h:1") == .tcp(host: "h", port: "1"))
-        #expect(try Endpoint(":4200") == .tcp(host: "127.0.0.1", port: "4200"))
-        #expect(try Endpoint("[::1]:4200") == .tcp(host: "::1", port: "4200"))
-        #expect(throws: CommandError.self) { try Endpoint("foo://") }
+        #expect(try DaemonEndpoint("unix:///a") == .unix("/a"))
+        #expect(try DaemonEndpoint("tcp://h:1") == .tcp(host: "h", port: "1"))
+        #expect(try DaemonEndpoint(":4200") == .tcp(host: "127.0.0.1", port: "4200"))
+        #expect(try DaemonEndpoint("[::1]:4200") == .tcp(host: "::1", port: "4200"))
+        #expect(throws: CommandError.self) { try DaemonEndpoint("foo://") }
     }
 }

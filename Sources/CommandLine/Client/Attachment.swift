@@ -6,7 +6,7 @@ internal import Linux
 /// sizes, signals, detaching.
 struct Attachment {
     let client: Client
-    let connection: Connection
+    let connection: ClientConnection
     var isTerminal: Bool
     var input: Bool
     var output: Bool
@@ -63,7 +63,7 @@ struct Attachment {
     }
 
     /// Reads the answer of a wait request, passing signals on meanwhile.
-    func exitStatus(from waiting: Connection, signals: Signals?) throws(CommandError) -> Int32 {
+    func exitStatus(from waiting: ClientConnection, signals: Signals?) throws(CommandError) -> Int32 {
         while let signals {
             var entries = [
                 pollfd(fd: waiting.socket.raw, events: Int16(POLLIN), revents: 0),
@@ -79,7 +79,7 @@ struct Attachment {
         return try Attachment.exitStatus(waiting)
     }
 
-    static func exitStatus(_ waiting: Connection) throws(CommandError) -> Int32 {
+    static func exitStatus(_ waiting: ClientConnection) throws(CommandError) -> Int32 {
         let answer = try Client.parse(waiting.readAll())
         if let message = answer["Error"]?["Message"]?.stringValue, !message.isEmpty {
             throw CommandError("Error waiting for container: \(message)", status: 125)

@@ -9,16 +9,16 @@ internal import Linux
 final class Client {
     typealias Query = [(String, String)]
 
-    let endpoint: Endpoint
+    let endpoint: DaemonEndpoint
     private let version: String?
     /// What the user's configuration adds to every request.
     private let headers: Query
     /// Opens a connection; may start a daemon first.
     private let connect: () throws(CommandError) -> Socket
-    private var idle: Connection?
+    private var idle: ClientConnection?
 
     init(
-        _ endpoint: Endpoint, version: String?, headers: Query = [],
+        _ endpoint: DaemonEndpoint, version: String?, headers: Query = [],
         connect: @escaping () throws(CommandError) -> Socket
     ) {
         self.endpoint = endpoint
@@ -63,22 +63,22 @@ final class Client {
     /// Sends a request whose answer is read piece by piece from the connection returned.
     func stream(
         _ method: String, _ path: String, query: Query = [], body: JSON? = nil, headers: Query = []
-    ) throws(CommandError) -> Connection {
+    ) throws(CommandError) -> ClientConnection {
         let (head, connection) = try send(method, path, query: query, body: body, headers: headers)
         if head.status >= 400 { throw Client.refusal(head, try connection.readAll()) }
         return connection
     }
 
     /// Gives a connection back for the next request, when it is fit for one.
-    func keep(_ connection: Connection) {
+    func keep(_ connection: ClientConnection) {
         if connection.isReusable { idle = connection }
     }
 
     /// Sends a request with a body of unknown length, chunked. `produce` returns empty at the end.
     func upload(
         _ path: String, query: Query, produce: () throws(CommandError) -> [UInt8]
-    ) throws(CommandError) -> Connection {
-        let connection = Connection(try connect())
+    ) throws(CommandError) -> ClientConnection {
+        let connection = ClientConnection(try connect())
         let head = requestHead(
             "POST", path, query,
             [
@@ -104,8 +104,8 @@ final class Client {
     // MARK: Hijacked connections
 
     /// Sends a request that takes its connection over. The answer's head is read by ``finishHijack(_:)``.
-    func beginHijack(_ path: String, query: Query = [], body: JSON? = nil) throws(CommandError) -> Connection {
-        let connection = Connection(try connect())
+    func beginHijack(_ path: String, query: Query = [], body: JSON? = nil) throws(CommandError) -> ClientConnection {
+        let connection = ClientConnection(try connect())
         let upgrade = [("Connection", "Upgrade"), ("Upgrade", "tcp")]
         do {
             try connection.send(request("POST", path, query, body, upgrade))
@@ -115,14 +115,14 @@ final class Client {
         return connection
     }
 
-    func finishHijack(_ connection: Connection) throws(CommandError) {
+    func finishHijack(_ connection: ClientConnection) throws(CommandError) {
         guard let head = try connection.readHead() else { throw closed }
         if head.status >= 400 { throw Client.refusal(head, try connection.readAll()) }
     }
 
     /// Sends a request on a connection of its own; its head is read by ``finishStream(_:)``.
-    func beginStream(_ method: String, _ path: String, query: Query) throws(CommandError) -> Connection {
-        let connection = Connection(try connect())
+    func beginStream(_ method: String, _ path: String, query: Query) throws(CommandError) -> ClientConnection {
+        let connection = ClientConnection(try connect())
         do {
             try connection.send(request(method, path, query, nil, []))
         } catch {
@@ -131,7 +131,7 @@ final class Client {
         return connection
     }
 
-    func finishStream(_ connection: Connection) throws(CommandError) {
+    func finishStream(_ connection: ClientConnection) throws(CommandError) {
         try finishHijack(connection)
     }
 
@@ -139,7 +139,7 @@ final class Client {
 
     private func send(
         _ method: String, _ path: String, query: Query, body: JSON?, headers: Query
-    ) throws(CommandError) -> (ResponseHead, Connection) {
+    ) throws(CommandError) -> (ResponseHead, ClientConnection) {
         let bytes = request(method, path, query, body, headers)
         // A connection that stood idle may have been closed meanwhile: then the request never arrived.
         if let connection = idle {
@@ -150,7 +150,7 @@ final class Client {
                 return (head, connection)
             }
         }
-        let connection = Connection(try connect())
+        let connection = ClientConnection(try connect())
         do {
             try connection.send(bytes)
         } catch {

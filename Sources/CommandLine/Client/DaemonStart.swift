@@ -5,7 +5,7 @@ internal import Linux
 
 /// Starts `gantryd` in the background and waits until it answers.
 struct DaemonStart {
-    let endpoint: Endpoint
+    let endpoint: DaemonEndpoint
     private static let log = "/var/log/gantry/gantryd.log"
 
     func run() throws(CommandError) -> Socket {

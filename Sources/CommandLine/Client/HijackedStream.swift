@@ -12,7 +12,7 @@ struct HijackedStream {
         case inputDone
     }
 
-    let connection: Connection
+    let connection: ClientConnection
     /// A container with a terminal sends raw bytes, one without frames.
     var isTerminal: Bool
     var input: Bool

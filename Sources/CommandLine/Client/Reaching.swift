@@ -5,7 +5,7 @@ internal import Linux
 /// What to do when nobody answers: start a daemon where that is ours to do, else say what is the matter.
 enum Reaching {
     static func recover(
-        from error: SystemError, endpoint: Endpoint, mayStart: Bool
+        from error: SystemError, endpoint: DaemonEndpoint, mayStart: Bool
     ) throws(CommandError) -> Socket {
         let isAbsent = error.code == ENOENT || error.code == ECONNREFUSED
         if case .unix(let path) = endpoint {

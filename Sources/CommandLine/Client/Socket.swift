@@ -9,7 +9,7 @@ final class Socket {
     /// The number, for poll(2), valid while this object lives.
     var raw: Int32 { descriptor.raw }
 
-    init(connectedTo endpoint: Endpoint) throws(SystemError) {
+    init(connectedTo endpoint: DaemonEndpoint) throws(SystemError) {
         switch endpoint {
         case .unix(let path): descriptor = try Socket.local(path)
         case .tcp(let host, let port): descriptor = try Socket.remote(host, port)

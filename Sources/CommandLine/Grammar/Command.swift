@@ -60,7 +60,7 @@ struct Invocation {
     /// The words that named the command: `gantry container run`.
     var path: String
     var flags: ParsedFlags
-    var session: Session
+    var session: ClientSession
 
     var arguments: [String] { flags.arguments }
 

@@ -73,7 +73,7 @@ enum ContainerFlags {
             "memory-swap", nil, .value("bytes", check: ContainerFlags.swapRefusal),
             "Limit of memory and swap together; -1 for no limit on swap"),
         Flag("memory-swappiness", nil, .int, "Swappiness, 0 to 100"),
-        Flag("mount", nil, .list("mount", check: MountOptions.refusal), "Attach a file system mount"),
+        Flag("mount", nil, .list("mount", check: MountFlag.refusal), "Attach a file system mount"),
         Flag("name", nil, .string, "Name of the container"),
         Flag("net", nil, .list("network"), "", isHidden: true, canonical: "network"),
         Flag("net-alias", nil, .list(), "", isHidden: true, canonical: "network-alias"),

@@ -68,7 +68,7 @@ struct ContainerRequest {
 
         var volumes = JSONObject()
         for word in flags.list("volume") {
-            if let path = try MountOptions.volume(word).anonymous { volumes[path] = .object(JSONObject()) }
+            if let path = try MountFlag.volume(word).anonymous { volumes[path] = .object(JSONObject()) }
         }
         if !volumes.isEmpty { body["Volumes"] = .object(volumes) }
     }
@@ -167,12 +167,12 @@ struct ContainerRequest {
     private func addHost(_ flags: ParsedFlags, _ host: inout JSONObject) throws(CommandError) {
         var binds: [String] = []
         for word in flags.list("volume") {
-            if let bind = try MountOptions.volume(word).bind { binds.append(bind) }
+            if let bind = try MountFlag.volume(word).bind { binds.append(bind) }
         }
         if !binds.isEmpty { host["Binds"] = strings(binds) }
         if flags.isSet("mount") {
             var mounts: [JSON] = []
-            for text in flags.list("mount") { mounts.append(try MountOptions.mount(text)) }
+            for text in flags.list("mount") { mounts.append(try MountFlag.mount(text)) }
             host["Mounts"] = .array(mounts)
         }
         if flags.isSet("tmpfs") {
@@ -298,7 +298,7 @@ struct NetworkAttachment {
         var aliases: [String] = []
         var driver = JSONObject()
         var addresses = JSONObject()
-        for field in MountOptions.csv(text) {
+        for field in MountFlag.csv(text) {
             let (key, value) = Pairs.split(field)
             switch key.lowercased() {
             case "name": name = value

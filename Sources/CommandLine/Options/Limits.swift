@@ -96,7 +96,7 @@ package enum Limits {
             if name == "seccomp", value != "unconfined", value != "builtin" {
                 let bytes: [UInt8]
                 do {
-                    bytes = try Files.read(value)
+                    bytes = try InputFiles.read(value)
                 } catch {
                     throw CommandError("opening seccomp profile (\(value)) failed: \(error.message)")
                 }

@@ -56,7 +56,7 @@ package enum Pairs {
 
     /// The lines of a file, without comments, empty lines and what stands before a name.
     private static func lines(of file: String) throws(CommandError) -> [String] {
-        var bytes = try Files.read(file)[...]
+        var bytes = try InputFiles.read(file)[...]
         // Editors of other systems write a byte order mark in front of a file.
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
         guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -81,7 +81,7 @@ package enum Pairs {
 }
 
 /// Files that flags name.
-enum Files {
+enum InputFiles {
     static func read(_ path: String, limit: Int = 16 << 20) throws(CommandError) -> [UInt8] {
         do throws(SystemError) {
             let file = try Descriptor.open(path, O_RDONLY)

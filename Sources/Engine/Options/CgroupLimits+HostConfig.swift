@@ -1,6 +1,7 @@
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
+internal import Linux
 
 extension CgroupLimits {
     /// The limits that a container was given.
@@ -44,7 +45,7 @@ extension CgroupLimits {
             throw .invalid("stat \(path): \(String(cString: strerror(errno)).lowercased())")
         }
         guard status.st_mode & S_IFMT == S_IFBLK else { throw .invalid("\(path) is not a block device") }
-        return DeviceNumber(status.st_rdev)
+        return DeviceNumber(UInt64(status.st_rdev))
     }
 }
 

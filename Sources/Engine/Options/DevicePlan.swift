@@ -2,6 +2,7 @@ internal import ByteText
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
+internal import Linux
 internal import Runtime
 
 /// The devices of a container: the nodes in its /dev, and what its cgroup lets it do with them. Numbers are read anew at each
@@ -89,7 +90,7 @@ struct DevicePlan {
     private static func device(_ status: stat, _ name: String) -> DeviceSpec? {
         let type = status.st_mode & S_IFMT
         guard type == S_IFCHR || type == S_IFBLK else { return nil }
-        let number = DeviceNumber(status.st_rdev)
+        let number = DeviceNumber(UInt64(status.st_rdev))
         return DeviceSpec(
             type == S_IFBLK ? .block : .character, name, major: number.major, minor: number.minor,
             mode: UInt32(status.st_mode & 0o7777), uid: status.st_uid, gid: status.st_gid)
@@ -153,17 +154,5 @@ extension DeviceRule {
         self.init(
             allow: true, node.kind == .block ? .block : .character, major: node.major, minor: node.minor, access: access
         )
-    }
-}
-
-/// The two halves of a `dev_t` (makedev(3)).
-struct DeviceNumber: Equatable {
-    let major: UInt32
-    let minor: UInt32
-
-    init(_ device: dev_t) {
-        let number = UInt64(device)
-        major = UInt32(truncatingIfNeeded: (number >> 8) & 0xfff | (number >> 32) & 0xffff_f000)
-        minor = UInt32(truncatingIfNeeded: number & 0xff | (number >> 12) & 0xffff_ff00)
     }
 }

@@ -1,0 +1,75 @@
+internal import CLinux
+internal import Glibc
+package import Linux
+
+/// The null device that hides files and stands in for standard streams that are missing: a node of its own, which hides files on a
+/// read-only mount. Through the host's, bound or open, a container could change the owner, the mode and the times of the host's node.
+package enum NullDevice {
+    /// A detached read-only mount of a node alone; `options` are those of the file system that it is made in.
+    package static func mount(_ options: [String] = []) throws(LaunchFailure) -> Descriptor {
+        if let own = try makeMount(options) { return own }
+        let host = try MountBuilder.bind(
+            "/dev/null", flags: [.nonRecursive, .readOnly], propagation: .private)
+        try check(host)
+        return host
+    }
+
+    /// Nil in a user namespace, where no node can be made, and before Linux 6.15, which takes no mount from one that is nowhere.
+    static func makeMount(_ options: [String]) throws(LaunchFailure) -> Descriptor? {
+        guard canBeMade, let folder = try makeFolder(options) else { return nil }
+        let opened = linux_open_tree(folder.raw, name, linux_OPEN_TREE_CLONE)
+        guard opened >= 0 else { return nil }
+        let node = Descriptor(owning: opened)
+        try MountBuilder.set(MountAttributes(on: .readOnly), on: node.raw, isRecursive: false, "the null device")
+        return node
+    }
+
+    /// For `streams` that lack one: that of the container, if what it has there is one, else `other`, else a new one. -1 where none
+    /// is needed.
+    static func open(
+        in root: ContainerRoot, or other: Int32, for streams: ChildStreams
+    ) throws(LaunchFailure) -> Int32 {
+        guard streams.needNull else { return -1 }
+        let found = DeviceNodes.openNull(in: root, fallback: other)
+        return found >= 0 ? found : try open().release()
+    }
+
+    /// A node, open; the host's where none can be made, whose owner the caller then is not.
+    static func open() throws(LaunchFailure) -> Descriptor {
+        let what = "open the null device"
+        if canBeMade, let folder = try makeFolder([]) {
+            return Descriptor(owning: try libraryStep(what, openat(folder.raw, name, O_RDWR | O_CLOEXEC)))
+        }
+        let host = Descriptor(owning: try libraryStep(what, Glibc.open("/dev/null", O_RDWR | O_CLOEXEC)))
+        try check(host)
+        return host
+    }
+
+    static let canBeMade: Bool = {
+        let needed = Capability.mask(["SYS_ADMIN", "MKNOD"])
+        return linux_permitted_capabilities() & needed == needed && ProcessCredentials.areOfRoot
+    }()
+
+    /// Whether this is the null device, whoever's.
+    static func isNull(_ handle: Int32) -> Bool {
+        var status = stat()
+        return fstat(handle, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
+            && status.st_rdev == DeviceNodes.number(1, 3)
+    }
+
+    private static let name = "null"
+
+    private static func check(_ host: borrowing Descriptor) throws(LaunchFailure) {
+        guard isNull(host.raw) else { throw LaunchFailure("/dev/null of the host is not the null device") }
+    }
+
+    /// A file system with nothing but the node, mounted nowhere; nil where the devices cgroup is against it.
+    private static func makeFolder(_ options: [String]) throws(LaunchFailure) -> Descriptor? {
+        let folder = try MountBuilder.make(
+            "tmpfs", options: ["mode=755", "nr_inodes=2"] + options, flags: [.noSuid, .noExec])
+        guard mknodat(folder.raw, name, S_IFCHR | 0o666, DeviceNodes.number(1, 3)) == 0 else { return nil }
+        // Not beyond what the umask of the caller lets through.
+        try libraryStep("set the mode of the null device", fchmodat(folder.raw, name, 0o666, 0))
+        return folder
+    }
+}
