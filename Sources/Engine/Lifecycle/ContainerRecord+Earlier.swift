@@ -17,7 +17,7 @@ extension ContainerRecord {
             endpoints: try row.decode([String: EndpointSettings].self, forKey: .endpoints),
             mounts: try row.decode([MountPoint].self, forKey: .mounts),
             readOnlyIsRecursive: try row.decodeIfPresent(Bool.self, forKey: .readOnlyIsRecursive),
-            endpoint: try row.decodeIfPresent(Endpoint.self, forKey: .endpoint))
+            endpoint: try row.decodeIfPresent(NetworkEndpoint.self, forKey: .endpoint))
         if row.contains(.lifecycle) {
             lifecycle = try row.decode(Lifecycle.self, forKey: .lifecycle)
         } else {
