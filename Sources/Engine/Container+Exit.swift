@@ -44,12 +44,12 @@ extension Container {
         }
     }
 
-    static func ending(_ exit: MonitorExit) -> Lifecycle.Ending {
+    static func ending(_ exit: MonitorExit) -> ContainerLifecycle.Ending {
         .init(code: exit.code, oomKilled: exit.oomKilled, at: nanoseconds(exit.finishedAt) ?? Clock.nanoseconds())
     }
 
     /// How a container ended whose monitor is gone: as the monitor wrote down, or by the signal that killed both.
-    func endingWithoutMonitor() -> Lifecycle.Ending {
+    func endingWithoutMonitor() -> ContainerLifecycle.Ending {
         MonitorExit.readExit(runDirectory: runDirectory).map(Self.ending)
             ?? .init(code: 137, at: Clock.nanoseconds())
     }

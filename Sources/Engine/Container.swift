@@ -38,7 +38,7 @@ actor Container {
     var closing: [CheckedContinuation<Void, Never>] = []
 
     /// Events that the state machine has not seen yet.
-    var events: [Lifecycle.Event] = []
+    var events: [ContainerLifecycle.Event] = []
     var isApplying = false
     /// The machine asked for a start that has not begun.
     var isLaunchDue = false
@@ -46,10 +46,10 @@ actor Container {
     var launchTask: Task<Void, Never>?
     /// Why the last start failed, as the error it was.
     var lastStartError: EngineError?
-    var timers: [Lifecycle.Timer: Task<Void, Never>] = [:]
+    var timers: [ContainerLifecycle.Timer: Task<Void, Never>] = [:]
     /// Clients that wait for the answer to a command, and answers that nobody has fetched yet.
-    var requests: [Lifecycle.Request: CheckedContinuation<Result<Bool, EngineError>, Never>] = [:]
-    var answers: [Lifecycle.Request: Result<Bool, EngineError>] = [:]
+    var requests: [ContainerLifecycle.Request: CheckedContinuation<Result<Bool, EngineError>, Never>] = [:]
+    var answers: [ContainerLifecycle.Request: Result<Bool, EngineError>] = [:]
     var nextRequest = 0
 
     init(_ record: ContainerRecord, environment: EngineEnvironment) {
@@ -69,7 +69,7 @@ actor Container {
     nonisolated var runDirectory: String { environment.configuration.execRoot + "/containers/" + id }
 
     /// Moves the state machine on.
-    func transition(_ event: Lifecycle.Event) -> [Lifecycle.Effect] {
+    func transition(_ event: ContainerLifecycle.Event) -> [ContainerLifecycle.Effect] {
         published.withLock { $0.lifecycle.apply(event) }
     }
 

@@ -18,7 +18,7 @@ struct ContainerRecord: Codable, Sendable {
     var mounts: [MountPoint]
     /// Whether read-only binds are so beneath too; nil for a container of a release that did not know it.
     var readOnlyIsRecursive: Bool?
-    var lifecycle = Lifecycle()
+    var lifecycle = ContainerLifecycle()
     /// Its place in the bridge network while it runs.
     var endpoint: NetworkEndpoint?
 

@@ -3,15 +3,15 @@ import Glibc
 @testable import Engine
 
 /// A container's surroundings without a kernel: a clock that stands still between steps, a monitor with one process, a network that
-/// counts addresses, and a database of one row. It carries out the effects of ``Lifecycle`` and writes them down.
+/// counts addresses, and a database of one row. It carries out the effects of ``ContainerLifecycle`` and writes them down.
 struct FakeWorld {
-    var lifecycle = Lifecycle()
+    var lifecycle = ContainerLifecycle()
     /// Effects in their order, in few words.
     private(set) var trace: [String] = []
 
     // The clock.
     private(set) var now: Int64 = 1_000_000_000_000
-    private var timers: [Lifecycle.Timer: Int64] = [:]
+    private var timers: [ContainerLifecycle.Timer: Int64] = [:]
 
     // The monitor.
     private(set) var hasProcess = false
@@ -29,13 +29,13 @@ struct FakeWorld {
     private(set) var hasAddress = false
 
     // The database.
-    private(set) var row: Lifecycle?
+    private(set) var row: ContainerLifecycle?
     private(set) var isForgotten = false
     private(set) var isDeleting = false
     var failsToDelete = false
 
-    private(set) var answers: [Lifecycle.Request: [Lifecycle.Answer]] = [:]
-    private(set) var asked: Set<Lifecycle.Request> = []
+    private(set) var answers: [ContainerLifecycle.Request: [ContainerLifecycle.Answer]] = [:]
+    private(set) var asked: Set<ContainerLifecycle.Request> = []
 
     init(_ rule: RestartRule = .never, removesItself: Bool = false, stopSignal: Int32? = nil) {
         lifecycle.settings = .init(restartRule: rule, removesItself: removesItself, stopSignal: stopSignal)
@@ -46,7 +46,7 @@ struct FakeWorld {
 
     // MARK: Driving
 
-    mutating func send(_ event: Lifecycle.Event) {
+    mutating func send(_ event: ContainerLifecycle.Event) {
         if case .command(_, let request) = event { asked.insert(request) }
         var events = [event]
         while !events.isEmpty {
@@ -202,7 +202,7 @@ struct FakeWorld {
         }
     }
 
-    private mutating func perform(_ effect: Lifecycle.Effect, _ events: inout [Lifecycle.Event]) {
+    private mutating func perform(_ effect: ContainerLifecycle.Effect, _ events: inout [ContainerLifecycle.Event]) {
         switch effect {
         case .launch: isLaunching = true
         case .signal(let signal, let request):
@@ -236,7 +236,7 @@ struct FakeWorld {
     }
 }
 
-extension Lifecycle.Effect {
+extension ContainerLifecycle.Effect {
     var words: String {
         switch self {
         case .launch: "launch"
@@ -263,7 +263,7 @@ extension Lifecycle.Effect {
     }
 }
 
-extension Lifecycle.Timer {
+extension ContainerLifecycle.Timer {
     var words: String {
         switch self {
         case .stop(let request): "stop\(request)"

@@ -110,11 +110,12 @@ import Testing
 
     @Test(arguments: phases.indices) func showsDockersStateAndKeepsThePhase(_ index: Int) throws {
         let (phase, row, text) = Self.phases[index]
-        var lifecycle = Lifecycle()
+        var lifecycle = ContainerLifecycle()
         lifecycle.phase = phase
         lifecycle.restarts = 2
         lifecycle.desired = .signalled
-        let read = try JSONDecoding.decode(Lifecycle.self, from: Array(JSONEncoding.json(lifecycle).text().utf8))
+        let read = try JSONDecoding.decode(
+            ContainerLifecycle.self, from: Array(JSONEncoding.json(lifecycle).text().utf8))
         #expect(read.phase == row)
         #expect(read.restarts == 2 && read.desired == .signalled)
         let state = ContainerState(lifecycle)

@@ -3,7 +3,7 @@ import Testing
 @testable import Engine
 
 /// What follows from what, one sequence a row: what it is about, the container, the steps, and of the last step the effects and
-/// the phase. See ``FakeWorld/step(_:)`` and ``Lifecycle/Effect/words``.
+/// the phase. See ``FakeWorld/step(_:)`` and ``ContainerLifecycle/Effect/words``.
 @Suite struct SequenceTests {
     struct Row: Sendable, CustomTestStringConvertible {
         let name: String

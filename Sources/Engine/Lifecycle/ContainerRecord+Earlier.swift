@@ -19,7 +19,7 @@ extension ContainerRecord {
             readOnlyIsRecursive: try row.decodeIfPresent(Bool.self, forKey: .readOnlyIsRecursive),
             endpoint: try row.decodeIfPresent(NetworkEndpoint.self, forKey: .endpoint))
         if row.contains(.lifecycle) {
-            lifecycle = try row.decode(Lifecycle.self, forKey: .lifecycle)
+            lifecycle = try row.decode(ContainerLifecycle.self, forKey: .lifecycle)
         } else {
             lifecycle = try EarlierState(from: decoder).lifecycle
         }
@@ -33,8 +33,8 @@ private struct EarlierState: Decodable {
     var restartCount: Int
     var wasStoppedByHand: Bool
 
-    var lifecycle: Lifecycle {
-        var lifecycle = Lifecycle()
+    var lifecycle: ContainerLifecycle {
+        var lifecycle = ContainerLifecycle()
         lifecycle.desired = wasStoppedByHand ? .stopped : .running
         lifecycle.restarts = restartCount
         let exit = Phase.Exit(
@@ -55,8 +55,8 @@ private struct EarlierState: Decodable {
 
 extension ContainerRecord {
     /// What of the configuration decides about the life of the container.
-    var settings: Lifecycle.Settings {
-        var settings = Lifecycle.Settings()
+    var settings: ContainerLifecycle.Settings {
+        var settings = ContainerLifecycle.Settings()
         settings.removesItself = host.AutoRemove
         settings.stopSignal = config.StopSignal.flatMap(Signal.number)
         settings.restartRule =

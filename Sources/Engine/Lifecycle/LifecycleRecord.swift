@@ -16,7 +16,7 @@ struct LifecycleRecord: Codable, Sendable, Equatable {
 }
 
 extension LifecycleRecord {
-    init(_ lifecycle: Lifecycle) {
+    init(_ lifecycle: ContainerLifecycle) {
         desired = lifecycle.desired.rawValue
         restarts = lifecycle.restarts
         if let process = lifecycle.phase.process {
@@ -36,9 +36,9 @@ extension LifecycleRecord {
         error = exit.error
     }
 
-    var lifecycle: Lifecycle {
-        var lifecycle = Lifecycle()
-        lifecycle.desired = Lifecycle.Desired(rawValue: desired) ?? .running
+    var lifecycle: ContainerLifecycle {
+        var lifecycle = ContainerLifecycle()
+        lifecycle.desired = ContainerLifecycle.Desired(rawValue: desired) ?? .running
         lifecycle.restarts = restarts
         let process = Phase.Init(pid: pid ?? 0, startedAt: startedAt ?? 0, lastFinishedAt: finishedAt)
         let exit = Phase.Exit(
@@ -55,7 +55,7 @@ extension LifecycleRecord {
     }
 }
 
-extension Lifecycle: Codable {
+extension ContainerLifecycle: Codable {
     init(from decoder: any Decoder) throws { self = try LifecycleRecord(from: decoder).lifecycle }
 
     func encode(to encoder: any Encoder) throws { try LifecycleRecord(self).encode(to: encoder) }

@@ -46,20 +46,20 @@ enum Phase: Sendable, Equatable {
         var cause: Cause
         var last: Exit?
         /// The `start` and `restart` requests that wait for it.
-        var starts: [Lifecycle.Request] = []
-        var restarts: [Lifecycle.Request] = []
+        var starts: [ContainerLifecycle.Request] = []
+        var restarts: [ContainerLifecycle.Request] = []
         /// What came meanwhile; done when the start has succeeded or failed.
-        var deferred: [Lifecycle.Deferred] = []
+        var deferred: [ContainerLifecycle.Deferred] = []
     }
 
     /// Who waits for the end of a running container.
     struct Stop: Sendable, Equatable {
-        var stops: [Lifecycle.Request] = []
-        var kills: [Lifecycle.Request] = []
+        var stops: [ContainerLifecycle.Request] = []
+        var kills: [ContainerLifecycle.Request] = []
         /// Start it again when it has ended.
-        var restarts: [Lifecycle.Request] = []
+        var restarts: [ContainerLifecycle.Request] = []
         /// Remove it when it has ended.
-        var removals: [Lifecycle.Request] = []
+        var removals: [ContainerLifecycle.Request] = []
         /// Frozen, by a `pause` after the stop.
         var isPaused = false
         /// SIGKILL was sent: it must not be frozen any more, which would keep it from ending.
@@ -76,7 +76,7 @@ enum Phase: Sendable, Equatable {
 
     struct Removal: Sendable, Equatable {
         var exit: Exit?
-        var requests: [Lifecycle.Request] = []
+        var requests: [ContainerLifecycle.Request] = []
         /// No longer listed or found by its name (`--rm` answers before its files are gone).
         var isForgotten = false
         /// Its row and files are gone.

@@ -7,7 +7,7 @@ enum RestartRule: Sendable, Equatable {
     case onFailure(limit: Int)
 
     /// After the end of a run. A client's stop or kill prevents it, whatever the rule.
-    func restarts(afterCode code: Int32, restarts: Int, desired: Lifecycle.Desired) -> Bool {
+    func restarts(afterCode code: Int32, restarts: Int, desired: ContainerLifecycle.Desired) -> Bool {
         switch self {
         case .never: false
         case .always: desired != .stopped
@@ -17,7 +17,7 @@ enum RestartRule: Sendable, Equatable {
     }
 
     /// When the daemon starts, of a container that does not run. As in Docker, only `unless-stopped` remembers a client's stop.
-    func starts(withDaemonAfterCode code: Int32, restarts: Int, desired: Lifecycle.Desired) -> Bool {
+    func starts(withDaemonAfterCode code: Int32, restarts: Int, desired: ContainerLifecycle.Desired) -> Bool {
         switch self {
         case .never: false
         case .always: true

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import JSON
 
-extension Lifecycle {
+extension ContainerLifecycle {
     mutating func handle(_ command: Command, _ request: Request) -> [Effect] {
         switch phase {
         case .created: return handleIdle(command, request, nil)

@@ -3,7 +3,7 @@ internal import OCI
 
 extension ContainerState {
     /// What `inspect` says of a container.
-    init(_ lifecycle: Lifecycle) {
+    init(_ lifecycle: ContainerLifecycle) {
         self.init()
         let phase = lifecycle.phase
         (Running, Paused, Restarting) = (phase.isRunning, phase.isPaused, phase.isRestarting)

@@ -5,11 +5,11 @@ internal import Linux
 internal import Logging
 internal import Monitor
 
-/// Carries out what ``Lifecycle`` decides.
+/// Carries out what ``ContainerLifecycle`` decides.
 extension Container {
     /// Gives an event to the state machine and does what follows. Events that come of it are handled after it, in their order.
     /// A start that is due is left to the caller, who must call ``launch()``, where `launches` is false.
-    func apply(_ event: Lifecycle.Event, launches: Bool = true) {
+    func apply(_ event: ContainerLifecycle.Event, launches: Bool = true) {
         events.append(event)
         guard !isApplying else { return }
         isApplying = true
@@ -22,7 +22,7 @@ extension Container {
 
     /// A client's command; false when it was so already.
     @discardableResult
-    func request(_ command: Lifecycle.Command) async throws(EngineError) -> Bool {
+    func request(_ command: ContainerLifecycle.Command) async throws(EngineError) -> Bool {
         nextRequest += 1
         let request = nextRequest
         apply(.command(command, request), launches: false)
@@ -31,12 +31,12 @@ extension Container {
         return try await answer(to: request).get()
     }
 
-    private func answer(to request: Lifecycle.Request) async -> Result<Bool, EngineError> {
+    private func answer(to request: ContainerLifecycle.Request) async -> Result<Bool, EngineError> {
         if let answer = answers.removeValue(forKey: request) { return answer }
         return await withCheckedContinuation { requests[request] = $0 }
     }
 
-    private func perform(_ effect: Lifecycle.Effect) {
+    private func perform(_ effect: ContainerLifecycle.Effect) {
         switch effect {
         case .launch: isLaunchDue = true
         case .signal(let signal, let request): send(signal, for: request)
@@ -59,7 +59,7 @@ extension Container {
         }
     }
 
-    private func answer(_ request: Lifecycle.Request, _ answer: Lifecycle.Answer) {
+    private func answer(_ request: ContainerLifecycle.Request, _ answer: ContainerLifecycle.Answer) {
         let result: Result<Bool, EngineError> =
             switch answer {
             case .done: .success(true)
@@ -93,7 +93,7 @@ extension Container {
         }
     }
 
-    private func start(_ timer: Lifecycle.Timer, _ milliseconds: Int64) {
+    private func start(_ timer: ContainerLifecycle.Timer, _ milliseconds: Int64) {
         // A time that no computer lives to see is for ever.
         guard let wait = Clock.wait(seconds: Double(milliseconds) / 1000) else { return }
         timers[timer] = Task {
@@ -108,7 +108,7 @@ extension Container {
         }
     }
 
-    private func send(_ signal: Int32, for request: Lifecycle.Request?) {
+    private func send(_ signal: Int32, for request: ContainerLifecycle.Request?) {
         do {
             guard let link else { throw EngineError.notRunning(id) }
             try link.signal(signal, exec: nil)
@@ -118,7 +118,7 @@ extension Container {
         }
     }
 
-    private func freeze(for request: Lifecycle.Request) {
+    private func freeze(for request: ContainerLifecycle.Request) {
         do {
             try Cgroup(cgroupPath, in: environment.hierarchy).freeze()
             apply(.frozen(request))
@@ -127,7 +127,7 @@ extension Container {
         }
     }
 
-    private func thaw(for request: Lifecycle.Request?) {
+    private func thaw(for request: ContainerLifecycle.Request?) {
         do {
             try Cgroup(cgroupPath, in: environment.hierarchy).thaw()
             if let request { apply(.thawed(request)) }
@@ -140,7 +140,7 @@ extension Container {
         }
     }
 
-    private func publish(_ notice: Lifecycle.Notice) {
+    private func publish(_ notice: ContainerLifecycle.Notice) {
         switch notice {
         case .start: publish("start")
         case .stop: publish("stop")
@@ -155,7 +155,7 @@ extension Container {
         }
     }
 
-    private func log(_ remark: Lifecycle.Remark) {
+    private func log(_ remark: ContainerLifecycle.Remark) {
         let log = environment.log
         switch remark {
         case .killedAfterTime:
@@ -168,7 +168,7 @@ extension Container {
     }
 
     /// Docker's words.
-    private func error(for refusal: Lifecycle.Refusal) -> EngineError {
+    private func error(for refusal: ContainerLifecycle.Refusal) -> EngineError {
         switch refusal {
         case .notRunning: return .notRunning(id)
         case .noProcessToKill:

@@ -1,4 +1,4 @@
-extension Lifecycle {
+extension ContainerLifecycle {
     // MARK: A new daemon
 
     /// Its monitor lives. When the record does not say that it runs, the daemon before was killed between the start and its record.

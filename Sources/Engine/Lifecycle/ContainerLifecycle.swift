@@ -2,7 +2,7 @@
 ///
 /// A value without I/O and without a clock. ``apply(_:)`` is the one place where the phase changes; it answers with the effects that
 /// ``Container`` carries out in their order. What an effect leads to comes back as another event.
-struct Lifecycle: Sendable, Equatable {
+struct ContainerLifecycle: Sendable, Equatable {
     var phase = Phase.created
     var desired = Desired.running
     var settings = Settings()
@@ -161,9 +161,9 @@ struct Lifecycle: Sendable, Equatable {
     }
 }
 
-extension Lifecycle {
+extension ContainerLifecycle {
     /// What is the case after `event`, and what is to be done.
-    func after(_ event: Event) -> (Lifecycle, [Effect]) {
+    func after(_ event: Event) -> (ContainerLifecycle, [Effect]) {
         var next = self
         let effects = next.apply(event)
         return (next, effects)

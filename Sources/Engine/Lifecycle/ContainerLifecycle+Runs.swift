@@ -1,6 +1,6 @@
 internal import JSON
 
-extension Lifecycle {
+extension ContainerLifecycle {
     // MARK: Start
 
     mutating func started(_ pid: Int32, _ at: Int64) -> [Effect] {
