@@ -4,10 +4,13 @@ package import HTTP
 package struct APIError: Error, Sendable, Equatable {
     package let status: HTTPStatus
     package let message: String
+    /// What `run` and `start` end with, where a container's first process could not be started.
+    package let exitCode: Int32?
 
-    package init(_ status: HTTPStatus, _ message: String) {
+    package init(_ status: HTTPStatus, _ message: String, exitCode: Int32? = nil) {
         self.status = status
         self.message = message
+        self.exitCode = exitCode
     }
 
     static func badRequest(_ message: String) -> APIError { APIError(.badRequest, message) }

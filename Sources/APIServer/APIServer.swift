@@ -64,7 +64,9 @@ package final class APIServer: Sendable {
         if error.status.code >= 500, error.status.code != 501, error.status.code != 503 {
             logger.error("\(request.method) \(request.path): \(error.message)")
         }
-        var buffer = ByteBuffer(bytes: try JSONEncoding.encode(ErrorResponse(message: error.message)))
+        var buffer = ByteBuffer(
+            bytes: try JSONEncoding.encode(
+                ErrorResponse(message: error.message, exitCode: error.exitCode.map { Int($0) })))
         buffer.writeInteger(0x0A as UInt8)
         try await responder.respond(error.status, ["Content-Type": "application/json"], body: buffer)
     }

@@ -25,7 +25,8 @@ extension APIError {
         case .conflict, .notRunning: self.init(.conflict, text)
         case .image(let error): self.init(error)
         case .network(let error): self.init(error)
-        case .launch(let code, _): self.init(code == 126 || code == 127 ? .badRequest : .internalServerError, text)
+        case .launch(let code, _):
+            self.init(code == 126 || code == 127 ? .badRequest : .internalServerError, text, exitCode: code)
         case .system, .internalFailure: self.init(.internalServerError, text)
         }
     }

@@ -5,6 +5,8 @@ package struct CommandError: Error, Equatable {
     package var status: Int32
     /// The answer's status when the daemon refused: 404, 409 and so on.
     package var httpStatus: Int?
+    /// What the daemon says that the command is to end with.
+    var exitCode: Int32?
     /// Whether nobody could be reached at all.
     package var isUnreachable = false
 

@@ -166,6 +166,11 @@ package struct NetworkResource: Codable, Sendable {
 /// The body of every error.
 package struct ErrorResponse: Codable, Sendable {
     package var message: String
+    /// Gantry's own: what `run` is to end with. Docker's clients guess it from the message.
+    package var exitCode: Int?
 
-    package init(message: String) { self.message = message }
+    package init(message: String, exitCode: Int? = nil) {
+        self.message = message
+        self.exitCode = exitCode
+    }
 }

@@ -130,7 +130,8 @@ extension Container {
 
     func execFailed(_ exec: String, _ failure: LaunchFailure) {
         guard let instance = execs[exec] else { return }
-        settle(exec, failure.exitCode)
+        // Whatever kept the command from running: Docker has 126 for all that is not a missing program.
+        settle(exec, failure.exitCode == 127 ? 127 : 126)
         if case .starting(let continuation) = instance.phase { continuation?.resume(returning: failure) }
     }
 

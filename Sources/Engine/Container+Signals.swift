@@ -21,7 +21,10 @@ extension Container {
     private func ending(_ text: String?, _ timeout: Int?) throws(EngineError) -> (signal: Int32, seconds: Int?) {
         let config = record.config
         let seconds = timeout ?? config.StopTimeout ?? 10
-        return (try Self.number(of: text ?? config.StopSignal ?? "TERM"), seconds < 0 ? nil : seconds)
+        return (
+            try Self.number(of: [text, config.StopSignal].compactMap { $0 }.first { !$0.isEmpty } ?? "TERM"),
+            seconds < 0 ? nil : seconds
+        )
     }
 
     /// False when it was not running.

@@ -39,7 +39,7 @@ extension Container {
         startResult = nil
         linkClosed = false
         let record = record
-        let plan = LaunchPlan(record: record, files: files)
+        var plan = LaunchPlan(record: record, files: files)
         // The monitor boots while everything else is prepared.
         let link = try attempt { () throws in
             try Directory.make(runDirectory, mode: 0o700)
@@ -58,8 +58,15 @@ extension Container {
         early = []
 
         var network: String?
-        if record.networkMode.hasBytePrefix("container:") {
-            network = try namespacePath(of: String(record.networkMode.dropFirst("container:".count)))
+        if let name = record.networkMode.dropping(prefix: "container:") {
+            let other = try environment.index.find(String(name))
+            network = try namespacePath(of: other)
+            // Who shares a network shares its names: the same three files, and the host's name.
+            update { record in
+                record.config.Hostname = other.record.config.Hostname
+                record.config.Domainname = other.record.config.Domainname
+            }
+            plan = LaunchPlan(record: self.record, files: other.files)
         }
         let devices = try DevicePlan(record.host)
         let cgroup = try attempt { try makeCgroup(record, devices.rules) }
@@ -76,12 +83,14 @@ extension Container {
             try link.launch(spec, rootfs: root, log: try log?.duplicate())
         }
         if spec.networkComes { try await connectNetwork(record, link) }
+        if record.networkMode == "host" { publishNetwork("connect") }
     }
 
     private func connectNetwork(_ record: ContainerRecord, _ link: MonitorLink) async throws(EngineError) {
         if record.networkMode == "none" {
             let namespace = try attempt { try environment.networks.isolatedNamespace() }
-            return try attempt { try tell(link, namespace.descriptor, []) }
+            try attempt { try tell(link, namespace.descriptor, []) }
+            return publishNetwork("connect")
         }
         let request = EndpointRequest(
             containerID: id, networkName: record.networkMode, hostname: record.config.Hostname,
@@ -93,6 +102,7 @@ extension Container {
             try writeHosts()
             try tell(link, attachment.namespace.descriptor, attachment.held.map(\.raw))
         }
+        publishNetwork("connect")
     }
 
     /// A monitor that has ended by now says itself why; that is the result of the start.
@@ -109,11 +119,11 @@ extension Container {
             ContainerFiles.hosts(
                 hostname: record.config.Hostname, domainname: record.config.Domainname,
                 address: record.endpoint?.ipAddress, extra: record.host.ExtraHosts ?? [],
-                gateway: record.endpoint?.gateway), to: files.hosts)
+                gateway: record.endpoint?.gateway,
+                sharesHostNetwork: record.networkMode == "host"), to: files.hosts)
     }
 
-    private func namespacePath(of name: String) throws(EngineError) -> String {
-        let other = try environment.index.find(name)
+    private func namespacePath(of other: Container) throws(EngineError) -> String {
         let phase = other.record.phase
         guard let process = phase.process else {
             if phase.isRestarting { throw .isRestarting(other.id) }
@@ -170,6 +180,7 @@ extension Container {
         link = nil
         early = []
         await releaseParts()
+        if record.endpoint != nil { publishNetwork("disconnect") }
         update { $0.endpoint = nil }
         lastStartError = error
         let code: Int32 = if case .launch(let code, _) = error { code } else { 128 }

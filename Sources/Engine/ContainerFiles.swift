@@ -35,10 +35,16 @@ struct ContainerFiles: Sendable {
         }
     }
 
-    /// `address` is nil without a network of its own.
+    /// `address` is nil without a network of its own; in the host's network the names are the host's, as long as none are added.
     static func hosts(
-        hostname: String, domainname: String, address: String?, extra: [String], gateway: String?
+        hostname: String, domainname: String, address: String?, extra: [String], gateway: String?,
+        sharesHostNetwork: Bool
     ) -> String {
+        if sharesHostNetwork, extra.isEmpty,
+            let host = try? Descriptor.open("/etc/hosts", O_RDONLY).readAll(limit: 1 << 20)
+        {
+            return String(decoding: host, as: UTF8.self)
+        }
         var text = """
             127.0.0.1\tlocalhost
             ::1\tlocalhost ip6-localhost ip6-loopback

@@ -79,7 +79,8 @@ extension Engine {
             try ContainerFiles.write(
                 ContainerFiles.hosts(
                     hostname: record.config.Hostname, domainname: record.config.Domainname, address: nil,
-                    extra: host.ExtraHosts ?? [], gateway: nil), to: files.hosts)
+                    extra: host.ExtraHosts ?? [], gateway: nil,
+                    sharesHostNetwork: record.networkMode == "host"), to: files.hosts)
             try ContainerFiles.write(
                 ContainerFiles.resolver(
                     servers: host.Dns.isEmpty ? configuration.dns : host.Dns,
@@ -127,12 +128,17 @@ extension Engine {
             config.Hostname =
                 host.NetworkMode == "host" || host.UTSMode == "host" ? Self.hostname() : String(id.prefix(12))
         }
-        guard Self.isHostname(config.Hostname) else { throw .invalid("invalid hostname format: \(config.Hostname)") }
+        guard Self.isHostname(config.Hostname) else {
+            throw .invalid(
+                "invalid hostname \(config.Hostname.quoted): at most 64 bytes, without white space and control characters"
+            )
+        }
         let words = (config.Entrypoint?.words ?? []) + (config.Cmd?.words ?? [])
         guard let path = words.first, !path.isEmpty else { throw .invalid("no command specified") }
         if !config.WorkingDir.isEmpty, !config.WorkingDir.hasBytePrefix("/") {
             throw .invalid("the working directory '\(config.WorkingDir)' is invalid, it needs to be an absolute path")
         }
+        if !config.WorkingDir.isEmpty { config.WorkingDir = BindPlan.cleaned(config.WorkingDir) }
         if let signal = config.StopSignal, !signal.isEmpty, Signal.number(signal) == nil {
             throw .invalid("invalid signal: \(signal)")
         }
@@ -150,7 +156,7 @@ extension Engine {
         _ = try LaunchPlan.capabilities(
             add: host.CapAdd?.words ?? [], drop: host.CapDrop?.words ?? [], privileged: host.Privileged)
         let mounts = try BindPlan(host).mounts
-        for port in (config.ExposedPorts ?? [:]).keys { _ = try PortPlan.parse(port) }
+        for port in (request.config.ExposedPorts ?? [:]).keys { _ = try PortPlan.parse(port) }
         var ports = config.ExposedPorts ?? [:]
         for port in host.PortBindings.keys { ports[port.contains(byte: "/") ? port : port + "/tcp"] = EmptyObject() }
         if !ports.isEmpty { config.ExposedPorts = ports }
@@ -210,14 +216,9 @@ extension Engine {
         }
     }
 
-    /// At most 64 bytes (sethostname(2)): letters, digits, `-`, `.` and `_`, the first one a letter or digit.
+    /// What sethostname(2) takes and is one word of /etc/hosts: at most 64 bytes.
     static func isHostname(_ text: String) -> Bool {
-        guard let first = text.utf8.first, text.utf8.count <= 64 else { return false }
-        func isAlphanumeric(_ byte: UInt8) -> Bool {
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-        }
-        return isAlphanumeric(first) && text.utf8.allSatisfy { isAlphanumeric($0) || "-._".utf8.contains($0) }
+        !text.isEmpty && text.utf8.count <= 64 && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
     }
 
     private static func hostname() -> String {
@@ -232,14 +233,13 @@ extension ContainerConfig {
     mutating func merge(_ image: ImageConfiguration.Config) {
         if User.isEmpty { User = image.user }
         if WorkingDir.isEmpty { WorkingDir = image.workingDir }
-        if Entrypoint == nil {
-            Entrypoint = image.entrypoint.map { Words($0) }
-            if Cmd == nil || Cmd?.words.isEmpty == true { Cmd = image.cmd.map { Words($0) } }
-        } else if Entrypoint?.words == [""] || Entrypoint?.words.isEmpty == true {
-            // An empty entrypoint in the request takes the image's away.
-            Entrypoint = nil
-            if Cmd == nil { Cmd = image.cmd.map { Words($0) } }
+        // As Docker: an entrypoint of the request replaces the image's command too, also one that is an empty word and means none;
+        // an empty list only takes the image's entrypoint away.
+        if Entrypoint?.words.isEmpty ?? true {
+            if Cmd?.words.isEmpty ?? true { Cmd = image.cmd.map { Words($0) } }
+            if Entrypoint == nil { Entrypoint = image.entrypoint.map { Words($0) } }
         }
+        if Entrypoint?.words == [""] { Entrypoint = nil }
         let given = Env ?? []
         var merged = given
         for variable in image.env {
@@ -248,11 +248,11 @@ extension ContainerConfig {
         }
         Env = merged
         var ports = ExposedPorts ?? [:]
-        for port in image.exposedPorts { ports[port.contains(byte: "/") ? port : port + "/tcp"] = EmptyObject() }
+        for port in image.exposedPorts.flatMap(PortPlan.exposed) { ports[port] = EmptyObject() }
         ExposedPorts = ports.isEmpty ? nil : ports
         var labels = image.labels
         labels.merge(Labels ?? [:]) { $1 }
         Labels = labels
-        if StopSignal == nil, !image.stopSignal.isEmpty { StopSignal = image.stopSignal }
+        if StopSignal?.isEmpty ?? true, !image.stopSignal.isEmpty { StopSignal = image.stopSignal }
     }
 }

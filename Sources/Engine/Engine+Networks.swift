@@ -4,22 +4,19 @@ internal import Networking
 
 extension Engine {
     package func networks(filters: [String: [String]]) async throws(EngineError) -> [NetworkResource] {
+        let values = FilterValues(filters)
+        try values.refuseAllBut(["dangling", "driver", "id", "label", "name", "scope", "type"])
+        for kind in values["type"] where !["builtin", "custom"].contains(kind) {
+            throw .invalid("invalid filter: 'type'='\(kind)'")
+        }
+        let dangling = try values.flag("dangling")
         var rows: [NetworkResource] = []
         for network in await environment.networks.networks() {
-            let isAdmitted = filters.allSatisfy { name, values in
-                values.isEmpty
-                    || values.contains { value in
-                        switch name {
-                        case "name": network.name.contains(value)
-                        case "id": network.id.hasBytePrefix(value)
-                        case "driver": network.driver == value
-                        case "scope": value == "local"
-                        case "type": value == "builtin"
-                        case "dangling": value == "false" || value == "0"
-                        default: false
-                        }
-                    }
-            }
+            // The three there are come with the engine: no labels, and never dangling.
+            let isAdmitted =
+                values.matches("name", network.name) && values.matches("id", network.id)
+                && values.equals("driver", network.driver) && values.equals("scope", "local")
+                && values.equals("type", "builtin") && values.labels("label", [:]) && dangling != true
             if isAdmitted { rows.append(resource(network)) }
         }
         return rows

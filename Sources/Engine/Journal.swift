@@ -74,36 +74,3 @@ final class Journal: Sendable {
         return stream
     }
 }
-
-/// The `filters` of `GET /events`: every name must match one of its values.
-struct EventFilter: Sendable {
-    private let filters: [String: [String]]
-
-    init(_ filters: [String: [String]]) {
-        self.filters = filters
-    }
-
-    func admits(_ event: EventMessage) -> Bool {
-        filters.allSatisfy { name, values in
-            values.isEmpty || values.contains { matches(name, $0, event) }
-        }
-    }
-
-    private func matches(_ name: String, _ value: String, _ event: EventMessage) -> Bool {
-        let attributes = event.Actor.Attributes
-        switch name {
-        case "event": return event.Action == value || event.Action.hasBytePrefix(value + ":")
-        case "type": return event.`Type` == value
-        case "scope": return event.scope == value
-        case "label":
-            let parts = value.split(byte: "=", maxSplits: 1).map(String.init)
-            guard let key = parts.first, let found = attributes[key] else { return false }
-            return parts.count == 1 || found == parts[1]
-        case "container", "image", "network", "volume", "daemon":
-            if name == "image", event.`Type` == "container" { return attributes["image"] == value }
-            guard event.`Type` == name else { return false }
-            return event.Actor.ID == value || event.Actor.ID.hasBytePrefix(value) || attributes["name"] == value
-        default: return false
-        }
-    }
-}

@@ -27,6 +27,16 @@ enum PortPlan {
         return requests
     }
 
+    /// The ports of an image's entry, which may be a range or lack its protocol: as liberal as Docker is with images. What is no
+    /// port at all is left out.
+    static func exposed(_ text: String) -> [String] {
+        let (range, transport) = text.cut(at: "/")
+        guard let ports = try? parseRange(String(range)), ports.lowerBound > 0,
+            let transport = Transport(rawValue: transport.map { $0.lowercased() } ?? "tcp")
+        else { return [] }
+        return ports.map { "\($0)/\(transport.rawValue)" }
+    }
+
     /// `80/tcp`, `53/udp`, `80`.
     static func parse(_ text: String) throws(EngineError) -> (UInt16, Transport) {
         let parts = text.split(byte: "/", omittingEmptySubsequences: false)

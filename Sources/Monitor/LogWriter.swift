@@ -4,7 +4,8 @@ internal import OCI
 /// Turns output into lines of Docker's `json-file` log.
 ///
 /// A line goes out when its end is there, or when 16 KiB are: then in pieces of that size without an end, as Docker
-/// splits them, so that `docker logs` and every shipper joins them again.
+/// splits them, so that `docker logs` and every shipper joins them again. A piece is up to three bytes smaller where it would end
+/// inside a character.
 package struct LogFormatter: Sendable {
     private static let limit = 16384
     private static let streams: [[UInt8]] = [Array("stdout".utf8), Array("stderr".utf8)]
@@ -27,11 +28,28 @@ package struct LogFormatter: Sendable {
             pending[index].append(contentsOf: window[..<count])
             start += count
             if end != nil || pending[index].count >= Self.limit {
-                Self.append(pending[index], Self.streams[index], timeBytes, to: &result)
-                pending[index].removeAll(keepingCapacity: pending[index].count <= 4096)
+                let rest = end == nil ? Self.unfinished(pending[index]) : 0
+                Self.append(Array(pending[index].dropLast(rest)), Self.streams[index], timeBytes, to: &result)
+                if rest == 0 {
+                    pending[index].removeAll(keepingCapacity: pending[index].count <= 4096)
+                } else {
+                    pending[index] = Array(pending[index].suffix(rest))
+                }
             }
         }
         return result
+    }
+
+    /// How many bytes at the end begin a character that is not whole: they wait for the rest of it, since a record is text and each
+    /// half of a character would become U+FFFD.
+    private static func unfinished(_ bytes: [UInt8]) -> Int {
+        for count in 1...3 where count < bytes.count {
+            let byte = bytes[bytes.count - count]
+            if byte & 0xc0 == 0x80 { continue }
+            let length = byte < 0xc2 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : byte < 0xf5 ? 4 : 1
+            return length > count ? count : 0
+        }
+        return 0
     }
 
     /// What is left without a line's end, when the stream ends.

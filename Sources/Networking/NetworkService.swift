@@ -377,7 +377,7 @@ package actor NetworkService {
         return rows
     }
 
-    private nonisolated func id(of name: String) -> String {
+    package nonisolated func id(of name: String) -> String {
         Self.identifier(configuration.instance + "/" + name)
     }
 

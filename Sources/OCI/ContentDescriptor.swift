@@ -72,6 +72,11 @@ extension JSON {
     }
 
     /// The strings of an array member, nil when it is missing or null.
+    /// As ``strings(_:)``; a text alone is a list of one, as Go's `strslice.StrSlice` has it.
+    func words(_ key: String) -> [String]? {
+        self[key]?.stringValue.map { [$0] } ?? strings(key)
+    }
+
     func strings(_ key: String) -> [String]? {
         self[key]?.arrayValue.map { $0.compactMap(\.stringValue) }
     }

@@ -107,13 +107,13 @@ extension ImageConfiguration.Config {
         user = json["User"]?.stringValue ?? ""
         exposedPorts = json["ExposedPorts"]?.objectValue.map { Array($0.keys).sorted() } ?? []
         env = json.strings("Env") ?? []
-        entrypoint = json.strings("Entrypoint")
-        cmd = json.strings("Cmd")
+        entrypoint = json.words("Entrypoint")
+        cmd = json.words("Cmd")
         volumes = json["Volumes"]?.objectValue.map { Array($0.keys).sorted() } ?? []
         workingDir = json["WorkingDir"]?.stringValue ?? ""
         labels = json.stringMap("Labels")
         stopSignal = json["StopSignal"]?.stringValue ?? ""
-        shell = json.strings("Shell")
+        shell = json.words("Shell")
         healthcheck = json["Healthcheck"].flatMap(ImageConfiguration.Healthcheck.init)
         onBuild = json.strings("OnBuild") ?? []
         argsEscaped = json["ArgsEscaped"]?.boolValue ?? false

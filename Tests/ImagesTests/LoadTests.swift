@@ -83,7 +83,7 @@ struct LoadTests {
     }
 
     static let cases: [(String, @Sendable () -> Files, String)] = [
-        ("a layer is missing", { whole.filter { $0.key != "layer.tar" } }, "which is not in the archive"),
+        ("a layer is missing", { whole.filter { $0.key != "layer.tar" } }, "which is neither in the archive nor here already"),
         (
             "a layer is another one", { whole.merging(["layer.tar": tar(["g": "y"])]) { $1 } },
             "invalid diffID for layer"
@@ -95,11 +95,11 @@ struct LoadTests {
         (
             "links in a circle",
             { whole.merging(["layer.tar": Array("->l".utf8), "l": Array("->layer.tar".utf8)]) { $1 } },
-            "which is not in the archive"
+            "which is neither in the archive nor here already"
         ),
         (
             "links out of the archive", { whole.merging(["layer.tar": Array("->/etc/passwd".utf8)]) { $1 } },
-            "which is not in the archive"
+            "which is neither in the archive nor here already"
         ),
         (
             "501 layers",

@@ -25,6 +25,22 @@ struct LogFormatterTests {
         #expect(result[2] == record(String(repeating: "x", count: 40000 - 32768) + #"\n"#))
     }
 
+    @Test(arguments: ["ä", "€", "😀"], 0..<4)
+    func cutsBetweenCharacters(character: String, shift: Int) {
+        let text = String(repeating: "x", count: shift) + String(repeating: character, count: 20000)
+        let result = lines([Array((text + "\n").utf8)])
+        #expect(!result.contains { $0.contains("ufffd") })
+        #expect(result.count == character.utf8.count * 20000 / 16384 + 1)
+    }
+
+    @Test func waitsForNoMoreThanACharacter() {
+        // Bytes that begin no character, or one that never comes.
+        for bytes: [UInt8] in [[0xff], [0x80, 0x80, 0x80, 0x80], [0xf0, 0x9f], [0xe2]] {
+            let long = [UInt8](repeating: 0x78, count: 16384 - bytes.count) + bytes + [0x79, 0x0a]
+            #expect(lines([long]).count == 2)
+        }
+    }
+
     @Test func escapesAsDocker() {
         #expect(
             lines([Array("<>&\"\\\t\r\u{1}\u{2028}é".utf8)]) == [

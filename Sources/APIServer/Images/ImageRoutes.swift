@@ -132,6 +132,9 @@ struct ImageRoutes: Sendable {
         for name in filters.keys.sorted() where !["dangling", "label", "label!", "until"].contains(name) {
             throw APIError.badRequest("invalid filter '\(name)'")
         }
+        if filters["until"].map({ $0.count > 1 }) ?? false {
+            throw APIError.badRequest("more than one until filter specified")
+        }
         let all = filters["dangling"].map { $0.contains("false") || $0.contains("0") } ?? false
         let (images, users) = (images, users)
         let (deletions, freed) = try await uninterrupted {

@@ -190,8 +190,10 @@ final class Client {
     /// The daemon's refusal in its own words.
     static func refusal(_ head: ResponseHead, _ body: [UInt8]) -> CommandError {
         let text = String(decoding: body, as: UTF8.self).trimmed
-        let message =
-            (try? JSON.parse(body))?["message"]?.stringValue ?? (text.isEmpty ? "status \(head.status)" : text)
-        return CommandError("Error response from daemon: \(message.trimmed)", httpStatus: head.status)
+        let json = try? JSON.parse(body)
+        let message = json?["message"]?.stringValue ?? (text.isEmpty ? "status \(head.status)" : text)
+        var error = CommandError("Error response from daemon: \(message.trimmed)", httpStatus: head.status)
+        error.exitCode = json?["exitCode"]?.intValue.flatMap { Int32(exactly: $0) }
+        return error
     }
 }

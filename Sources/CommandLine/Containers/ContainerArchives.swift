@@ -47,6 +47,7 @@ enum ContainerArchives {
         ) { call in
             var query: Client.Query = [("container", call.arguments[0])]
             if call.arguments.count > 1 {
+                try Names.refuseEmptyTag(call.arguments[1])
                 let (repository, tag) = Names.split(call.arguments[1])
                 query += [("repo", repository), ("tag", tag)]
             }

@@ -43,7 +43,7 @@ enum Exec {
         do throws(CommandError) {
             try client.finishHijack(stream)
         } catch {
-            throw CommandError(error.message, status: error.httpStatus == nil ? 1 : startStatus(error.message))
+            throw CommandError(error.message, status: error.httpStatus == nil ? 1 : startStatus(error))
         }
         if try attachment.run(signals: signals) == .detached {
             throw CommandError("read escape sequence")
@@ -52,8 +52,8 @@ enum Exec {
         return Int32(truncatingIfNeeded: state["ExitCode"]?.intValue ?? 0)
     }
 
-    private static func startStatus(_ message: String) -> Int32 {
-        let status = Run.startStatus(message)
+    private static func startStatus(_ error: CommandError) -> Int32 {
+        let status = error.exitCode ?? Run.startStatus(error.message)
         return status == 125 ? 1 : status
     }
 

@@ -80,11 +80,12 @@ enum Run {
             try client.call("POST", "/containers/\(id)/start")
         } catch {
             var failure = error
-            failure.status = startStatus(error.message)
+            failure.status = error.exitCode ?? startStatus(error.message)
             throw failure
         }
     }
 
+    /// Of a daemon that says no number: as Docker's client.
     static func startStatus(_ message: String) -> Int32 {
         for words in [
             "executable file not found", "no such file or directory", "system cannot find the file specified",

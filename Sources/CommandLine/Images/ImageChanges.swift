@@ -51,6 +51,7 @@ enum ImageChanges {
         ) { call in
             let target = call.arguments[1]
             if target.contains(byte: "@") { throw CommandError("refusing to create a tag with a digest reference") }
+            try Names.refuseEmptyTag(target)
             let (repository, tag) = Names.split(target)
             try call.client.call(
                 "POST", "/images/\(Names.path(call.arguments[0]))/tag", query: [("repo", repository), ("tag", tag)])

@@ -16,6 +16,7 @@ enum Pull {
         ) { call in
             let name = call.arguments[0]
             let all = call.flags.bool("all-tags")
+            try Names.refuseEmptyTag(name)
             if all, Names.tag(of: name) != nil || name.contains(byte: "@") {
                 throw CommandError("tag can't be used with --all-tags/-a")
             }

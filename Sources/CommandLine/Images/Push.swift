@@ -17,6 +17,7 @@ enum Push {
             let name = call.arguments[0]
             let all = call.flags.bool("all-tags")
             let isQuiet = call.flags.bool("quiet")
+            try Names.refuseEmptyTag(name)
             if all, Names.tag(of: name) != nil || name.contains(byte: "@") {
                 throw CommandError("tag can't be used with --all-tags/-a")
             }

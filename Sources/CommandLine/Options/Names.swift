@@ -22,7 +22,14 @@ package enum Names {
             return (String(name[..<at]), String(name[name.utf8.index(after: at)...]))
         }
         guard let tag = tag(of: name) else { return (name, "latest") }
-        return (String(name.dropLast(tag.count + 1)), tag)
+        return (String(name.dropLast(bytes: tag.utf8.count + 1)), tag)
+    }
+
+    /// A colon or `@` with nothing behind it is no tag and no digest: not the same as none.
+    static func refuseEmptyTag(_ name: String) throws(CommandError) {
+        if name.isEmpty || name.hasByteSuffix(":") || name.hasByteSuffix("@") {
+            throw CommandError("invalid reference format")
+        }
     }
 
     /// The full name that progress messages carry: `docker.io/library/busybox:latest`.

@@ -152,6 +152,7 @@ extension Container {
         case .kill(let signal): publish("kill", ["signal": String(signal)])
         case .die(let code, let seconds):
             publish("die", ["exitCode": String(code), "execDuration": String(seconds)])
+            publishNetwork("disconnect")
         }
     }
 

@@ -54,9 +54,11 @@ extension ImageArchive {
             }
             let parsed = try ImageConfiguration(parsing: raw)
             let paths = try member("Layers")?.arrayValue?.compactMap(\.stringValue) ?? []
-            let layers = try paths.map { path in
-                guard let layer = layer(path) else {
-                    throw ImageError.corrupt("manifest.json names layer \(path), which is not in the archive")
+            let layers = try paths.enumerated().map { index, path in
+                let known = paths.count == parsed.diffIDs.count ? parsed.diffIDs[index] : nil
+                guard let layer = layer(path) ?? known.flatMap(stored) else {
+                    throw ImageError.corrupt(
+                        "manifest.json names layer \"\(path)\", which is neither in the archive nor here already")
                 }
                 return layer
             }
@@ -106,15 +108,22 @@ extension ImageArchive {
             guard let raw = try document(manifest.configuration) else {
                 throw ImageError.corrupt("configuration \(manifest.configuration.digest) is not in the archive")
             }
-            let layers = try manifest.layers.map { packed in
-                guard let layer = layersByBlob[packed.digest] else {
-                    throw ImageError.corrupt("layer \(packed.digest) is not in the archive")
+            let parsed = try ImageConfiguration(parsing: raw)
+            // Stored packed in another way the layer is the same, and the manifest is another.
+            var isSame = true
+            let layers = try manifest.layers.enumerated().map { index, packed in
+                let known = manifest.layers.count == parsed.diffIDs.count ? parsed.diffIDs[index] : nil
+                guard let layer = layersByBlob[packed.digest] ?? known.flatMap(stored) else {
+                    throw ImageError.corrupt("layer \(packed.digest) is neither in the archive nor here already")
                 }
-                try Self.check(packed, layer.packed.size)
+                if layer.packed.digest == packed.digest {
+                    try Self.check(packed, layer.packed.size)
+                } else {
+                    isSame = false
+                }
                 return layer
             }
-            return try image(
-                raw, ImageConfiguration(parsing: raw), manifest.raw, layers, names[entry.digest] ?? [])
+            return try image(raw, parsed, isSame ? manifest.raw : nil, layers, names[entry.digest] ?? [])
         }
     }
 

@@ -24,14 +24,18 @@ final class ImageArchive {
     private var documentsByDigest: [Digest: [UInt8]] = [:]
     private var links: [String: String] = [:]
     private var size = 0
+    /// Layers that are in the store already: archives leave out what they know to be there.
+    let stored: (LayerID) -> Layer?
 
     /// - Parameters:
     ///   - unpack: makes a layer of an entry's bytes; called on this thread.
+    ///   - stored: the layer as it is in the store, held there from then on.
     ///   - progress: told the name, the bytes so far and the bytes in all of the layer that comes by.
     init(
         _ source: any ByteSource, unpack: (any ByteSource) throws(LayerError) -> Layer,
-        progress: @escaping (String, Int64, Int64) -> Void
+        stored: @escaping (LayerID) -> Layer?, progress: @escaping (String, Int64, Int64) -> Void
     ) throws(LayerError) {
+        self.stored = stored
         let reader = try ArchiveReader(source)
         var count = 0
         while let entry = try reader.next() {

@@ -30,6 +30,7 @@ extension ImageService {
                 let archive = try ImageArchive(
                     PipeSource(pipe),
                     unpack: { source throws(LayerError) in try brought.unpack(source) },
+                    stored: { brought.stored($0) },
                     progress: { name, current, total in
                         progress(.layer(Self.short(name), current: current, total: total))
                     })
@@ -58,6 +59,19 @@ extension ImageService {
         for name in image.names { progress(.loaded(name: name.familiar, record.id)) }
     }
 
+    /// Pins a layer that an image has, and the blob that it is packed in.
+    fileprivate func pinned(_ layer: LayerID) -> (image: ImageRecord, blob: Digest)? {
+        table.withLock { table in
+            for image in table.images.keys.compactMap(table.record) {
+                for (found, blob) in image.packedLayers where found == layer && blobs.size(blob) != nil {
+                    table.pins.add(Content(layers: [layer], blobs: [blob]))
+                    return (image, blob)
+                }
+            }
+            return nil
+        }
+    }
+
     /// The directory or digest that a layer's file is named by.
     private static func short(_ name: String) -> String {
         let parts = name.split(byte: "/")
@@ -81,6 +95,16 @@ private final class Brought: Sendable {
         let (unpacked, packed) = try service.unpack(source, expected: nil)
         held.withLock { $0.append((unpacked.layer, packed.digest)) }
         return ImageArchive.Layer(layer: unpacked.layer, packed: packed)
+    }
+
+    /// The layer as an image has it that is here, with the blob it came in.
+    func stored(_ layer: LayerID) -> ImageArchive.Layer? {
+        guard let (image, blob) = service.pinned(layer) else { return nil }
+        held.withLock { $0.append((layer, blob)) }
+        guard let packed = try? service.documents(of: image).0.first(where: { $0.digest == blob }) else {
+            return nil
+        }
+        return ImageArchive.Layer(layer: layer, packed: packed)
     }
 
     func release() {

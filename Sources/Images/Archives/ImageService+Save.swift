@@ -35,6 +35,9 @@ extension ImageService {
             let size = blobs.size(image.id) ?? 0
             outline.add(image, tags.sorted { $0.description < $1.description }, layers, manifest, size)
         }
+        for (image, _) in chosen {
+            onEvent(ImageEvent(action: .save, id: image.id.description, name: image.id.description))
+        }
         let held = Content(blobs: Array(outline.blobs.keys))
         pin(held)
         return ArchiveStream(

@@ -86,7 +86,7 @@ package struct ImageHistoryEntry: Sendable, Equatable {
 /// Something that happened to an image.
 package struct ImageEvent: Sendable, Equatable {
     package enum Action: String, Sendable {
-        case pull, push, `import`, load, tag, untag, delete
+        case pull, push, `import`, load, save, tag, untag, delete
     }
 
     package let action: Action

@@ -54,20 +54,24 @@ extension ImageService {
         throw .invalidArgument("invalid filter '\(name)=[\(values.sorted().joined(separator: " "))]'")
     }
 
+    /// The earliest of several.
     private static func moment(_ values: [String]?) throws(ImageError) -> Timestamp? {
-        guard let text = values?.first else { return nil }
-        if values?.count != 1 { throw .invalidArgument("more than one until filter specified") }
-        guard let moment = Timestamp(moment: text) else {
-            throw .invalidArgument("failed to parse value as time or duration: \"\(text)\"")
+        var earliest: Timestamp?
+        for text in values ?? [] {
+            guard let moment = Timestamp(moment: text) else {
+                throw .invalidArgument("failed to parse value as time or duration: \"\(text)\"")
+            }
+            earliest = min(earliest ?? moment, moment)
         }
-        return moment
+        return earliest
     }
 
-    /// Against the name with its tag, and against the name alone.
+    /// Against the name with its tag and the name alone, as people write them and in full.
     private static func matches(_ text: String, _ patterns: [String]) -> Bool {
         guard let reference = try? Reference(text) else { return false }
         return patterns.contains {
             Glob.matches($0, reference.familiar) || Glob.matches($0, reference.familiarName)
+                || Glob.matches($0, reference.description) || Glob.matches($0, reference.name)
         }
     }
 }
@@ -75,8 +79,7 @@ extension ImageService {
 extension ImageRecord {
     /// `key`, or `key=value`.
     func has(label: String) -> Bool {
-        guard let equals = label.firstIndex(ofByte: "=") else { return labels[label] != nil }
-        return labels[String(label[..<equals])] == String(label[label.utf8.index(after: equals)...])
+        LabelCondition(label).admits(labels)
     }
 }
 

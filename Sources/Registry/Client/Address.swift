@@ -40,14 +40,51 @@ package struct Address: Equatable, CustomStringConvertible {
         scheme == other.scheme && host == other.host && port == other.port
     }
 
-    /// A location header, which may be relative.
+    /// A location header or link, which may be relative (RFC 3986, 5.2).
     func resolve(_ location: String) -> Address? {
-        if location.hasBytePrefix("//") { return Address("\(scheme):\(location)") }
-        if location.hasBytePrefix("/") { return Address("\(scheme)://\(authority)\(location)") }
-        if location.hasBytePrefix("?") {
-            return Address("\(scheme)://\(authority)\(target.prefix(untilByte: "?"))\(location)")
+        let reference = location.prefix(untilByte: "#")
+        if Self.hasScheme(reference) { return Address(String(reference)) }
+        if reference.hasBytePrefix("//") { return Address("\(scheme):\(reference)") }
+        let (path, query) = reference.cut(at: "?")
+        let own = target.cut(at: "?")
+        var target = String(own.before)
+        var chosen = query
+        if path.isEmpty {
+            if query == nil { chosen = own.after }
+        } else if path.hasBytePrefix("/") {
+            target = Self.withoutDots(String(path))
+        } else {
+            let folder = target[...(target.lastIndex(ofByte: "/") ?? target.startIndex)]
+            target = Self.withoutDots("\(folder)\(path)")
         }
-        return Address(location)
+        return Address("\(scheme)://\(authority)\(target)\(chosen.map { "?" + $0 } ?? "")")
+    }
+
+    /// A letter, then letters, digits, `+`, `-` and `.`, then the colon (RFC 3986, 3.1).
+    private static func hasScheme(_ text: Substring) -> Bool {
+        guard let colon = text.firstIndex(ofByte: ":"), let first = text.utf8.first, (97...122).contains(first | 32)
+        else {
+            return false
+        }
+        return text[..<colon].utf8.allSatisfy {
+            (97...122).contains($0 | 32) || (48...57).contains($0) || [43, 45, 46].contains($0)
+        }
+    }
+
+    /// RFC 3986, 5.2.4: `.` and `..` taken back, never above the root; empty segments stay.
+    private static func withoutDots(_ path: String) -> String {
+        var kept: [Substring] = []
+        let segments = path.split(byte: "/", omittingEmptySubsequences: false).dropFirst()
+        for (index, segment) in segments.enumerated() {
+            switch segment {
+            case ".", "..":
+                if segment == "..", !kept.isEmpty { kept.removeLast() }
+                // What ends so is a folder.
+                if index == segments.count - 1 { kept.append("") }
+            default: kept.append(segment)
+            }
+        }
+        return "/" + kept.joined(separator: "/")
     }
 
     /// The parts of `host`, `host:port`, `[::1]` or `[::1]:port`; nil when the port is no number from 1 to 65535.

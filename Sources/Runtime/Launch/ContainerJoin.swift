@@ -102,6 +102,6 @@ package enum ContainerJoin {
         }
         ContainerStart.finish(
             process, try ContainerStart.keepOnly(status, preserved: streams.preserved), isolatesUsers: isolatesUsers,
-            sibling: sibling)
+            makesDirectory: false, sibling: sibling)
     }
 }

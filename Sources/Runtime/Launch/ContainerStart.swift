@@ -143,7 +143,7 @@ package enum ContainerStart {
         // From here on only the standard streams and the status socket are open (CVE-2024-21626).
         finish(
             spec.process, try keepOnly(status, gate: gate, preserved: streams.preserved),
-            isolatesUsers: spec.namespaces.user != .host, hooks: spec.containerHooks,
+            isolatesUsers: spec.namespaces.user != .host, makesDirectory: true, hooks: spec.containerHooks,
             sibling: sibling, isShared: sibling != nil)
     }
 
@@ -176,13 +176,13 @@ package enum ContainerStart {
 
     /// The last part, with nothing else open.
     static func finish(
-        _ process: ProcessSpec, _ channels: Channels, isolatesUsers: Bool,
+        _ process: ProcessSpec, _ channels: Channels, isolatesUsers: Bool, makesDirectory: Bool,
         hooks: ContainerHooks? = nil, sibling: SiblingNumber? = nil, isShared: Bool = false
     ) -> Never {
         do throws(LaunchFailure) {
             try ProcessRestrictions(
-                process: process, channels: channels, isolatesUsers: isolatesUsers, hooks: hooks,
-                sibling: sibling, isShared: isShared
+                process: process, channels: channels, isolatesUsers: isolatesUsers, makesDirectory: makesDirectory,
+                hooks: hooks, sibling: sibling, isShared: isShared
             ).execute()
         } catch {
             // Behind the gate nobody listens any more.

@@ -11,6 +11,8 @@ struct ProcessRestrictions {
     let channels: ContainerStart.Channels
     /// In a user namespace the right to set groups may have been given up.
     let isolatesUsers: Bool
+    /// Whether a missing working directory is made: a container's own is, that of a process added to it is not.
+    let makesDirectory: Bool
     /// For those of the kind `startContainer`, which run as confined as the program itself.
     var hooks: ContainerHooks?
     /// Where the program runs in a process namespace that others are in: the process that executes it is cloned at the end.
@@ -97,7 +99,7 @@ struct ProcessRestrictions {
         guard cwd.utf8.first == 0x2f else { throw LaunchFailure("cwd \(cwd): not an absolute path") }
         if chdir(cwd) < 0 {
             var error = errno
-            if error == ENOENT {
+            if error == ENOENT, makesDirectory {
                 makeDirectory(cwd)
                 error = chdir(cwd) < 0 ? errno : 0
             }
