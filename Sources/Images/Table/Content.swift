@@ -78,8 +78,15 @@ extension ImageService {
     @discardableResult
     private func collect() -> Int64 {
         if table.withLock({ $0.orphans.isEmpty }) { return 0 }
-        // Not before they are known as orphans: a container that goes after this look comes by here itself.
-        let held = heldLayers()
+        let held: Set<LayerID>
+        do throws(LayerError) {
+            // Not before they are known as orphans: a container that goes after this look comes by here itself.
+            held = try heldLayers()
+        } catch {
+            // Whoever may stand on them, nobody can tell: they stay orphans until the next look.
+            options.report("layers that no image has stay: \(error)")
+            return 0
+        }
         let (gone, unseen) = table.withLock { table -> ([RetiredLayer], Int64) in
             let free = table.orphans.filter { !table.needs(layer: $0) && !held.contains($0) }
             table.orphans.subtract(free)
@@ -144,9 +151,15 @@ extension ImageService {
     }
 
     /// The layers below containers, whose image may be gone.
-    private func heldLayers() -> Set<LayerID> {
+    private func heldLayers() throws(LayerError) -> Set<LayerID> {
         var held: Set<LayerID> = []
-        for id in snapshots.list() { held.formUnion((try? snapshots.layers(id: id)) ?? []) }
+        for id in try snapshots.list() {
+            do throws(LayerError) {
+                held.formUnion(try snapshots.layers(id: id))
+            } catch .unknownSnapshot {
+                // It went between the two looks.
+            }
+        }
         return held
     }
 }
