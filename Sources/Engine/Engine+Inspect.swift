@@ -34,7 +34,7 @@ extension Engine {
         document.Config = record.config
         document.NetworkSettings = Self.settings(record)
         if size {
-            document.SizeRw = try await container.attemptAsync { self.environment.snapshots.size(id: record.id) }
+            document.SizeRw = try await writtenSize(record.id)
             document.SizeRootFs = await rootSize(record, document.SizeRw ?? 0)
         }
         return document

@@ -55,7 +55,7 @@ extension Engine {
     }
 
     /// Counted on a thread of its own: how many files there are is the container's decision.
-    private func writtenSize(_ id: String) async throws(EngineError) -> Int64 {
+    func writtenSize(_ id: String) async throws(EngineError) -> Int64 {
         let snapshots = environment.snapshots
         do throws(LayerError) {
             return try await onThread { () throws(LayerError) in snapshots.size(id: id) }
@@ -90,7 +90,15 @@ extension Engine {
             let record = container.record
             guard !record.phase.isRunning, filter.admits(record) else { continue }
             let size = try await writtenSize(record.id)
-            guard (try? await container.remove(force: false)) != nil else { continue }
+            do throws(EngineError) {
+                try await container.remove(force: false)
+            } catch {
+                switch error {
+                // Another client started or removed it meanwhile.
+                case .conflict, .noSuchContainer: continue
+                default: throw error
+                }
+            }
             result.deleted.append(record.id)
             result.spaceReclaimed = result.spaceReclaimed.saturatingAdd(size)
         }

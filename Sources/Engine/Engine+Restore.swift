@@ -36,12 +36,12 @@ extension Engine {
     /// unmade one.
     private func sweep(keeping ids: Set<String>, running: Set<String>) {
         let configuration = environment.configuration
-        for id in environment.snapshots.list() where !ids.contains(id) {
-            do {
+        do throws(LayerError) {
+            for id in try environment.snapshots.list() where !ids.contains(id) {
                 try environment.images.removeSnapshot(id: id)
-            } catch {
-                environment.log.warning("\(error)")
             }
+        } catch {
+            environment.log.warning("snapshots that no container owns stay until the next start: \(error)")
         }
         // What begins with a dot is on its way out already.
         for name in Directory.names(in: configuration.dataRoot + "/containers")

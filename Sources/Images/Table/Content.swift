@@ -103,7 +103,7 @@ extension ImageService {
         }
         if gone.isEmpty { return unseen }
         for layer in gone { layer.delete() }
-        snapshots.forgetStacks()
+        snapshots.removeStaleStacks()
         return gone.reduce(unseen) { $0.saturatingAdd($1.size) }
     }
 
@@ -116,7 +116,7 @@ extension ImageService {
     /// Runs `body` with the image that `name` means, once its layers are unpacked. They stay meanwhile even if the
     /// image goes.
     package func using<Value, Failure: Error>(
-        _ name: String, refused: (ImageError) -> Failure, _ body: (ImageRecord) throws(Failure) -> Value
+        _ name: String, refused: (ImageError) -> Failure, _ body: (ImageRecord) async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         let image: ImageRecord
         do throws(ImageError) {
@@ -134,12 +134,18 @@ extension ImageService {
         } catch {
             throw refused(error)
         }
-        return try body(image)
+        return try await body(image)
     }
 
     /// Takes away all that nobody needs of what there is, and what is known of it.
     func sweep(_ packed: Set<Digest>, _ unpacked: Set<LayerID>) {
-        let leased = leased()
+        let leased: Set<Digest>
+        do throws(ImageError) {
+            leased = try self.leased()
+        } catch {
+            // Without the leases everything that they protect would look free.
+            return options.report("what nobody needs stays until the next start: \(error)")
+        }
         sweepPartials(leased)
         let free = table.withLock { table in
             Content(
