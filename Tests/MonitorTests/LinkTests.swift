@@ -7,21 +7,24 @@ import Testing
 /// The daemon's end of the connection to a monitor.
 @Suite(.enabled(if: Sandbox.isPossible), .serialized, .timeLimit(.minutes(2)))
 struct LinkTests {
-    /// A monitor that fails and ends with a request unread: the kernel answers ECONNRESET before it gives what the monitor had
-    /// sent, and the reason of the failure must not be lost for it.
-    @Test func hearsLastWordsOfAMonitorThatLeavesRequestsUnread() throws {
+    /// A monitor that fails and ends with a request unread, here the handshake: the kernel answers ECONNRESET before it gives what
+    /// the monitor had sent, and the reason of the failure must not be lost for it.
+    @Test func hearsWhyAMonitorFailedThatLeftARequestUnread() throws {
         let sandbox = Sandbox()
-        var spec = sandbox.spec(["/bin/true"])
-        spec.rootfsPath = sandbox.directory + "/missing"
-        for _ in 0..<50 {
-            let link = try Sandbox.spawner.spawn(runDirectory: sandbox.run)
-            try link.launch(spec, rootfs: nil, log: nil)
-            // Once it has ended it refuses them.
-            for _ in 0..<200 { try? link.closeStdin(exec: "nobody") }
-            let events = Events()
-            link.start(on: Sandbox.reactor) { events.put($0) }
-            #expect(events.closed())
-            #expect(events.failure()?.message.contains("missing") == true, "\(events.all)")
-        }
+        let failure = LaunchFailure("no such luck")
+        let link = try ended(sandbox.run, saying: [.hello(.own), .failed(failure)])
+        let events = Events()
+        link.start(on: Sandbox.reactor) { events.put($0) }
+        #expect(events.closed())
+        #expect(events.failure() == failure, "\(events.all)")
+    }
+
+    /// A link to a monitor that has said this, and is gone.
+    private func ended(_ run: String, saying events: [MonitorEvent]) throws -> MonitorLink {
+        let listener = ScriptedPeer.listening(in: run)
+        let link = try #require(try MonitorLink.adopt(runDirectory: run))
+        let monitor = listener.accept()
+        for event in events { monitor.send(event.encoded()) }
+        return link
     }
 }
