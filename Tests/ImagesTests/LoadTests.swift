@@ -83,7 +83,10 @@ struct LoadTests {
     }
 
     static let cases: [(String, @Sendable () -> Files, String)] = [
-        ("a layer is missing", { whole.filter { $0.key != "layer.tar" } }, "which is neither in the archive nor here already"),
+        (
+            "a layer is missing", { whole.filter { $0.key != "layer.tar" } },
+            "which is neither in the archive nor here already"
+        ),
         (
             "a layer is another one", { whole.merging(["layer.tar": tar(["g": "y"])]) { $1 } },
             "invalid diffID for layer"
