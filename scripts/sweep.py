@@ -197,6 +197,9 @@ class Sweep:
                 query = dict(QUERIES.get((method, path), {}))
                 query[name] = text
                 yield method, path, query
+                # Alone as well: beside `since` a moment before it is refused, and never computed with.
+                if name == "until" and "since" in query:
+                    yield method, path, {name: text}
             if name == "filters":
                 for key in ("until", "since", "before", "exited", "expose", "publish", "stars", "dangling", "label"):
                     for text in self.texts:

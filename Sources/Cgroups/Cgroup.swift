@@ -5,16 +5,16 @@ internal import Linux
 
 /// One container's cgroup: a directory in every hierarchy.
 package struct Cgroup: Sendable {
-    /// A directory of it that a process joins.
+    /// One directory of the cgroup, which a process joins.
     package struct Place: Equatable, Sendable {
-        /// The hierarchy's folder (`memory`, `cpu,cpuacct`); empty for cgroup2.
+        /// The mount directory's name (`memory`, `cpu,cpuacct`); empty for cgroup2.
         package let controller: String
         package let path: String
-        /// Version 1's controllers there.
+        /// The version 1 controllers of this hierarchy.
         let controllers: [String]
     }
 
-    /// Where a controller's files are, and in which version's format.
+    /// The directory with a controller's files, and the version of their format.
     enum Directory {
         case v1(String)
         case v2(String)
@@ -29,18 +29,18 @@ package struct Cgroup: Sendable {
     package let hierarchy: CgroupHierarchy
     /// `/gantry/<id>`, relative to each hierarchy.
     package let name: String
-    /// Where its processes belong, version 1 first.
+    /// The directories for its processes, version 1 first.
     package internal(set) var places: [Place]
-    /// The hierarchies' folders where it was there before ``make(_:_:)``: there it is not ours to remove.
+    /// The hierarchies in which the cgroup existed before ``make(_:_:)``; there it is not removed.
     package internal(set) var kept: Set<String> = []
-    /// systemd has made it as the unit's of this container: it is nobody else's, and processes may be in it already.
+    /// systemd created the cgroup for this container's unit, and processes may be in it already.
     package var isUnit = false
     /// Whether ``make(_:_:)`` has succeeded.
     package internal(set) var isMade = false
-    /// What ``make(_:_:)`` could not limit.
+    /// The limits that ``make(_:_:)`` could not set.
     package internal(set) var leftOut: [LeftOutLimit] = []
 
-    /// The cgroup of that name, made or not.
+    /// The cgroup of that name, which need not exist yet.
     package init(_ name: String, in hierarchy: CgroupHierarchy) {
         self.hierarchy = hierarchy
         let clean = "/" + PathText.joined(name.split(byte: "/"))
@@ -54,7 +54,7 @@ package struct Cgroup: Sendable {
         self.places = places
     }
 
-    /// A cgroup that was made before, by what ``places`` said then: folder and directory.
+    /// A cgroup that was created earlier, from its stored ``places``: controller and directory.
     package init(
         places: [(controller: String, path: String)], kept: Set<String> = [], in hierarchy: CgroupHierarchy
     ) {
@@ -68,7 +68,7 @@ package struct Cgroup: Sendable {
         }
     }
 
-    /// The directories to join, as the runtime wants them.
+    /// The directories to join, in the runtime's form.
     package var joinPaths: [String] { places.map(\.path) }
 
     /// The version 1 directory of a controller.
@@ -77,7 +77,8 @@ package struct Cgroup: Sendable {
     /// Its directory in cgroup2.
     package var unifiedPath: String? { places.last.flatMap { $0.controller.isEmpty ? $0.path : nil } }
 
-    /// Where the files of a controller are, by version 1's name for it. A version 1 mount has it for itself.
+    /// The directory with the files of a controller, by its version 1 name. A controller mounted as version 1 is not available in
+    /// cgroup2.
     func directory(of controller: String) -> Directory? {
         if let path = path(of: controller) { return .v1(path) }
         guard let unifiedPath else { return nil }

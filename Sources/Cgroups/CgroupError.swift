@@ -1,12 +1,12 @@
 internal import Linux
 
-/// Why a cgroup could not be made, limited, read or removed.
+/// Why a cgroup could not be created, limited, read or removed.
 package struct CgroupError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What was tried: `create`, `set memory.limit_in_bytes`, …
+    /// The failed operation: `create`, `set memory.limit_in_bytes`, …
     package let operation: String
     /// The cgroup's path.
     package let path: String
-    /// errno, 0 when the reason is not the kernel's.
+    /// errno, or 0 when no system call failed.
     package let code: Int32
     private let detail: String
 

@@ -109,7 +109,7 @@ package final class ImageService: Sendable {
         await index.settle()
         await finishUnpackings()
         await unsynced.settle()
-        await layers.settle()
+        await layers.waitForRemovals()
         await registry.shutdown()
     }
 

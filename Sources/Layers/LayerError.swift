@@ -4,17 +4,17 @@ package import Store
 
 /// Why a layer could not be unpacked, mounted or removed.
 package enum LayerError: Error, Sendable, CustomStringConvertible {
-    /// The archive is damaged, ends too early or has a form that is not read.
+    /// The archive is damaged, truncated or of an unsupported format.
     case corrupt(String)
-    /// Its plain bytes are not those of the digest.
+    /// The decompressed bytes do not match the expected digest.
     case mismatch(expected: Digest, actual: Digest)
-    /// An entry that would be placed outside the layer.
+    /// An entry's path leads outside the layer.
     case escape(String)
-    /// The sender gave up; its own error says why.
+    /// The sender stopped; its own error has the reason.
     case interrupted
-    /// A layer that is not there.
+    /// The layer is not in the store.
     case missing(Digest)
-    /// No snapshot under that name.
+    /// There is no snapshot with this id.
     case unknownSnapshot(String)
     case store(StoreError)
     case system(SystemError)
@@ -33,7 +33,7 @@ package enum LayerError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The error number if the kernel refused something.
+    /// errno, when a system call failed.
     package var code: Int32? {
         switch self {
         case .system(let error), .store(.system(let error)): error.code

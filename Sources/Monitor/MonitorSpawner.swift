@@ -35,7 +35,7 @@ package struct MonitorSpawner: Sendable {
         return try Descriptor.open("/proc/self/fd/\(mount.raw)", linux_O_PATH)
     }
 
-    /// The socket takes descriptor 3 in the new process before the file is executed.
+    /// The socket takes ``Handshake/socket`` in the new process before the file is executed.
     private static func aboveStreams(_ file: borrowing Descriptor) throws(SystemError) -> Descriptor {
         let number = file.raw
         return Descriptor(owning: try retrying("fcntl") { fcntl(number, F_DUPFD_CLOEXEC, 10) })
@@ -55,7 +55,7 @@ package struct MonitorSpawner: Sendable {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
         posix_spawn_file_actions_adddup2(&actions, 0, 1)
-        posix_spawn_file_actions_adddup2(&actions, pair.second.raw, 3)
+        posix_spawn_file_actions_adddup2(&actions, pair.second.raw, Handshake.socket)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }

@@ -203,7 +203,7 @@ final class Session {
 
     /// Goes over from the process that sets everything up to the one that it has cloned; false when it failed before.
     func settle() -> Bool {
-        let process = setup?.settled()
+        let process = setup?.executingProcess()
         setup = nil
         (pid, pidfd) = (process?.pid ?? pid, process?.pidfd ?? -1)
         return process != nil

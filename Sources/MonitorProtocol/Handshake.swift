@@ -5,6 +5,9 @@ package struct Handshake: Equatable, Sendable {
     package static let version: UInt16 = 1
     /// The release of this program, for texts.
     package static let release = "0.1.0"
+    /// The number of the monitor's socket when it is executed. Monitors of version 0 expect it on 3 and end without it: one that was
+    /// installed with a daemon of another release fails its container's start instead of waiting for a launch that it passes over.
+    package static let socket: Int32 = 4
     package static let own = Handshake(version: version, release: release)
 
     package var version: UInt16

@@ -2,12 +2,12 @@
 package struct HardwareAddress: Hashable, Sendable, CustomStringConvertible {
     package let bytes: [UInt8]
 
-    /// The address Docker gives an endpoint: locally administered, made of the IP address.
+    /// Docker's MAC address for an endpoint: locally administered, derived from the IP address.
     package init(for address: IPv4Address) {
         bytes = [0x02, 0x42] + address.bytes
     }
 
-    /// Six pairs of hexadecimal digits with `:` or `-` between them. Group addresses are refused: no link may have one.
+    /// Six pairs of hexadecimal digits separated by `:` or `-`. Group addresses are refused, because no link may have one.
     package init?(_ text: String) {
         let parts = text.utf8.split(omittingEmptySubsequences: false) {
             $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "-")

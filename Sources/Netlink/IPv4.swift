@@ -54,7 +54,7 @@ package struct IPv4Network: Hashable, Sendable, CustomStringConvertible {
         self.init(containing: address, prefixLength: length)
     }
 
-    /// The two halves of `10.88.0.1/24`, an address within a network.
+    /// Splits `10.88.0.1/24`, an address with its prefix length.
     package static func split(_ text: some StringProtocol) -> (address: IPv4Address, prefixLength: Int)? {
         let parts = text.split(byte: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let address = IPv4Address(parts[0]), let length = decimal(parts[1].utf8, limit: 32)

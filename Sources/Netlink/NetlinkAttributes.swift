@@ -1,5 +1,5 @@
-/// Reads a run of attributes (length, type, value, padding to four bytes). A length that does not fit ends the run:
-/// nothing beyond the slice is ever read.
+/// Iterates over netlink attributes (length, type, value, padding to four bytes). An invalid length ends the iteration, so
+/// nothing beyond the slice is read.
 struct NetlinkAttributes: Sequence, IteratorProtocol {
     private var rest: ArraySlice<UInt8>
 
@@ -10,7 +10,7 @@ struct NetlinkAttributes: Sequence, IteratorProtocol {
     mutating func next() -> (type: Int, value: ArraySlice<UInt8>)? {
         guard rest.count >= 4 else { return nil }
         let length = Int(rest.number(at: 0, as: UInt16.self) ?? 0)
-        // The two upper bits say "nested" and "network order" (NLA_TYPE_MASK).
+        // The upper two bits are flags, NLA_F_NESTED and NLA_F_NET_BYTEORDER (NLA_TYPE_MASK).
         let type = Int(rest.number(at: 2, as: UInt16.self) ?? 0) & 0x3FFF
         guard length >= 4, length <= rest.count else { return nil }
         let value = rest.dropFirst(4).prefix(length - 4)

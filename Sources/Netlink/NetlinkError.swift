@@ -1,9 +1,9 @@
 package import Linux
 
-/// A request that the kernel refused: what was tried, on what, and its answer.
+/// A request that the kernel refused: operation, subject, errno.
 ///
-/// Its description reads `set up link gantry0: no such device` and ends with the kernel's own explanation
-/// (NLMSGERR_ATTR_MSG, kernel 4.12) where it gives one.
+/// Its description reads `set up link gantry0: no such device` and ends with the kernel's own explanation (NLMSGERR_ATTR_MSG,
+/// kernel 4.12), if there is one.
 package struct NetlinkError: Error, Equatable, Sendable, CustomStringConvertible {
     package let cause: SystemError
     /// The kernel's explanation, or empty.

@@ -2,10 +2,10 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// One request being written: netlink header, fixed part, attributes (netlink(7)). All lengths are checked:
-/// an attribute's is 16 bits wide, and a value beyond it is refused, never cut.
+/// Builds one netlink request: header, fixed part, attributes (netlink(7)). A value longer than an attribute's 16-bit length
+/// allows is refused, not truncated.
 struct NetlinkMessage {
-    /// Large enough for every request of ours; a larger one is a mistake.
+    /// More than any request of this module needs.
     static let limit = 16384
 
     private(set) var bytes: [UInt8] = []
@@ -19,7 +19,7 @@ struct NetlinkMessage {
                 nlmsg_pid: 0))
     }
 
-    /// A fixed part, as it lies in memory: `ifinfomsg`, `ifaddrmsg`, `rtmsg`.
+    /// Appends a fixed part as it lies in memory: `ifinfomsg`, `ifaddrmsg`, `rtmsg`.
     mutating func append<Part: BitwiseCopyable>(_ part: Part) {
         withUnsafeBytes(of: part) { bytes.append(contentsOf: $0) }
         pad()
@@ -58,7 +58,7 @@ struct NetlinkMessage {
         store(present | UInt16(flags), at: 6)
     }
 
-    /// The finished request, numbered.
+    /// The finished request with its sequence number.
     mutating func finish(sequence: UInt32) {
         if bytes.count > Self.limit { overflowed = true }
         store(UInt32(truncatingIfNeeded: bytes.count), at: 0)

@@ -1,18 +1,18 @@
 internal import CLinux
 package import Linux
 
-/// Making network namespaces without entering them.
+/// Creates network namespaces without entering them.
 package enum NetworkNamespace {
-    /// A namespace and the way to work in it from outside.
+    /// A namespace and a netlink socket that works inside it.
     package struct Opened: ~Copyable {
         /// Keeps the namespace alive; closing the last descriptor removes it and every link inside.
         package let namespace: Descriptor
-        /// Works inside.
+        /// Works inside the namespace.
         package let routes: RouteSocket
     }
 
-    /// A namespace with nothing but `lo`, up. The work is done on a thread that ends with the call, so no thread of the
-    /// caller's ever changes its namespace.
+    /// Creates a namespace with only `lo`, which is up. A temporary thread enters it, so the namespace of the caller's thread
+    /// does not change.
     package static func open() throws(NetlinkError) -> Opened {
         var socket: Int32 = -1
         do {
@@ -24,13 +24,13 @@ package enum NetworkNamespace {
         }
     }
 
-    /// The same, for those who need the descriptor only.
+    /// As ``open()``, without the socket.
     package static func create() throws(NetlinkError) -> Descriptor {
         let opened = try open()
         return opened.consumeNamespace()
     }
 
-    /// Moves the calling thread; it may not be one that anybody else uses.
+    /// Moves the calling thread into the namespace. The thread must not be used for anything else.
     package static func join(_ namespace: Int32) throws(NetlinkError) {
         do {
             try checking("join network namespace") { Int(linux_join_network_namespace(namespace)) }

@@ -17,7 +17,7 @@ extension RouteSocket {
         return try dump(message, "list addresses").compactMap(LinkAddress.init)
     }
 
-    /// Adds an address with its network's broadcast address. An address that is there already is no error.
+    /// Adds an address with its network's broadcast address. Succeeds when the address exists already.
     package func addAddress(
         _ address: IPv4Address, prefixLength: Int, to name: String, index: Int32
     ) throws(NetlinkError) {
@@ -49,7 +49,7 @@ extension RouteSocket {
 }
 
 extension LinkAddress {
-    /// From the body of an RTM_NEWADDR.
+    /// Parses the body of an RTM_NEWADDR.
     init?(_ body: ArraySlice<UInt8>) {
         guard body.number(at: 0, as: UInt8.self) == UInt8(AF_INET), let length = body.number(at: 1, as: UInt8.self),
             let index = body.number(at: 4, as: Int32.self)

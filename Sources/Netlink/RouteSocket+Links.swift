@@ -34,9 +34,10 @@ extension RouteSocket {
         }
     }
 
-    /// Creates a bridge that is up. EEXIST when a link has that name.
+    /// Creates a bridge that is up. Throws EEXIST when the name is taken.
     ///
-    /// The hardware address is fixed from the start: a bridge without one takes its ports', and changes it when they go.
+    /// The hardware address is set at creation: otherwise the bridge takes a port's address and changes it when that port is
+    /// removed.
     package func createBridge(
         _ name: String, hardwareAddress: HardwareAddress, mtu: UInt32
     ) throws(NetlinkError) {
@@ -49,7 +50,7 @@ extension RouteSocket {
         try request(message, "create bridge", name)
     }
 
-    /// One end of a veth.
+    /// One end of a veth pair.
     package struct Peer: Sendable {
         package var name: String
         package var hardwareAddress: HardwareAddress?
@@ -60,8 +61,8 @@ extension RouteSocket {
         }
     }
 
-    /// Creates a veth in place with one request: this end up and a port of `master`, the other one inside `namespace`
-    /// and down, because veth_open refuses an end that has no peer yet (ENOTCONN). Either both exist afterwards or none.
+    /// Creates a veth pair with one request: this end up and a port of `master`, the other end inside `namespace` and down,
+    /// because veth_open refuses an end whose peer does not exist yet (ENOTCONN). On failure neither exists.
     package func createPeers(
         _ near: Peer, master: Int32, far: Peer, namespace: Int32, mtu: UInt32
     ) throws(NetlinkError) {
@@ -99,9 +100,9 @@ extension RouteSocket {
         try request(message, "set mtu of link", name)
     }
 
-    /// Sets a bridge port by name. A `hairpin` port may get back what came from it: without that a container cannot reach
-    /// its own published port where br_netfilter is loaded, which passes redirected frames on within the bridge.
-    /// An `isolated` one speaks to the bridge only, never to other isolated ports (kernel 4.18).
+    /// Configures a bridge port by name. A `hairpin` port may receive frames that it sent: without it a container cannot reach
+    /// its own published port where br_netfilter is loaded, which forwards redirected frames within the bridge. An `isolated`
+    /// port exchanges frames with the bridge itself, but not with other isolated ports (kernel 4.18).
     package func setPort(_ name: String, hairpin: Bool, isolated: Bool) throws(NetlinkError) {
         var message = NetlinkMessage(Int(RTM_NEWLINK), flags: 0)
         message.append(header())
@@ -116,7 +117,7 @@ extension RouteSocket {
         try request(message, "set bridge port", name)
     }
 
-    /// Slow (15 to 60 ms): only for what a crash left behind, and for bridges.
+    /// Slow (15 to 60 ms): only for links left behind by a crash, and for bridges.
     package func delete(_ name: String, index: Int32) throws(NetlinkError) {
         var message = NetlinkMessage(Int(RTM_DELLINK), flags: 0)
         message.append(header(index: index))
@@ -133,7 +134,7 @@ extension RouteSocket {
 }
 
 extension Link {
-    /// From the body of an RTM_NEWLINK.
+    /// Parses the body of an RTM_NEWLINK.
     init?(_ body: ArraySlice<UInt8>) {
         guard let index = body.number(at: 4, as: Int32.self), let flags = body.number(at: 8, as: UInt32.self) else {
             return nil

@@ -18,7 +18,7 @@ extension RouteSocket {
         return try dump(message, "list routes").compactMap(IPRoute.init)
     }
 
-    /// The default route through `gateway` on link `index`.
+    /// Adds the default route through `gateway` on link `index`.
     package func addDefaultRoute(through gateway: IPv4Address, index: Int32) throws(NetlinkError) {
         var message = NetlinkMessage(Int(RTM_NEWROUTE), flags: NLM_F_CREATE | NLM_F_EXCL)
         message.append(header(prefixLength: 0, table: 254, type: UInt8(RTN_UNICAST), protocolNumber: 3))
@@ -36,7 +36,7 @@ extension RouteSocket {
 }
 
 extension IPRoute {
-    /// From the body of an RTM_NEWROUTE; nil for other tables than main and for other types than unicast.
+    /// Parses the body of an RTM_NEWROUTE; nil for other tables than main and other types than unicast.
     init?(_ body: ArraySlice<UInt8>) {
         guard body.number(at: 0, as: UInt8.self) == UInt8(AF_INET), let length = body.number(at: 1, as: UInt8.self),
             body.number(at: 4, as: UInt8.self) == 254, body.number(at: 7, as: UInt8.self) == UInt8(RTN_UNICAST)

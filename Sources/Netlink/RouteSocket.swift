@@ -2,18 +2,19 @@ internal import CLinux
 internal import Glibc
 package import Linux
 
-/// A NETLINK_ROUTE socket: it works in the namespace it was opened in, wherever the caller is. For one thread at a time.
+/// A NETLINK_ROUTE socket. It works in the network namespace in which it was opened, whichever namespace the caller is in. Not
+/// thread-safe.
 package final class RouteSocket {
-    /// What one datagram may hold; the kernel never sends more than this when the reader offers 32 KiB (rtnetlink).
+    /// The size of a receive buffer; the kernel never sends a larger datagram when it is offered 32 KiB (rtnetlink).
     private static let receiveSize = 32768
-    /// Dumps larger than this are refused: about 200,000 links.
+    /// Larger dumps are refused; about 200,000 links fit.
     private static let dumpLimit = 256 << 20
 
     private let descriptor: Descriptor
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: RouteSocket.receiveSize, alignment: 8)
     private var sequence: UInt32 = 0
 
-    /// Opens one in the calling thread's namespace.
+    /// Opens a socket in the calling thread's namespace.
     package convenience init() throws(NetlinkError) {
         let number: Int32
         do {
@@ -26,11 +27,11 @@ package final class RouteSocket {
         self.init(Descriptor(owning: number))
     }
 
-    /// Takes over a socket that was opened elsewhere.
+    /// Takes ownership of a socket that was opened elsewhere.
     package init(_ descriptor: consuming Descriptor) {
         self.descriptor = descriptor
         var on: Int32 = 1
-        // Both only improve messages and checks (kernel 4.12, 4.20); without them everything works.
+        // Optional: better error texts (kernel 4.12) and stricter checks (4.20).
         for option in [NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK] {
             _ = setsockopt(self.descriptor.raw, SOL_NETLINK, option, &on, socklen_t(MemoryLayout<Int32>.size))
         }
@@ -40,12 +41,12 @@ package final class RouteSocket {
         buffer.deallocate()
     }
 
-    /// Sends one request and waits for the kernel's yes or no.
+    /// Sends one request and waits for the kernel's acknowledgement.
     func request(_ message: NetlinkMessage, _ operation: String, _ subject: String) throws(NetlinkError) {
         _ = try exchange(message, extra: NLM_F_ACK, operation, subject)
     }
 
-    /// Sends a request for a list; the answers' bodies, headers removed. A list that changed underway is asked for again.
+    /// Requests a list and returns the bodies of the responses. Repeats the request when the list changed during the dump.
     func dump(_ message: NetlinkMessage, _ operation: String, _ subject: String = "") throws(NetlinkError)
         -> [ArraySlice<
             UInt8
@@ -57,14 +58,14 @@ package final class RouteSocket {
         throw NetlinkError(operation, subject, code: EAGAIN)
     }
 
-    /// Sends a request for one object; its body.
+    /// Requests one object and returns its body.
     func get(_ message: NetlinkMessage, _ operation: String, _ subject: String) throws(NetlinkError) -> ArraySlice<
         UInt8
     >? {
         try exchange(message, extra: NLM_F_ACK, operation, subject)?.first
     }
 
-    /// nil when a dump was interrupted (NLM_F_DUMP_INTR).
+    /// Nil when a dump was interrupted (NLM_F_DUMP_INTR).
     private func exchange(
         _ original: NetlinkMessage, extra: Int32, _ operation: String, _ subject: String
     ) throws(NetlinkError) -> [ArraySlice<UInt8>]? {
@@ -98,7 +99,7 @@ package final class RouteSocket {
                 let ours = rest.number(at: 8, as: UInt32.self) == sequence
                 let body = rest.dropFirst(16).prefix(Int(length) - 16)
                 rest = rest.dropFirst((Int(length) + 3) & ~3)
-                // What an earlier, given-up exchange left behind.
+                // A late response to an earlier, abandoned request.
                 guard ours else { continue }
                 if flags & NLM_F_DUMP_INTR != 0 { interrupted = true }
                 switch type {
@@ -134,7 +135,7 @@ package final class RouteSocket {
         return Array(buffer[..<count])
     }
 
-    /// The kernel's own words: attributes behind the error, after the echoed request unless that was capped.
+    /// The kernel's error text, in attributes after the echoed request, or after the error itself if the request was capped.
     private func explanation(in body: ArraySlice<UInt8>, flags: Int32) -> String {
         guard flags & NLM_F_ACK_TLVS != 0, let echoed = body.number(at: 4, as: UInt32.self) else { return "" }
         let skip = flags & NLM_F_CAPPED != 0 ? 20 : 4 + ((Int(echoed) + 3) & ~3)

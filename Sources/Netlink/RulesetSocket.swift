@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 package import Linux
 
-/// What the kernel tells of the nftables rules of a network namespace: the one in which it was made (nf_tables, kernel 3.13).
+/// Queries the nftables generation of the network namespace in which it was opened (nf_tables, kernel 3.13).
 package final class RulesetSocket {
     /// NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN (linux/netfilter/nf_tables.h).
     private static let getGeneration = 10 << 8 | 16
@@ -11,7 +11,7 @@ package final class RulesetSocket {
 
     private let socket: RouteSocket
 
-    /// Opens one in the calling thread's namespace.
+    /// Opens a socket in the calling thread's namespace.
     package init() throws(NetlinkError) {
         socket = RouteSocket(try Self.open())
     }
@@ -27,7 +27,7 @@ package final class RulesetSocket {
         }
     }
 
-    /// A number that every transaction increases by one, whoever makes it.
+    /// The ruleset's generation, which every transaction of any program increases by one.
     package func generation() throws(NetlinkError) -> UInt32 {
         var message = NetlinkMessage(Self.getGeneration, flags: 0)
         // struct nfgenmsg: any family, version 0.
@@ -43,7 +43,7 @@ package final class RulesetSocket {
     /// A socket that becomes readable with every change of a rule (NFNLGRP_NFTABLES). Needs CAP_NET_ADMIN.
     package static func changes() throws(NetlinkError) -> Descriptor {
         let socket = try open()
-        // Bound, not only a member of the group: the kernel passes over sockets without a number.
+        // Bound, because the kernel skips sockets without a port id even if they are in the group.
         var address = sockaddr_nl()
         address.nl_family = sa_family_t(AF_NETLINK)
         address.nl_groups = 1 << (changesGroup - 1)

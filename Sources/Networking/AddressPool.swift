@@ -1,9 +1,10 @@
 internal import Netlink
 
-/// The addresses of one network: each given out once, the one after the last given first.
+/// Allocates the addresses of one network in ascending order after the last one allocated, so that a released address is reused
+/// late.
 struct AddressPool {
     let network: IPv4Network
-    /// Where containers' addresses come from; the network or a part of it.
+    /// The range for containers: the network or a part of it.
     private let range: IPv4Network
     private var used: Set<IPv4Address>
     private var next: UInt32
@@ -15,7 +16,7 @@ struct AddressPool {
         next = range.base.value
     }
 
-    /// nil when all are in use.
+    /// The next free address; nil when all are in use.
     mutating func take() -> IPv4Address? {
         for step in 0..<UInt32(clamping: range.size) {
             let value = range.base.value + (next - range.base.value + step) % UInt32(clamping: range.size)
@@ -28,12 +29,12 @@ struct AddressPool {
         return nil
     }
 
-    /// Marks an address that is in use already.
+    /// Marks an address as used.
     mutating func claim(_ address: IPv4Address) { used.insert(address) }
 
     mutating func release(_ address: IPv4Address) { used.remove(address) }
 
-    /// The networks to choose from when none was asked for: Docker's.
+    /// Docker's default networks, used when none is configured.
     static let defaults: [String] =
         (17...31).map { "172.\($0).0.0/16" } + (0..<16).map { "192.168.\($0 * 16).0/20" }
 }

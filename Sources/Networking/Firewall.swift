@@ -2,19 +2,19 @@ internal import ByteText
 internal import CNFTables
 internal import Netlink
 
-/// The daemon's own nftables table, changed in-process through libnftables(3): one transaction per call.
+/// The daemon's own nftables table, changed in-process through libnftables(3), one transaction per call.
 ///
-/// Not for two threads at once; its owner sees to that.
+/// Not thread-safe.
 final class Firewall {
     private let context: OpaquePointer
     private let ruleset: RulesetSocket
     let table: String
-    /// What ``install(bridge:network:icc:masquerade:)`` was told last, as commands, and as the kernel lists it.
+    /// The commands of the last ``install(bridge:network:icc:masquerade:)``, and the table as the kernel lists it afterwards.
     private var commands = ""
     private var listing = ""
-    /// The generation of the rules that this daemon's last change led to.
+    /// The ruleset generation after this daemon's last change.
     private var generation: UInt32
-    /// Somebody else changed something between two changes of this daemon's.
+    /// Another program changed the ruleset since this daemon's last change.
     private var isSuspect = false
 
     init(table: String) throws(NetworkError) {
@@ -60,13 +60,13 @@ final class Firewall {
         let flags = nft_ctx_output_get_flags(context)
         defer { nft_ctx_output_set_flags(context, flags) }
         if terse { nft_ctx_output_set_flags(context, flags | UInt32(NFT_CTX_OUTPUT_TERSE)) }
-        // A table or map that is gone is an error, and different from what was there.
+        // A missing table or map is an error, and counts as changed.
         guard nft_run_cmd_from_buffer(context, "list \(what)\n") == 0 else { return "" }
         return nft_ctx_get_output_buffer(context).map { String(cString: $0) } ?? ""
     }
 
-    /// Whether somebody else has changed the table, and what is missing or added matters: `endpoints` are what is published.
-    /// Changes of other tables cost one look.
+    /// Whether another program has changed the table so that it no longer matches the installation and `endpoints`. Changes of
+    /// other tables cost only one listing.
     func isDamaged(_ endpoints: [NetworkEndpoint]) throws(NetworkError) -> Bool {
         let now = try currentGeneration()
         guard isSuspect || now != generation else { return false }
@@ -85,7 +85,7 @@ final class Firewall {
         return false
     }
 
-    /// What stands between `elements = {` and `}`, without spaces.
+    /// The elements between `elements = {` and `}`, without spaces.
     private static func elements(in listing: String) -> [Substring] {
         // text: nft writes ASCII
         let text = listing.filter { !$0.isWhitespace }
@@ -93,7 +93,7 @@ final class Firewall {
         return text[start.upperBound...].prefix(untilByte: "}").split(byte: ",")
     }
 
-    /// The table as it was installed, with the ports of `endpoints`, in one transaction.
+    /// Recreates the table with the ports of `endpoints`, in one transaction.
     func rebuild(_ endpoints: [NetworkEndpoint]) throws(NetworkError) {
         try run(
             "add table ip \(table)\ndelete table ip \(table)\n" + commands
@@ -102,8 +102,8 @@ final class Firewall {
         listing = try list("table ip \(table)", terse: true)
     }
 
-    /// Writes chains and rules anew, in one transaction. The maps keep what is in them: published ports of running
-    /// containers go on while a new daemon starts, until ``replaceAll(_:)`` sets them right.
+    /// Recreates chains and rules in one transaction. Maps keep their elements, so that ports of running containers stay
+    /// published while a new daemon starts, until ``replaceAll(_:)`` corrects them.
     func install(bridge: String, network: IPv4Network, icc: Bool, masquerade: Bool) throws(NetworkError) {
         var commands = """
             add table ip \(table)
@@ -143,7 +143,7 @@ final class Firewall {
         try run(additions(ports, address))
     }
 
-    /// Publishes the ports of `endpoints` and no others, in one transaction.
+    /// Publishes exactly the ports of `endpoints`, in one transaction.
     func replaceAll(_ endpoints: [NetworkEndpoint]) throws(NetworkError) {
         try run(
             "flush map ip \(table) published\nflush map ip \(table) published_at\n"

@@ -3,7 +3,7 @@ package import Linux
 package enum Transport: String, Codable, Sendable {
     case tcp, udp, sctp
 
-    /// The protocol's number (IANA), as in an IP header.
+    /// The protocol number (IANA), as in an IP header.
     var number: Int32 {
         switch self {
         case .tcp: 6
@@ -13,13 +13,13 @@ package enum Transport: String, Codable, Sendable {
     }
 }
 
-/// A port that a container wants published.
+/// A port to publish.
 package struct PortRequest: Sendable {
     package var containerPort: UInt16
     package var transport: Transport
     /// nil: the configured default.
     package var hostIP: String?
-    /// The first free one of these; 0...0 is any.
+    /// The first free port of this range is used; 0...0 means any.
     package var hostPorts: ClosedRange<UInt16>
 
     package init(containerPort: UInt16, transport: Transport, hostIP: String?, hostPorts: ClosedRange<UInt16>) {
@@ -30,7 +30,7 @@ package struct PortRequest: Sendable {
     }
 }
 
-/// A port that is published.
+/// A published port.
 package struct PublishedEndpointPort: Codable, Sendable, Equatable {
     package let containerPort: UInt16
     package let transport: Transport
@@ -42,9 +42,9 @@ package struct EndpointRequest: Sendable {
     package var containerID: String
     package var networkName: String
     package var hostname: String
-    /// What error texts call it; its short id unless given.
+    /// The name for error texts; the short id if none is given.
     package var containerName: String
-    /// Empty: made from the IP address.
+    /// Empty: derived from the IP address.
     package var macAddress: String
     package var ports: [PortRequest]
 
@@ -61,7 +61,7 @@ package struct EndpointRequest: Sendable {
     }
 }
 
-/// A container's place in a network.
+/// A container's connection to a network.
 package struct NetworkEndpoint: Codable, Sendable, Equatable {
     /// 64 hexadecimal digits.
     package let id: String
@@ -76,10 +76,10 @@ package struct NetworkEndpoint: Codable, Sendable, Equatable {
     package let ports: [PublishedEndpointPort]
 }
 
-/// What a container needs to come into a network.
+/// The namespace and endpoint of a container that was attached to a network.
 package struct EndpointAttachment: Sendable {
     package let namespace: SharedDescriptor
     package let endpoint: NetworkEndpoint
-    /// Bound sockets that keep the published ports from others for as long as somebody holds them.
+    /// Listening sockets that reserve the published ports as long as one process holds them.
     package let held: [SharedDescriptor]
 }

@@ -1,9 +1,9 @@
 internal import Linux
 internal import Netlink
 
-/// What can go wrong with networks; descriptions are for the person who asked.
+/// Errors of the network service; their descriptions are shown to users.
 package enum NetworkError: Error, Sendable, CustomStringConvertible {
-    /// A port of the host belongs to somebody: to whom, and the next free one.
+    /// A host port is in use: by whom, and the next free one.
     case portTaken(address: String, port: UInt16, transport: String, holder: String, nextFree: UInt16?)
     case noSuchNetwork(String)
     case poolExhausted(String)
@@ -16,7 +16,7 @@ package enum NetworkError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .portTaken(let address, let port, let transport, let holder, let nextFree):
-            // The second half is what programs look for.
+            // Clients match the second half.
             "port \(port) is taken by \(holder)" + (nextFree.map { "; \($0) is free" } ?? "")
                 + ": failed to bind host port \(address):\(port)/\(transport): "
                 + "Bind for \(address):\(port) failed: port is already allocated"

@@ -16,8 +16,8 @@ package struct NetworkInformation: Sendable {
     package let endpoints: [NetworkEndpoint]
 }
 
-/// The networks of this daemon. Its calls run on a thread of its own, one at a time: system calls may block there, and neither
-/// libnftables nor a netlink socket may be used by two threads.
+/// The networks of this daemon. Runs on its own thread: its system calls may block, and neither libnftables nor a netlink socket
+/// is thread-safe.
 package actor NetworkService {
     private let configuration: NetworkConfiguration
     nonisolated private let queue: ThreadExecutor
@@ -27,10 +27,10 @@ package actor NetworkService {
     private var endpoints: [String: NetworkEndpoint] = [:]
     private var watch: RulesetWatch?
     private var report: @Sendable (String) -> Void = { _ in }
-    /// Whether the bridge's route_localnet is on; nil as long as it is as an earlier daemon left it.
+    /// Whether the bridge's route_localnet is on; nil while its value from an earlier daemon is unknown.
     private var routesLoopback: Bool?
 
-    /// What exists once the bridge does.
+    /// State that exists only with the bridge.
     private struct Bridge {
         let name: String
         let index: Int32
@@ -41,7 +41,7 @@ package actor NetworkService {
         let isOurs: Bool
     }
 
-    /// `namespace` is where the bridge, the rules and the published ports are to be; nil for the daemon's own.
+    /// `namespace` holds the bridge, the rules and the published ports; nil for the daemon's own.
     package init(configuration: NetworkConfiguration, namespace: SharedDescriptor? = nil) {
         self.configuration = configuration
         queue = ThreadExecutor {
@@ -49,7 +49,7 @@ package actor NetworkService {
             do {
                 try NetworkNamespace.join(namespace.raw)
             } catch {
-                // Working in the wrong namespace would change somebody else's network.
+                // In the wrong namespace it would change the host's network, so it must not continue.
                 fatalError("network service: \(error)")
             }
         }
@@ -57,7 +57,7 @@ package actor NetworkService {
 
     // MARK: The bridge
 
-    /// Makes the bridge and the firewall's table, or finds the bridge as an earlier daemon left it.
+    /// Creates the bridge and the firewall table, or adopts the bridge of an earlier daemon.
     package func start() throws(NetworkError) {
         guard bridge == nil, configuration.userBridge != "none" else { return }
         let name = configuration.userBridge ?? configuration.bridgeName
@@ -111,7 +111,7 @@ package actor NetworkService {
         }
     }
 
-    /// The bridge's address: configured, or what it has, or the first of a network that nobody on this host uses.
+    /// The bridge's address: the configured one, the one it has, or the first of a pool that no network of this host overlaps.
     private func bridgeAddress(_ routes: RouteSocket, _ existing: Link?) throws -> (IPv4Address, Int) {
         if let bip = configuration.bip {
             guard let (address, length) = IPv4Network.split(bip) else {
@@ -123,7 +123,7 @@ package actor NetworkService {
         if let existing, let found = try routes.addresses().first(where: { $0.index == existing.index }) {
             return (found.address, found.prefixLength)
         }
-        // A link that is down has addresses and no routes.
+        // Links that are down have addresses but no routes.
         let taken =
             try routes.routes().map(\.destination).filter { $0.prefixLength > 0 }
             + routes.addresses().map { IPv4Network(containing: $0.address, prefixLength: $0.prefixLength) }
@@ -140,8 +140,8 @@ package actor NetworkService {
         if configuration.ipForward { try Self.set("/proc/sys/net/ipv4/ip_forward") }
     }
 
-    /// Lets 127.0.0.1:PORT be answered by a container; the table's guard keeps others from using it. Only while there is such a
-    /// port: without the guard every neighbour could reach what listens on the host's loopback (CVE-2020-8558).
+    /// Sets route_localnet, which lets a container answer on 127.0.0.1:PORT. It is on only while such a port is published, and
+    /// together with the table's guard chain: otherwise neighbours could reach services on the host's loopback (CVE-2020-8558).
     private func routeLoopback(besides port: [PublishedEndpointPort] = []) throws(NetworkError) {
         guard let bridge, bridge.firewall != nil else { return }
         let ports = endpoints.values.flatMap(\.ports) + port
@@ -175,7 +175,7 @@ package actor NetworkService {
 
     // MARK: Endpoints
 
-    /// A namespace with an address in the bridge network and its ports published; nothing remains of a failure.
+    /// Creates a namespace with an address in the bridge network and publishes its ports. On failure, undoes everything.
     package func attach(_ request: EndpointRequest) throws(NetworkError) -> EndpointAttachment {
         if bridge == nil { try start() }
         guard request.networkName == "bridge", var bridge else { throw .noSuchNetwork(request.networkName) }
@@ -218,7 +218,7 @@ package actor NetworkService {
             try opened.routes.setUp("eth0", index: inside.index)
             try opened.routes.addDefaultRoute(through: bridge.gateway, index: inside.index)
             if !configuration.icc || !ports.isEmpty {
-                // Isolated: without br_netfilter the forward chain never sees what passes within a bridge.
+                // Isolated, because without br_netfilter the forward chain does not see frames within a bridge.
                 try bridge.routes.setPort(
                     Self.linkName(identifier), hairpin: !ports.isEmpty, isolated: !configuration.icc)
             }
@@ -238,7 +238,7 @@ package actor NetworkService {
             do {
                 try routeLoopback()
             } catch {
-                // The first failure is the answer; this one is looked at again with the next container.
+                // The original error is thrown; a failed clean-up is retried with the next container.
                 report("\(error)")
             }
             if let error = error as? NetworkError { throw error }
@@ -247,7 +247,7 @@ package actor NetworkService {
         }
     }
 
-    /// Of a port that is a container's the error tells the container.
+    /// Reserves the ports; an error for a port of another container names that container.
     private func reserve(
         _ port: PortRequest, _ address: String
     ) throws(NetworkError) -> (port: UInt16, socket: SharedDescriptor) {
@@ -267,7 +267,7 @@ package actor NetworkService {
         }
     }
 
-    /// Gives back address and ports. May be called twice.
+    /// Releases address and ports. May be called twice.
     package func detach(containerID: String) {
         guard let endpoint = endpoints.removeValue(forKey: containerID) else { return }
         try? bridge?.firewall?.withdraw(endpoint.ports, from: endpoint.ipAddress)
@@ -283,16 +283,16 @@ package actor NetworkService {
         do throws(NetworkError) {
             try bridge?.firewall?.publish(ports, to: address.description)
         } catch {
-            // Somebody may have taken the table away a moment ago.
+            // Another program may have removed the table meanwhile.
             guard try repair() else { throw error }
             try bridge?.firewall?.publish(ports, to: address.description)
         }
     }
 
-    // MARK: What others do to the rules
+    // MARK: Changes by other programs
 
-    /// From now on, whatever another program does to the daemon's table is undone at once, and `report` told (CVE-2025-54410).
-    /// After ``adopt(_:)``: what is not known by then is undone too.
+    /// From now on reverts every change of the daemon's table by another program and calls `report` (CVE-2025-54410). Call after
+    /// ``adopt(_:)``: ports of unknown containers would be removed too.
     package func watchRules(report: @escaping @Sendable (String) -> Void) {
         self.report = report
         guard bridge?.firewall != nil else { return }
@@ -315,7 +315,7 @@ package actor NetworkService {
         }
     }
 
-    /// True when there was something to repair.
+    /// Repairs the table if needed; true when it was.
     private func repair() throws(NetworkError) -> Bool {
         guard let firewall = bridge?.firewall, try firewall.isDamaged(Array(endpoints.values)) else { return false }
         try firewall.rebuild(Array(endpoints.values))
@@ -323,7 +323,7 @@ package actor NetworkService {
         return true
     }
 
-    /// After a daemon's restart: these live on with what they have. Ports and links that nobody of them owns are removed.
+    /// After a daemon's restart: takes over the endpoints of running containers, and removes ports and links of all others.
     package func adopt(_ live: [NetworkEndpoint]) throws(NetworkError) {
         for endpoint in live {
             endpoints[endpoint.containerID] = endpoint
@@ -336,12 +336,12 @@ package actor NetworkService {
         guard let links = try? bridge.routes.links() else { return }
         for link in links where link.master == bridge.index && Self.isLinkName(link.name) && !names.contains(link.name)
         {
-            // It may be going by itself in this moment.
+            // The link may disappear by itself at this moment.
             try? bridge.routes.delete(link.name, index: link.index)
         }
     }
 
-    /// A namespace with nothing but its loopback.
+    /// A namespace with only a loopback interface.
     package nonisolated func isolatedNamespace() throws(NetworkError) -> SharedDescriptor {
         do {
             return SharedDescriptor(try NetworkNamespace.create())
@@ -381,7 +381,7 @@ package actor NetworkService {
         Self.identifier(configuration.instance + "/" + name)
     }
 
-    /// Made of the endpoint's id, not the container's: the link of a container's last run may still be there.
+    /// Derived from the endpoint's id, not the container's, because the link of the container's previous run may still exist.
     private static func linkName(_ endpoint: String) -> String { "gv" + endpoint.prefix(12) }
 
     private static func randomIdentifier() -> String {
@@ -394,12 +394,12 @@ package actor NetworkService {
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
-    /// Whether a name is one that ``linkName(_:)`` gives.
+    /// Whether a name has the form of ``linkName(_:)``.
     private static func isLinkName(_ name: String) -> Bool {
         name.utf8.count == 14 && name.hasBytePrefix("gv") && name.utf8.dropFirst(2).allSatisfy(\.isASCIIHexDigit)
     }
 
-    /// 64 hexadecimal digits that depend on `text` only (FNV-1a, four times with different seeds).
+    /// 64 hexadecimal digits computed from `text` (FNV-1a, four times with different seeds).
     private static func identifier(_ text: String) -> String {
         (0..<4).map { seed in
             var hash: UInt64 = 0xcbf2_9ce4_8422_2325 &+ UInt64(seed) &* 0x9e37_79b9_7f4a_7c15

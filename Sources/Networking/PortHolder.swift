@@ -2,11 +2,11 @@ internal import ByteText
 internal import Glibc
 internal import Linux
 
-/// Who has a port of the host.
+/// Finds the process that uses a host port.
 enum PortHolder {
-    /// `nginx (pid 812)`, or what can be said when the process is out of sight.
+    /// `nginx (pid 812)`, or a general description when the process is not visible.
     static func describe(_ port: UInt16, _ transport: Transport) -> String {
-        // The thread's namespace, which may be another than the process's (/proc/net).
+        // The thread's namespace (/proc/thread-self), which may differ from the process's (/proc/net).
         let files = transport == .udp ? ["udp", "udp6"] : ["tcp", "tcp6"]
         let inodes = Set(
             files.flatMap { Self.inodes(of: port, in: "/proc/thread-self/net/\($0)", listeners: transport == .tcp) })

@@ -2,13 +2,13 @@ internal import Glibc
 internal import Linux
 internal import Netlink
 
-/// Taking ports of the host: by binding a socket that is never used otherwise.
+/// Reserves host ports by binding a listening socket that accepts nothing.
 enum PortReservation {
-    /// Where ports are chosen when any will do (the kernel's default ephemeral range).
+    /// The range for a request without a port (the kernel's default ephemeral range).
     private static let ephemeral: ClosedRange<UInt16> = 32768...60999
 
-    /// The first free port that the request allows. None of `published`: those are in the firewall's maps still, also
-    /// where the socket that held one has gone with its container.
+    /// Reserves the first free port of the request. Skips `published` ones: they are still in the firewall's maps even if their
+    /// container's socket is closed.
     static func take(
         _ request: PortRequest, address text: String, besides published: Set<UInt16>
     ) throws(NetworkError) -> (port: UInt16, socket: SharedDescriptor) {
@@ -18,7 +18,7 @@ enum PortReservation {
         let any = request.hostPorts == 0...0
         let candidates = any ? ephemeral : request.hostPorts
         var refusal: Int32 = EADDRINUSE
-        // Any port: start at a random place, so that two daemons rarely meet.
+        // Any port: start at a random place, so that two daemons rarely collide.
         let start = any ? UInt16.random(in: candidates) : candidates.lowerBound
         search: for port in Array(start...candidates.upperBound) + Array(candidates.lowerBound..<start)
         where !published.contains(port) {
@@ -55,14 +55,14 @@ enum PortReservation {
         let type = transport == .udp ? SOCK_DGRAM.rawValue : SOCK_STREAM.rawValue
         let number = socket(AF_INET, Int32(type | SOCK_CLOEXEC.rawValue), transport == .sctp ? transport.number : 0)
         guard number >= 0 else {
-            // A kernel without SCTP cannot reserve its ports; publishing them works all the same.
+            // A kernel without SCTP cannot reserve its ports, but can publish them.
             if transport == .sctp, let null = try? Descriptor.open("/dev/null", O_RDONLY) {
                 return .success(SharedDescriptor(null))
             }
             return .failure(SystemError("socket", code: errno))
         }
         let socket = SharedDescriptor(Descriptor(owning: number))
-        // Ports that wait after a close may be taken; the option is off again once bound, so that nobody can share ours.
+        // SO_REUSEADDR allows ports in TIME_WAIT; it is switched off after bind so that no other socket can share the port.
         var on: Int32 = 1
         if transport == .tcp { setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &on, 4) }
         var target = sockaddr_in()
@@ -76,7 +76,7 @@ enum PortReservation {
         }
         guard result == 0 else { return .failure(SystemError("bind", code: errno)) }
         if transport == .tcp {
-            // A listener that shares the address in the same way would get in beside a socket that is only bound.
+            // Without listen(2), another SO_REUSEADDR socket could still listen on the same port.
             guard listen(number, 0) == 0 else { return .failure(SystemError("listen", code: errno)) }
             on = 0
             setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &on, 4)

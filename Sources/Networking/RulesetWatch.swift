@@ -3,11 +3,11 @@ internal import Glibc
 internal import Linux
 internal import Netlink
 
-/// Tells of every change of the nftables rules in a network namespace, whoever makes it. One thread that sleeps in poll(2).
+/// Calls back when any program changes the nftables rules in a network namespace. One thread, blocked in poll(2).
 final class RulesetWatch: Sendable {
     private let wake: SharedDescriptor
 
-    /// In the calling thread's namespace. `onChange` is called on the watch's thread, once for what comes together.
+    /// Watches the calling thread's namespace. `onChange` is called on the watch's thread, once per batch of changes.
     init(onChange: @escaping @Sendable () -> Void) throws(NetworkError) {
         do {
             let changes = SharedDescriptor(try RulesetSocket.changes())
@@ -52,7 +52,7 @@ final class RulesetWatch: Sendable {
             let count = poll(&polls, 2, -1)
             if count < 0 && errno == EINTR { continue }
             if count < 0 || polls[1].revents != 0 { return }
-            // What was lost for lack of space (ENOBUFS) was a change too: its contents are not looked at.
+            // ENOBUFS means that messages were lost; their content is not needed, only that there was a change.
             while recv(changes.raw, &buffer, buffer.count, Int32(MSG_DONTWAIT)) > 0 || errno == ENOBUFS {}
             onChange()
         }

@@ -1,24 +1,24 @@
 package import OCI
 
-/// Why a registry did not give what was asked for.
+/// Why a request to a registry failed.
 package enum RegistryError: Error, Sendable, Equatable {
-    /// The registry's own answer: status, error code and message from its body, if it gave any.
+    /// The registry's error response: status, and code and message from its body, if any.
     case refused(status: Int, code: String, message: String)
-    /// It asks for credentials, and those given (if any) were not accepted.
+    /// The registry did not accept the credentials, or requires some.
     case unauthorized(message: String)
-    /// It asks for a user name and a password, and none were given.
+    /// The registry requires a user name and password, and none were given.
     case anonymous
-    /// Asked too often; the number of seconds to wait, if it said.
+    /// Too many requests (429); `retryAfter` in seconds, if given.
     case tooManyRequests(message: String, retryAfter: Int?)
     /// No connection; the text names address and cause.
     case unreachable(String)
-    /// The transfer broke off again and again.
+    /// The transfer failed repeatedly.
     case broken(String)
-    /// The answer breaks the protocol or a limit.
+    /// The response violates the protocol or a limit.
     case invalid(String)
-    /// The registry does not have a layer that its manifest names; `isForeign` when the manifest says that others have it.
+    /// The registry lacks a layer that its manifest names; `isForeign` when the manifest lists other hosts for it.
     case missingBlob(isForeign: Bool)
-    /// The bytes are not those of the digest.
+    /// The received bytes do not match the digest.
     case mismatch(expected: Digest, actual: Digest)
     case cancelled
 }
@@ -46,7 +46,7 @@ extension RegistryError: CustomStringConvertible {
         }
     }
 
-    /// As Docker prints codes: `MANIFEST_UNKNOWN` is `manifest unknown`.
+    /// Error codes as Docker prints them: `MANIFEST_UNKNOWN` becomes `manifest unknown`.
     private static func words(_ code: String) -> String {
         String(code.lowercased().map { $0 == "_" ? " " : $0 })
     }

@@ -2,7 +2,7 @@ import Cgroups
 import Glibc
 import Testing
 
-/// A cgroup of this test's own, and its parent, which go away with it.
+/// Runs `body` with a temporary cgroup and parent, removed afterwards.
 func withCgroup(
     _ limits: CgroupLimits = CgroupLimits(), _ demand: Cgroup.Demand = .lenient, _ body: (Cgroup) throws -> Void
 ) throws {
@@ -30,8 +30,8 @@ private func spawn(_ words: [String], input: Int32 = 0) throws -> pid_t {
     return pid
 }
 
-/// A process in a cgroup, killed at the end. It becomes the program when it is in every hierarchy: what it forked
-/// before would be in some of them only, where neither the freezer nor `kill` finds it.
+/// Runs a process in a cgroup and kills it at the end. It calls exec only after it has joined every hierarchy: an earlier fork
+/// would be in some of them only and escape the freezer and `kill`.
 func withProcess(in cgroup: Cgroup, _ words: String..., body: (pid_t) throws -> Void) throws {
     var ends: [Int32] = [-1, -1]
     try #require(pipe(&ends) == 0)
@@ -57,8 +57,9 @@ func withProcess(in cgroup: Cgroup, _ words: String..., body: (pid_t) throws -> 
 
 @Suite(.enabled(if: geteuid() == 0), .serialized)
 struct CgroupTests {
-    /// A container with a writable cgroup nests more of them than a path can say: a process at the bottom is found and killed, and all go.
-    @Test func cgroupsDeeperThanAPathAreKilledAndRemoved() throws {
+    /// A container with a writable cgroup can nest cgroups deeper than PATH_MAX: a process at the bottom is killed and all are
+    /// removed.
+    @Test func killsAndRemovesCgroupsDeeperThanPathMax() throws {
         try withCgroup { cgroup in
             try withProcess(in: cgroup, "sleep", "1000") { pid in
                 let name = String(repeating: "n", count: 150)
@@ -70,7 +71,7 @@ struct CgroupTests {
                         close(directory)
                         directory = next
                     }
-                    // Not every controller takes a process before it is set up.
+                    // Some controllers accept no process before they are configured.
                     let file = openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC)
                     _ = write(file, String(pid), String(pid).utf8.count)
                     close(file)
@@ -86,7 +87,7 @@ struct CgroupTests {
         }
     }
 
-    @Test func processesAreListedFrozenAndKilled() throws {
+    @Test func listsFreezesAndKillsProcesses() throws {
         try withCgroup { cgroup in
             try withProcess(in: cgroup, "sleep", "100") { pid in
                 #expect(try cgroup.processes() == [pid])
@@ -94,7 +95,7 @@ struct CgroupTests {
                 #expect(cgroup.isFrozen)
                 try cgroup.thaw()
                 #expect(!cgroup.isFrozen)
-                // A frozen process dies too.
+                // A frozen process is killed too.
                 try cgroup.freeze()
                 cgroup.kill()
                 var status: Int32 = 0
@@ -104,7 +105,7 @@ struct CgroupTests {
         }
     }
 
-    @Test func processesThatForkAreFrozenAndKilled() throws {
+    @Test func freezesAndKillsForkingProcesses() throws {
         try withCgroup { cgroup in
             try withProcess(in: cgroup, "sh", "-c", "while :; do sh -c 'sleep 100 & sleep 0.01'; done") { _ in
                 while try cgroup.processes().count < 10 { usleep(10000) }
@@ -115,7 +116,7 @@ struct CgroupTests {
                 try cgroup.thaw()
                 cgroup.kill()
                 var left = try cgroup.processes()
-                // Killed ones wait for their parents, which are killed too.
+                // Killed processes are zombies until their parents, killed too, are gone.
                 for _ in 0..<500 where !left.isEmpty {
                     usleep(10000)
                     left = try cgroup.processes()
@@ -125,7 +126,7 @@ struct CgroupTests {
         }
     }
 
-    @Test func nestedCgroupsAreRemoved() throws {
+    @Test func removesNestedCgroups() throws {
         try withCgroup { cgroup in
             for path in cgroup.joinPaths {
                 #expect(mkdir(path + "/a", 0o755) == 0)
@@ -136,7 +137,7 @@ struct CgroupTests {
         }
     }
 
-    @Test func orphansAreRemoved() throws {
+    @Test func removesOrphans() throws {
         let hierarchy = try CgroupHierarchy.detect()
         let parent = "/gantry-orphans-\(getpid())"
         let kept = try Cgroup.create(parent + "/kept", limits: CgroupLimits(), in: hierarchy)
@@ -148,8 +149,8 @@ struct CgroupTests {
         #expect(Cgroup(parent, in: hierarchy).remove())
     }
 
-    /// What was there before is joined only when it is empty and runs, and stays when making fails.
-    @Test func usedAndFrozenCgroupsAreRefused() throws {
+    /// An existing cgroup is used only when it is empty and not frozen, and is kept when creation fails.
+    @Test func refusesUsedAndFrozenCgroups() throws {
         try withCgroup { cgroup in
             #expect(cgroup.kept.isEmpty)
             let again = try Cgroup.create(cgroup.name, limits: CgroupLimits(), in: cgroup.hierarchy, .strict)
@@ -173,7 +174,7 @@ struct CgroupTests {
         }
     }
 
-    @Test func namesStayBelow() throws {
+    @Test func refusesNamesOutsideParent() throws {
         let hierarchy = try CgroupHierarchy.detect()
         for name in ["/", "", "/a/../..", "/./x"] {
             #expect(throws: CgroupError.self) { try Cgroup.create(name, limits: CgroupLimits(), in: hierarchy) }
@@ -183,21 +184,21 @@ struct CgroupTests {
         }
     }
 
-    @Test func memoryThatIsKilledForIsReported() throws {
+    @Test func reportsMemoryKills() throws {
         var limits = CgroupLimits()
         limits.memory = 16 << 20
         limits.memorySwap = 16 << 20
         try withCgroup(limits) { cgroup in
             guard cgroup.statistics().memory.usage.limit == 16 << 20 else { return }
             var events = try OutOfMemoryEvents(cgroup)
-            // It joins by itself before it takes memory, so that what it takes is counted here.
+            // It joins before it allocates, so that its memory is charged to this cgroup.
             let place = try #require(cgroup.places.first { $0.controller == "memory" || $0.controller.isEmpty })
             let script = "echo 0 > \(place.path)/cgroup.procs; exec tail /dev/zero"
             let pid = try spawn(["sh", "-c", script])
             var status: Int32 = 0
             #expect(waitpid(pid, &status, 0) == pid)
             try #require(status & 0x7f == SIGKILL)
-            // Version 2 also tells each time the limit is met.
+            // Version 2 also reports each time the limit is reached.
             var report = events.next()
             while report.count == 0 && !report.isOver { report = events.next() }
             #expect(report.count > 0)
@@ -209,7 +210,7 @@ struct CgroupTests {
     }
 }
 
-/// Version 2 without controllers of its own: every machine with a unified hierarchy has that.
+/// cgroup2 without controllers, as on every machine with a hybrid setup.
 @Suite(.enabled(if: geteuid() == 0 && access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) == 0), .serialized)
 struct UnifiedCgroupTests {
     private func withUnified(_ limits: CgroupLimits = CgroupLimits(), _ body: (Cgroup) throws -> Void) throws {
@@ -224,7 +225,7 @@ struct UnifiedCgroupTests {
         try body(cgroup)
     }
 
-    @Test func processesAreFrozenAndKilled() throws {
+    @Test func freezesAndKillsProcesses() throws {
         try withUnified { cgroup in
             try withProcess(in: cgroup, "sh", "-c", "while :; do sh -c 'sleep 100 & sleep 0.01'; done") { pid in
                 while try cgroup.processes().count < 5 || cgroup.statistics().processor.total == 0 { usleep(10000) }
@@ -241,8 +242,8 @@ struct UnifiedCgroupTests {
         }
     }
 
-    /// The program of an update replaces that of the start, and one of somebody else beside it stays.
-    @Test func devicesAreFilteredAndReplaced() throws {
+    /// An update's program replaces the one from the start; another's program stays attached.
+    @Test func replacesDeviceFilter() throws {
         var limits = CgroupLimits()
         limits.devices = [DeviceRule(allow: true, .character, major: 1, minor: 3)]
         try withUnified(limits) { cgroup in
@@ -258,7 +259,7 @@ struct UnifiedCgroupTests {
             #expect(try opens("/dev/zero") && !opens("/dev/null"))
             try cgroup.set(devices: DeviceRule.everything)
             #expect(try opens("/dev/zero") && opens("/dev/null"))
-            // Beneath another one's filter, both are asked.
+            // A nested cgroup is checked by both filters.
             let inner = Cgroup(cgroup.name + "/inner", in: cgroup.hierarchy)
             #expect(mkdir(inner.joinPaths[0], 0o755) == 0)
             try inner.set(devices: DeviceRule.everything)
@@ -268,7 +269,7 @@ struct UnifiedCgroupTests {
         }
     }
 
-    @Test func missingControllersAreTold() throws {
+    @Test func reportsMissingControllers() throws {
         var limits = CgroupLimits()
         limits.memory = 64 << 20
         limits.memorySwappiness = 5

@@ -2,10 +2,10 @@ import Cgroups
 import Foundation
 import Testing
 
-/// Limits as the kernel of this machine keeps them.
+/// Limits as read back from this machine's kernel.
 @Suite(.enabled(if: geteuid() == 0), .serialized)
 struct LimitTests {
-    /// A control file's text; nil where this machine has no such controller.
+    /// A control file's text; nil where this machine lacks the controller.
     private func file(_ cgroup: Cgroup, _ controller: String, _ name: String) -> String? {
         let place = cgroup.places.first { $0.controller.split(separator: ",").contains { $0 == controller } }
         guard let place = place ?? cgroup.places.last else { return nil }
@@ -15,7 +15,7 @@ struct LimitTests {
 
     private var hasVersion1: Bool { (try? CgroupHierarchy.detect().mount(of: "memory")) ?? nil != nil }
 
-    @Test func everyLimitIsSet() throws {
+    @Test func setsEveryLimit() throws {
         guard hasVersion1 else { return }
         var limits = CgroupLimits()
         limits.memory = 64 << 20
@@ -58,8 +58,8 @@ struct LimitTests {
         }
     }
 
-    /// Each change alone is refused by the kernel in the wrong order of writes.
-    @Test func limitsChangeInTheOrderTheKernelAccepts() throws {
+    /// For each change the kernel refuses the wrong order of writes.
+    @Test func changesLimitsInAcceptedOrder() throws {
         guard hasVersion1 else { return }
         func change(_ cgroup: Cgroup, _ edit: (inout CgroupLimits) -> Void) throws {
             var limits = CgroupLimits()
@@ -76,7 +76,7 @@ struct LimitTests {
                 #expect(limit.usage.limit == (memory > 0 ? UInt64(memory) << 20 : nil))
                 #expect(limit.swap.limit == (swap > 0 ? UInt64(swap) << 20 : nil))
             }
-            // A child may not have a larger part of the time than its parent.
+            // A child may not have a larger share of the time than its parent.
             let parent = Cgroup(String(cgroup.name.dropLast("/one".count)), in: cgroup.hierarchy)
             try change(parent) {
                 $0.cpuQuota = 50000
@@ -105,7 +105,7 @@ struct LimitTests {
         }
     }
 
-    @Test func whatCannotBeMeantIsRefused() throws {
+    @Test func refusesContradictoryLimits() throws {
         let cases: [(String, (inout CgroupLimits) -> Void)] = [
             (
                 "memory+swap limit should be >= memory limit",
@@ -128,7 +128,7 @@ struct LimitTests {
         for (message, edit) in cases {
             var limits = CgroupLimits()
             edit(&limits)
-            // Nothing may be left of one that could not be made: withCgroup looks.
+            // withCgroup checks that nothing of a failed creation is left.
             let error = #expect(throws: CgroupError.self) {
                 try withCgroup { cgroup in
                     try withProcess(in: cgroup, "sh", "-c", "while :; do sh -c :; done") { _ in
@@ -141,8 +141,8 @@ struct LimitTests {
         }
     }
 
-    /// This machine has no net_prio hierarchy: a launch goes on and tells, a bundle's demand fails.
-    @Test func missingControllersAreTold() throws {
+    /// Without a net_prio hierarchy a lenient creation succeeds and reports it, a strict one fails.
+    @Test func reportsMissingLimitControllers() throws {
         let hierarchy = try CgroupHierarchy.detect()
         guard hierarchy.mode != .v2, hierarchy.mount(of: "net_prio") == nil else { return }
         var limits = CgroupLimits()
@@ -156,8 +156,8 @@ struct LimitTests {
         #expect(error?.description.contains("cannot set net_prio limit") == true, "\(error as Any)")
     }
 
-    /// A controller that version 1 does not have mounted may be on the unified hierarchy beside it.
-    @Test func hugepagesAreLimitedWhereTheirControllerIs() throws {
+    /// A controller that is not mounted as version 1 may be on the cgroup2 mount.
+    @Test func limitsHugepagesOnEitherVersion() throws {
         let hierarchy = try CgroupHierarchy.detect()
         guard hierarchy.controllers.contains("hugetlb") else { return }
         var limits = CgroupLimits()
@@ -170,7 +170,7 @@ struct LimitTests {
         }
     }
 
-    @Test func processorTimeIsCounted() throws {
+    @Test func countsProcessorTime() throws {
         try withCgroup { cgroup in
             try withProcess(in: cgroup, "sh", "-c", "while :; do :; done") { _ in
                 var statistics = cgroup.statistics()

@@ -1,7 +1,7 @@
 import Cgroups
 import Testing
 
-/// What is read and computed without a kernel.
+/// Parsing and conversions, without a kernel.
 struct ReadingTests {
     private let hybrid = """
         30 20 0:25 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro
@@ -32,11 +32,11 @@ struct ReadingTests {
                 "/sys/fs/cgroup/cpu,cpuacct/user/7/x", "/sys/fs/cgroup/systemd/user/x",
                 "/sys/fs/cgroup/unified/user.slice/session/x",
             ])
-        // Version 2: the caller is in its own cgroup, which therefore can hand nothing down.
+        // Version 2: the caller is in its own cgroup, which therefore cannot enable controllers for children.
         let unified = CgroupHierarchy.parse("33 30 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw")
         #expect(Cgroup("x", in: unified.beneath(own: own)).joinPaths == ["/sys/fs/cgroup/user.slice/x"])
         #expect(Cgroup("x", in: unified.beneath(own: "0::/")).joinPaths == ["/sys/fs/cgroup/x"])
-        // In a container without a cgroup namespace, the mount shows the container's own part.
+        // In a container without a cgroup namespace, the mount shows only the container's cgroup.
         let nested = CgroupHierarchy.parse(
             """
             31 30 0:26 /docker/1234 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory

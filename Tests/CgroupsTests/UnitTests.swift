@@ -1,7 +1,7 @@
 import Cgroups
 import Testing
 
-/// What systemd is told of limits.
+/// Limits as systemd properties.
 @Suite struct UnitTests {
     private let unified = CgroupHierarchy.parse(Array("30 20 0:25 / /sys/fs/cgroup rw - cgroup2 none rw".utf8))
     private let first = CgroupHierarchy.parse(
@@ -29,14 +29,14 @@ import Testing
         #expect(throws: CgroupError.self) { try limits.unitProperties(in: unified) }
     }
 
-    @Test func roomForOneTaskMore() throws {
+    @Test func pidsLimitAllowsOneMoreTask() throws {
         var limits = CgroupLimits()
-        #expect(limits.onlyTasks == nil && limits.forOneTaskMore.pids == nil)
+        #expect(limits.onlyTasks == nil && limits.withOneMoreTask.pids == nil)
         limits.pids = 5
-        #expect(limits.onlyTasks?.pids == 5 && limits.forOneTaskMore.pids == 6)
+        #expect(limits.onlyTasks?.pids == 5 && limits.withOneMoreTask.pids == 6)
         limits.unified = [.init("pids.max", "2")]
-        #expect(limits.onlyTasks?.pids == 2 && limits.forOneTaskMore.pids == 3)
-        #expect(limits.forOneTaskMore.unified.isEmpty)
+        #expect(limits.onlyTasks?.pids == 2 && limits.withOneMoreTask.pids == 3)
+        #expect(limits.withOneMoreTask.unified.isEmpty)
     }
 
     @Test func devicesAsProperties() throws {
@@ -53,7 +53,7 @@ import Testing
         ]
         #expect(limits.unitDeviceProperties(in: unified) == expressed)
         #expect(limits.unitDeviceProperties(in: first) == expressed)
-        // What has no words there: on version 1 too little, on version 2 what the other filter allows.
+        // Rules that DeviceAllow= cannot express: refused on version 1, on version 2 left to the other filter.
         limits.devices?.append(DeviceRule(allow: true, .character, minor: 7))
         #expect(limits.unitDeviceProperties(in: first) == expressed)
         #expect(limits.unitDeviceProperties(in: unified) == ["DevicePolicy=auto"])

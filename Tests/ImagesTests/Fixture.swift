@@ -54,7 +54,7 @@ final class Fixture: Sendable {
     /// What a failed pull or import may not leave: blobs, layers, temporary files.
     var leftovers: [String] {
         get async {
-            await images.layers.settle()
+            await images.layers.waitForRemovals()
             let files = FileManager.default
             return ["/images/blobs/sha256", "/images/ingest", "/layers"].flatMap { part in
                 ((try? files.contentsOfDirectory(atPath: root + part)) ?? []).filter {

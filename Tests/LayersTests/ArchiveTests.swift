@@ -5,10 +5,10 @@ import OCI
 import Store
 import Testing
 
-/// What a layer or a container holds, written as an archive and read again.
+/// Writes layers and containers as archives and reads them again.
 @Suite(.enabled(if: isRoot, "owners and devices need root"))
 struct TreeArchiveTests {
-    /// A directory with everything that a layer can hold, made by a container's means.
+    /// A directory with every kind of file and attribute that a layer can hold, created as a container could.
     private static let work = """
         mkdir -p d/deep "d/$(printf 'n%.0s' $(seq 120))"; echo one >d/file; ln d/file d/deep/again; ln -s ../x d/soft; mkfifo d/pipe
         mknod d/null c 1 3; mknod d/disk b 259 70000; echo q >"d/$(printf 'u\\303\\244')"; echo l >"d/$(printf 'l%.0s' $(seq 250))"
@@ -27,7 +27,7 @@ struct TreeArchiveTests {
         touch -d @1111111111 d/deep
         """
 
-    @Test func keepsEverythingThereAndBack() throws {
+    @Test func roundTripKeepsEverything() throws {
         let fixture = try Fixture()
         try fixture.snapshots.prepare(id: "c", image: [])
         let upper = fixture.snapshots.root + "/c/upper"
@@ -54,7 +54,7 @@ struct TreeArchiveTests {
         #expect(before == after)
         #expect(before.contains("posix_acl_access") && before.contains("3000000 2097152"))
         #expect(try status(fixture.layers.path(layer) + "/d/holes").st_blocks < 100)
-        // GNU tar and Python read the same; what was packed again is the same archive.
+        // GNU tar and Python read the same content, and packing it again gives the same archive.
         try Data(first).write(to: URL(fileURLWithPath: fixture.root + "/layer.tar"))
         try shell(
             "mkdir \(fixture.root)/gnu && tar --xattrs --xattrs-include='*' -C \(fixture.root)/gnu -xf \(fixture.root)/layer.tar"
@@ -69,8 +69,8 @@ struct TreeArchiveTests {
         #expect(try collect(fixture.snapshots.difference(id: "again")) == first)
     }
 
-    /// More holes than anybody wants written as zeros.
-    @Test func leavesOutVeryLargeHoles() throws {
+    /// More bytes of holes than are written as zeros.
+    @Test func writesLargeHolesSparse() throws {
         let fixture = try Fixture()
         try fixture.snapshots.prepare(id: "c", image: [])
         try shell("cd \(fixture.snapshots.root)/c/upper && echo a >f && truncate -s 20G f && echo z >>f")
@@ -85,7 +85,7 @@ struct TreeArchiveTests {
     }
 
     @Test(arguments: ["--sparse-version=0.0", "--sparse-version=0.1", "--sparse-version=1.0", "--format=gnu"])
-    func readsEveryFormOfHoles(_ form: String) throws {
+    func readsEverySparseFormat(_ form: String) throws {
         let fixture = try Fixture()
         try shell("cd \(fixture.root) && truncate -s 8M f && echo x | dd of=f bs=1 seek=4000000 conv=notrunc 2>&1")
         let format = form.hasPrefix("--format") ? form : "--format=posix " + form
@@ -96,7 +96,7 @@ struct TreeArchiveTests {
         #expect(try status(path + "/f").st_blocks < 100)
     }
 
-    @Test func whiteoutsComeBack() throws {
+    @Test func whiteoutsRoundTrip() throws {
         let fixture = try Fixture()
         var below = TarArchive()
         for name in ["gone", "dir/old", "kept/a", "kept/b"] { below.add(name, content: [1]) }
@@ -181,9 +181,9 @@ struct DriverTests {
         #expect(snapshots.size(id: "d") == 0 && snapshots.size(id: "c") == 8)
         for id in ["c", "d", "e"] { try snapshots.remove(id: id) }
         for layer in layers.layers() { layers.retire(layer)?.delete() }
-        snapshots.forgetStacks()
+        snapshots.removeStaleStacks()
         let left = driver == .btrfs ? Directory.names(in: root + "/btrfs") : []
-        // What every container stands on.
+        // Only the base layer may be left.
         #expect(left.count <= 2, "\(left)")
         #expect(Directory.names(in: root + "/containers").isEmpty)
     }

@@ -5,10 +5,10 @@ import OCI
 import Store
 import Testing
 
-/// Archives that want out, or want the disk: refused or kept inside, with nothing left behind.
+/// Archives that try to escape the layer or fill the disk are refused or contained, and leave nothing behind.
 @Suite(.enabled(if: isRoot, "placing owners and devices needs root"))
 struct HostileArchiveTests {
-    /// What must not change: a file and a directory beside the layers.
+    /// Creates a file and a directory beside the layers that must not change.
     private func canary(_ fixture: Fixture) throws -> String {
         let canary = fixture.root + "/canary"
         try shell("mkdir \(canary) && echo safe >\(canary)/file && chmod 600 \(canary)/file && chmod 700 \(canary)")
@@ -20,9 +20,9 @@ struct HostileArchiveTests {
         #expect(String(decoding: seen, as: UTF8.self) == "file\nsafe\n600 1 0\n700 2 0\n")
     }
 
-    // CVE-2025-47290, CVE-2021-32760: a directory that becomes a link, and files, links, modes through it.
+    // CVE-2025-47290, CVE-2021-32760: a directory is replaced by a link, then entries are extracted below it.
     @Test(arguments: ["0", "1", "2", "3", "5", "6"])
-    func nothingGoesThroughALink(_ type: Character) throws {
+    func entriesDoNotFollowReplacedDirectory(_ type: Character) throws {
         let fixture = try Fixture()
         let canary = try canary(fixture)
         var archive = TarArchive()
@@ -38,7 +38,7 @@ struct HostileArchiveTests {
         #expect(try fixture.isClean)
     }
 
-    @Test func modesOfLinksAreNotThoseOfTheirTargets() throws {
+    @Test func modesOfLinksDoNotChangeTargets() throws {
         let fixture = try Fixture()
         let canary = try canary(fixture)
         var archive = TarArchive()
@@ -50,13 +50,13 @@ struct HostileArchiveTests {
     }
 
     @Test(arguments: ["\u{1}", ".wh...", "d/.wh..", "..", "../", "./../x", "/..", "a/../../b"])
-    func namesThatLeadOutAreRefused(_ name: String) throws {
+    func refusesNamesOutsideLayer(_ name: String) throws {
         let fixture = try Fixture()
         let canary = try canary(fixture)
         var archive = TarArchive()
         archive.add(name, content: [1])
         if name == "\u{1}" {
-            // A harmless odd name is a name.
+            // An unusual but harmless name is accepted.
             _ = try fixture.unpack(archive.finished)
         } else {
             #expect(throws: LayerError.self) { try fixture.unpack(archive.finished) }
@@ -65,8 +65,8 @@ struct HostileArchiveTests {
         try expectUntouched(canary)
     }
 
-    /// 64 KiB as one component and as many, and a NUL inside: an error, or a name that ends there; never a crash.
-    @Test func veryLongNamesAreRefused() throws {
+    /// Names of 64 KiB, as one component and as many, and with a NUL inside: refused or truncated, no crash.
+    @Test func refusesVeryLongNames() throws {
         for name in [String(repeating: "x", count: 1 << 16), String(repeating: "d/", count: 1 << 15)] {
             for key in ["path", "linkpath"] {
                 let fixture = try Fixture()
@@ -83,7 +83,7 @@ struct HostileArchiveTests {
         #expect(!FileManager.default.fileExists(atPath: fixture.root + "/canary"))
     }
 
-    @Test func longNamesOfEveryFormAreKept() throws {
+    @Test func keepsLongNamesOfEveryFormat() throws {
         let fixture = try Fixture()
         let name = "d/" + String(repeating: "n", count: 200) + "/" + String(repeating: "f", count: 250)
         let target = String(repeating: "t", count: 300)
@@ -97,7 +97,7 @@ struct HostileArchiveTests {
         }
     }
 
-    // Text form of ACLs, as GNU tar writes it.
+    // The text form of ACLs, as GNU tar writes it.
     @Test func keepsAccessControlLists() throws {
         let fixture = try Fixture()
         var archive = TarArchive()
@@ -117,9 +117,9 @@ struct HostileArchiveTests {
                 == "0200000001000600ffffffff02000400d204000004000400ffffffff10000400ffffffff20000000ffffffff\n")
     }
 
-    // A megabyte that would be a disk.
+    // A megabyte that expands to gigabytes.
     @Test(.timeLimit(.minutes(1)))
-    func bombsAreDefused() throws {
+    func refusesDecompressionBombs() throws {
         let fixture = try Fixture()
         let header =
             "python3 -c 'import sys,tarfile; t=tarfile.TarInfo(\"zeros\"); t.size=1<<36; sys.stdout.buffer.write(t.tobuf())'"

@@ -5,10 +5,10 @@ import OCI
 import Store
 import Testing
 
-/// Numbers in archives that fit into no file, no field or no memory: an error or the nearest sane thing, never a trap.
+/// Numbers in archives that overflow a file, field or memory give an error or the nearest valid value, never a crash.
 @Suite(.enabled(if: isRoot, "placing owners and devices needs root"))
 struct HostileNumberTests {
-    /// An archive whose first header has other bytes at `offset`, with its checksum mended.
+    /// An archive whose first header has other bytes at `offset`, with a corrected checksum.
     private func archive(_ type: Character = "0", at offset: Int, _ bytes: [UInt8]) -> [UInt8] {
         var archive = TarArchive()
         archive.add("f", type, content: type == "0" ? [1] : [])
@@ -26,9 +26,9 @@ struct HostileNumberTests {
         return archive.finished
     }
 
-    // CVE-2024-40635 and its kin: 2³² is no other way to write 0.
+    // CVE-2024-40635: 2³² must not be truncated to 0.
     @Test(arguments: ["4294967296", "4294967295", "-1", "18446744073709551616", "9223372036854775807"])
-    func refusesOwnersThatAreNone(_ id: String) throws {
+    func refusesInvalidOwners(_ id: String) throws {
         for key in ["uid", "gid"] {
             let fixture = try Fixture()
             let error = #expect(throws: LayerError.self, "\(key)") { try fixture.unpack(archive(pax: [(key, id)])) }
@@ -44,7 +44,7 @@ struct HostileNumberTests {
         #expect(file.st_uid == 4_294_967_294 && file.st_gid == 2_147_483_648)
     }
 
-    @Test func refusesDevicesThatAreNone() throws {
+    @Test func refusesInvalidDevices() throws {
         for (key, number) in [
             ("SCHILY.devmajor", "4096"), ("SCHILY.devminor", "1048576"), ("SCHILY.devmajor", "4294967297"),
         ] {
@@ -69,9 +69,9 @@ struct HostileNumberTests {
         #expect(try fixture.isClean)
     }
 
-    /// Numbers in base 256: sizes, owners, times and modes of 2⁶³ and below 0.
+    /// Sizes, owners, times and modes in base 256, of 2⁶³ and below 0.
     @Test(arguments: [100, 108, 116, 124, 136, 329, 337])
-    func takesAnyNumberInAnyField(_ offset: Int) throws {
+    func acceptsOrRefusesExtremeNumbers(_ offset: Int) throws {
         let width = offset == 124 || offset == 136 ? 12 : 8
         let numbers: [[UInt8]] = [
             [0x80] + [UInt8](repeating: 0xff, count: width - 1), [UInt8](repeating: 0xff, count: width),
@@ -126,8 +126,8 @@ struct HostileNumberTests {
         #expect(try fixture.isClean)
     }
 
-    // Issue 11, line 6: two files of 2⁶³-1 bytes trapped in the unpacking, and their sum in every `system df`.
-    @Test func sizesOfALayerEndAtTheLargestNumber() throws {
+    // Issue 11, line 6: two files of 2⁶³-1 bytes crashed unpacking, and their sum crashed every `system df`.
+    @Test func layerSizeSaturates() throws {
         let root = NSTemporaryDirectory() + "gantry-large-" + UUID().uuidString
         try shell("mkdir \(root) && mount -t tmpfs none \(root)")
         defer { _ = try? shell("umount -l \(root); rmdir \(root)") }
@@ -148,8 +148,8 @@ struct HostileNumberTests {
         #expect(try status(layers.path(unpacked.layer) + "/b").st_size == .max)
     }
 
-    /// libarchive keeps a map of holes in memory, 50 bytes for 4 of the archive.
-    @Test func refusesAMapOfHolesThatFillsTheMemory() throws {
+    /// libarchive keeps the sparse map in memory, 50 bytes for 4 bytes of archive.
+    @Test func limitsSparseMaps() throws {
         let fixture = try Fixture()
         let count = 1_500_000
         var content = Array("\(count)\n".utf8)
@@ -162,9 +162,9 @@ struct HostileNumberTests {
         ]
         archive.add("x", content: content, pax: records.map { ($0.0, Array($0.1.utf8)) })
         let error = #expect(throws: LayerError.self) { try fixture.unpack(archive.finished) }
-        #expect("\(String(describing: error))".contains("map of holes"), "\(String(describing: error))")
+        #expect("\(String(describing: error))".contains("sparse map"), "\(String(describing: error))")
         #expect(try fixture.isClean)
-        // What is passed over may be as long as it likes, and a file of many pieces too.
+        // Skipped data may be of any length, and a file may have many sparse segments.
         var long = TarArchive()
         long.add("hard", "1", content: [], link: "f")
         _ = try? fixture.unpack(long.finished)
@@ -174,8 +174,8 @@ struct HostileNumberTests {
         #expect(try fixture.unpack(large.finished).size == 9 << 20 + 1)
     }
 
-    /// Their times are set when everything is placed; until then each needs memory for its path.
-    @Test func refusesDirectoriesWhosePathsFillTheMemory() throws {
+    /// Times of directories are set at the end; until then the extractor remembers each path.
+    @Test func limitsDirectoryPaths() throws {
         let fixture = try Fixture(in: "/dev/shm")
         let parent = String(repeating: String(repeating: "d", count: 250) + "/", count: 15)
         let source = GeneratedSource { number in
@@ -188,8 +188,8 @@ struct HostileNumberTests {
         #expect("\(String(describing: error))".contains("paths of its directories"), "\(String(describing: error))")
     }
 
-    /// As many names of one file as the file system allows, and one more.
-    @Test func linksByTheThousandAreLinksOrAnError() throws {
+    /// As many hard links to one file as the file system allows, and one more.
+    @Test func manyHardLinksAreKeptOrRefused() throws {
         let fixture = try Fixture()
         let source = GeneratedSource { number in
             var archive = TarArchive()
@@ -205,7 +205,7 @@ struct HostileNumberTests {
     }
 }
 
-/// The pieces that a function makes, until it makes none.
+/// Returns the pieces that a function makes, until it returns nil.
 final class GeneratedSource: ByteSource {
     private let make: (Int) -> [UInt8]?
     private var number = 0

@@ -6,12 +6,12 @@ import Store
 import Synchronization
 import Testing
 
-/// Trees that containers and images make to break whoever walks them: too deep, too wide, too large, in motion.
+/// Trees built to break a tree walk: too deep, too wide, too large, or changing meanwhile.
 @Suite(.serialized, .enabled(if: isRoot, "owners, mounts and attributes need root"))
 struct HostileTreeTests {
     static let depth = 30_000
 
-    /// `count` nested directories `d`, each with a file of 7 bytes.
+    /// Creates `count` nested directories `d`, each with a file of 7 bytes.
     static func nest(in path: String, _ count: Int = depth) throws {
         let work = """
             import os, sys
@@ -26,7 +26,7 @@ struct HostileTreeTests {
         unlink(script)
     }
 
-    /// Runs `body` with few descriptors: those of two walks, and the test's own.
+    /// Runs `body` with a low limit of descriptors: enough for two walks and the test itself.
     private func withFewDescriptors(_ body: () throws -> Void) throws {
         var before = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &before)
@@ -37,8 +37,8 @@ struct HostileTreeTests {
         try body()
     }
 
-    // Issue 11, line 5: it took one descriptor a level, and a daemon that ran out of them did not start any more.
-    @Test func countsAndRemovesThirtyThousandLevels() throws {
+    // Issue 11, line 5: a walk used one descriptor per level, and a daemon that ran out of them did not start any more.
+    @Test func countsAndRemovesDeepTree() throws {
         let fixture = try Fixture(in: "/dev/shm")
         try fixture.snapshots.prepare(id: "c", image: [])
         try Self.nest(in: fixture.snapshots.root + "/c/upper")
@@ -49,9 +49,9 @@ struct HostileTreeTests {
         #expect(Directory.names(in: fixture.snapshots.root + "/c/upper") == ["f"])
     }
 
-    /// Deeper than a path can say: refused, instead of an answer of a gigabyte.
+    /// Paths longer than PATH_MAX are refused instead of listed in gigabytes.
     @Test(arguments: ["diff", "commit", "export"])
-    func refusesPathsThatNobodyCouldOpen(_ what: String) throws {
+    func refusesPathsLongerThanPathMax(_ what: String) throws {
         let fixture = try Fixture(in: "/dev/shm")
         try fixture.snapshots.prepare(id: "c", image: [])
         try Self.nest(in: fixture.snapshots.root + "/c/upper", 3000)
@@ -69,24 +69,24 @@ struct HostileTreeTests {
         }
     }
 
-    @Test func removesAContainerOfThirtyThousandLevels() async throws {
+    @Test func removesDeepContainer() async throws {
         let fixture = try Fixture(in: "/dev/shm")
         for id in ["now", "later"] {
             try fixture.snapshots.prepare(id: id, image: [])
             try Self.nest(in: fixture.snapshots.root + "/" + id + "/upper")
         }
         try withFewDescriptors { try fixture.snapshots.remove(id: "now") }
-        await fixture.snapshots.settle()
+        await fixture.snapshots.waitForRemovals()
         #expect(Directory.names(in: fixture.snapshots.root) == ["later"])
-        // What an earlier daemon was removing when it ended.
+        // A removal that an earlier daemon left unfinished.
         try shell("mv \(fixture.snapshots.root)/later \(fixture.snapshots.root)/.removing-later-0")
         let next = try Snapshots(root: fixture.snapshots.root, layers: fixture.layers)
-        await next.settle()
+        await next.waitForRemovals()
         #expect(Directory.names(in: fixture.snapshots.root) == [])
     }
 
-    /// A layer gets deeper than a path where its names lead through its own links.
-    @Test func copiesAndRemovesALayerDeeperThanAPath() throws {
+    /// A layer is deeper than PATH_MAX when entry names lead through the layer's own links.
+    @Test func copiesAndRemovesLayerDeeperThanPathMax() throws {
         let fixture = try Fixture()
         let part = String(repeating: "d/", count: 1000)
         var archive = TarArchive()
@@ -107,7 +107,7 @@ struct HostileTreeTests {
         }
     }
 
-    /// Each first name took a descriptor of its directory.
+    /// Each first link held a descriptor of its directory.
     @Test func copiesAnyNumberOfHardLinks() throws {
         let fixture = try Fixture()
         var archive = TarArchive()
@@ -139,7 +139,7 @@ struct HostileTreeTests {
         #expect(one.st_ino == two.st_ino && one.st_mode & S_IFMT == S_IFLNK)
     }
 
-    @Test func readsNamesAgainWhereTheyAreTooMany() throws {
+    @Test func rereadsDirectoriesWithTooManyNames() throws {
         let fixture = try Fixture()
         let tree = fixture.root + "/tree"
         try shell("mkdir \(tree)")
@@ -169,7 +169,7 @@ struct HostileTreeTests {
                     continue
                 }
                 let bytes = name.dropLast().map { UInt8(bitPattern: $0) }
-                #expect(previous[previous.count - 1].lexicographicallyPrecedes(bytes))
+                try #require(previous[previous.count - 1].lexicographicallyPrecedes(bytes))
                 previous[previous.count - 1] = bytes
                 seen.append(String(decoding: bytes, as: UTF8.self))
                 if bytes == Array("030-".utf8) {
@@ -183,8 +183,8 @@ struct HostileTreeTests {
         }
     }
 
-    /// A directory that is moved while the walk is below it would lead out through its `..`.
-    @Test func endsWhereADirectoryWasMoved() throws {
+    /// A directory that is moved during the walk would lead outside through its `..`.
+    @Test func endsWhenDirectoryIsMoved() throws {
         let fixture = try Fixture()
         let tree = fixture.root + "/tree"
         try shell("mkdir -p \(tree)/a/b/c/d/e \(fixture.root)/elsewhere && touch \(fixture.root)/elsewhere/canary")
@@ -207,12 +207,12 @@ struct HostileTreeTests {
         #expect(DirectoryTree.size(tree) == 0)
         #expect(throws: SystemError.self) { try DirectoryTree.remove(tree) }
         #expect(Directory.names(in: tree + "/a/mounted") == ["canary"])
-        // The rest is gone.
+        // Everything else has been removed.
         #expect(Directory.names(in: tree) == ["a"])
     }
 
-    // Issue 11, line 5: what cannot be removed stopped every start.
-    @Test func opensWithWhatCannotBeRemoved() async throws {
+    // Issue 11, line 5: a tree that cannot be removed stopped every start.
+    @Test func opensDespiteUnremovableTree() async throws {
         let fixture = try Fixture()
         let root = fixture.snapshots.root
         try shell(
@@ -221,28 +221,28 @@ struct HostileTreeTests {
         defer { _ = try? shell("chattr -f -i \(root)/.removing-x/upper/d/stuck; true") }
         let said = Mutex<[String]>([])
         let next = try Snapshots(root: root, layers: fixture.layers) { text in said.withLock { $0.append(text) } }
-        await next.settle()
+        await next.waitForRemovals()
         #expect(said.withLock { $0.count } == 1)
         #expect(
             said.withLock { $0.first?.contains("\(root)/.removing-x cannot be removed: remove stuck") } == true,
             "\(said.withLock { $0 })")
         #expect(Directory.names(in: root + "/.removing-x/upper") == ["d"])
-        // Tried again with the next removal, reported once.
+        // The next removal tries again and does not report again.
         try next.prepare(id: "c", image: [])
         try Self.nest(in: root + "/c/upper", 2)
         try next.remove(id: "c")
-        await next.settle()
+        await next.waitForRemovals()
         #expect(said.withLock { $0.count } == 1)
         try shell("chattr -i \(root)/.removing-x/upper/d/stuck")
         try next.prepare(id: "c", image: [])
         try Self.nest(in: root + "/c/upper", 2)
         try next.remove(id: "c")
-        await next.settle()
+        await next.waitForRemovals()
         #expect(Directory.names(in: root) == [])
     }
 
-    // Issue 11, line 6: the sum trapped.
-    @Test func sizesEndAtTheLargestNumber() throws {
+    // Issue 11, line 6: the sum overflowed.
+    @Test func sizeSaturates() throws {
         let fixture = try Fixture()
         try fixture.snapshots.prepare(id: "c", image: [])
         let upper = fixture.snapshots.root + "/c/upper"

@@ -8,7 +8,7 @@ import Testing
 
 let isRoot = geteuid() == 0
 
-/// A layer store of its own, gone with its owner.
+/// A temporary layer store, deleted with this object.
 final class Fixture {
     let root: String
     let layers: LayerStore
@@ -27,10 +27,10 @@ final class Fixture {
         try layers.unpack(MemorySource(bytes), expected: expected)
     }
 
-    /// The path of an entry of the layer that `archive` makes.
+    /// Unpacks `archive` and returns the layer's directory.
     func place(_ archive: TarArchive) throws -> String { layers.path(try unpack(archive.finished).layer) }
 
-    /// Nothing half-made.
+    /// No temporary directory is left.
     var isClean: Bool {
         get throws { try FileManager.default.contentsOfDirectory(atPath: layers.root) == ["base"] }
     }
@@ -44,7 +44,7 @@ func status(_ path: String) throws -> stat {
 
 @Suite(.enabled(if: isRoot, "placing owners and devices needs root"))
 struct PlacementTests {
-    @Test func keepsEverythingAboutAFile() throws {
+    @Test func keepsAllFileAttributes() throws {
         let fixture = try Fixture()
         var archive = TarArchive()
         archive.add("./", "5", mode: 0o755)
@@ -95,7 +95,7 @@ struct PlacementTests {
         #expect(try status(path + "/a/b/c/f").st_uid == 9)
     }
 
-    @Test func turnsWhiteoutsIntoOverlays() throws {
+    @Test func convertsWhiteoutsForOverlay() throws {
         let fixture = try Fixture()
         var below = TarArchive()
         below.add("gone", content: [1])
@@ -161,7 +161,7 @@ struct EscapeTests {
         #expect(try fixture.isClean)
     }
 
-    @Test func linksLeadNowhereElse() throws {
+    @Test func linksStayInsideLayer() throws {
         let fixture = try Fixture()
         let canary = fixture.root + "/canary"
         try shell("mkdir \(canary) && echo safe > \(canary)/file && chmod 600 \(canary)/file")
@@ -176,7 +176,7 @@ struct EscapeTests {
         #expect(try String(contentsOfFile: canary + "/file", encoding: .utf8) == "safe\n")
         #expect(try status(canary + "/file").st_mode == 0o100600)
         #expect(try FileManager.default.contentsOfDirectory(atPath: canary) == ["file"])
-        // It went where a container would see it.
+        // The file is where the link leads inside the container.
         #expect(try status(path + canary + "/file").st_size == 4)
     }
 
@@ -202,7 +202,7 @@ struct EscapeTests {
         #expect(try fixture.isClean)
     }
 
-    @Test func imagesCannotSteerTheOverlay() throws {
+    @Test func imagesCannotSetOverlayAttributes() throws {
         let fixture = try Fixture()
         var archive = TarArchive()
         archive.add("d/", "5", pax: [("SCHILY.xattr.trusted.overlay.redirect", Array("/etc".utf8))])
@@ -245,7 +245,7 @@ struct CompressionTests {
         }
     }
 
-    // CVE-2021-20291: whatever is wrong with it, an answer comes soon and nothing stays.
+    // CVE-2021-20291: damaged data gives an error soon and leaves nothing behind.
     @Test(.timeLimit(.minutes(1)), arguments: ["gzip -n", "zstd -q", "xz", "bzip2", "cat"])
     func refusesDamage(_ packer: String) throws {
         let fixture = try Fixture()
@@ -265,7 +265,7 @@ struct CompressionTests {
                 try fixture.unpack(damaged, expected: expected)
             }
         }
-        // bzip2 itself is silent about what follows; nothing of it is used.
+        // bzip2 itself ignores trailing bytes, and they are not used.
         if packer != "bzip2" {
             #expect(throws: LayerError.self) {
                 try fixture.unpack(whole + Array("garbage".utf8), expected: expected)
@@ -274,8 +274,8 @@ struct CompressionTests {
         #expect(try fixture.isClean)
     }
 
-    /// The kernel gives a set-group-id directory's group to what is made in it.
-    @Test(.enabled(if: isRoot, "owners need root")) func ownersAreThoseOfTheArchive() throws {
+    /// The kernel gives new entries the group of a set-group-id directory.
+    @Test(.enabled(if: isRoot, "owners need root")) func keepsOwnersOfArchive() throws {
         let fixture = try Fixture()
         var archive = TarArchive()
         archive.add("d/", "5", mode: 0o2775, gid: 50)
@@ -292,30 +292,30 @@ struct CompressionTests {
         #expect(found == [" 50 2775", "/file 0 644", "/link 0 777", "/sub 0 755", "/wide 0 666", "/set 7 4711"])
     }
 
-    /// A layer that is there already, and a large one that goes, leave nothing once the store has settled.
-    @Test func whatIsNotNeededGoesBehindTheCallersBack() async throws {
+    /// After waiting for removals, neither a duplicate layer nor a large retired one has left files.
+    @Test func removesLayersInBackground() async throws {
         let fixture = try Fixture()
         var archive = TarArchive()
         for number in 0..<2500 { archive.add("d\(number / 100)/f\(number)") }
         let layer = try fixture.unpack(archive.finished).layer
         _ = try fixture.unpack(archive.finished)
-        await fixture.layers.settle()
+        await fixture.layers.waitForRemovals()
         let store = fixture.layers.root
         #expect(try Set(FileManager.default.contentsOfDirectory(atPath: store)) == ["base", layer.hex])
         let gone = try #require(fixture.layers.retire(layer))
         #expect(!fixture.layers.contains(layer))
         gone.delete()
-        await fixture.layers.settle()
+        await fixture.layers.waitForRemovals()
         #expect(try fixture.isClean)
-        // What a daemon that was killed has left goes with the next one.
+        // A removal that a killed daemon left unfinished is done by the next one.
         try shell("mkdir -p \(store)/old-1-1/fs && cd \(store)/old-1-1/fs && seq 2500 | xargs touch")
         let next = try LayerStore(root: store)
-        await next.settle()
+        await next.waitForRemovals()
         #expect(try fixture.isClean)
     }
 
-    /// Who places the files gives up while the sender is silent: nobody waits for more.
-    @Test func aFailureEndsTheWaitForMoreBytes() async throws {
+    /// When extracting fails while the sender is silent, the wait for more bytes ends.
+    @Test func failureEndsWaitForBytes() async throws {
         let fixture = try Fixture()
         let pipe = BytePipe()
         var archive = TarArchive()
@@ -335,7 +335,7 @@ struct CompressionTests {
         #expect(try fixture.isClean)
     }
 
-    @Test func emptyArchivesAreLayers() throws {
+    @Test func unpacksEmptyArchive() throws {
         let fixture = try Fixture()
         #expect(try fixture.unpack([UInt8](repeating: 0, count: 10240)).size == 0)
         #expect(try fixture.unpack([]).size == 0)
@@ -362,7 +362,7 @@ struct CompressionTests {
         #expect(try fixture.isClean)
     }
 
-    @Test func aReaderThatFailsLetsTheSenderGo() async throws {
+    @Test func failingReaderReleasesSender() async throws {
         let fixture = try Fixture()
         let pipe = BytePipe(capacity: 1000)
         let layers = fixture.layers
@@ -398,7 +398,7 @@ final class ChunkedSource: ByteSource {
 
 @Suite(.enabled(if: isRoot, "mounting needs root"))
 struct SnapshotTests {
-    @Test func writesStayAbove() throws {
+    @Test func writesStayInWritableLayer() throws {
         let fixture = try Fixture()
         var archive = TarArchive()
         archive.add("./", "5", mode: 0o711)
@@ -462,7 +462,7 @@ struct SnapshotTests {
         #expect(try String(contentsOfFile: root + "/top", encoding: .utf8) == "3")
     }
 
-    @Test func distrustsWhatAnEarlierBootLeft() throws {
+    @Test func removesUnsyncedLayersAfterReboot() throws {
         let fixture = try Fixture()
         var archive = TarArchive()
         archive.add("f", content: [1])
@@ -485,7 +485,7 @@ struct SnapshotTests {
 }
 
 extension Fixture {
-    /// Everything a container would see, sorted.
+    /// The sorted files of the container's root.
     func listing(_ id: String) throws -> [String] {
         let mount = try snapshots.mount(id: id)
         let output = try withExtendedLifetime(mount.raw) {

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// Runs a line of shell; its output. By posix_spawn and files: Foundation's `Process` needs threads that the tests hold.
+/// Runs a shell command and returns its output. Uses posix_spawn and files, because Foundation's `Process` needs threads that the
+/// tests block.
 @discardableResult
 func shell(_ line: String, input: [UInt8] = []) throws -> [UInt8] {
     let name = NSTemporaryDirectory() + "gantry-shell-" + UUID().uuidString

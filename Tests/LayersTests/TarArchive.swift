@@ -1,4 +1,4 @@
-/// Writes tar archives as no sane program would.
+/// Writes tar archives, including invalid ones.
 struct TarArchive {
     private(set) var bytes: [UInt8] = []
 
@@ -44,6 +44,6 @@ struct TarArchive {
         bytes += [UInt8](repeating: 0, count: (512 - content.count % 512) % 512)
     }
 
-    /// With the two empty blocks at the end.
+    /// With the two zero blocks at the end.
     var finished: [UInt8] { bytes + [UInt8](repeating: 0, count: 1024) }
 }

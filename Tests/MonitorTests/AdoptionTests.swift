@@ -148,7 +148,44 @@ struct AdoptionTests {
         #expect(events.closed())
     }
 
+    /// A daemon of version 0 gives it the socket where it was then: neither waits for what the other does not understand.
+    @Test func endsWhereTheSocketIsThatOfVersionZero() throws {
+        let sandbox = Sandbox()
+        let pair = try LocalSocketPair(Int32(SOCK_SEQPACKET.rawValue))
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_RDWR, 0)
+        posix_spawn_file_actions_adddup2(&actions, pair.second.raw, 3)
+        let words: [UnsafeMutablePointer<CChar>?] = [strdup("gantry-monitor"), strdup(sandbox.run), nil]
+        defer { for word in words { free(word) } }
+        var pid: pid_t = 0
+        #expect(posix_spawn(&pid, Sandbox.executable, &actions, nil, words, environ) == 0)
+        var status: Int32 = 0
+        waitpid(pid, &status, 0)
+        #expect(status == 64 << 8)
+    }
+
     // MARK: - A monitor of another release
+
+    /// The small files of a run directory, as the release before this protocol wrote them and as a later one may.
+    @Test func readsTheRunFilesOfOtherReleases() throws {
+        let sandbox = Sandbox()
+        func write(_ name: String, _ text: String) {
+            let file = open(sandbox.run + "/" + name, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+            _ = Glibc.write(file, text, text.utf8.count)
+            close(file)
+        }
+        let state = MonitorState(pid: 41, startTime: 165588, monitorPid: 39)
+        let exit = MonitorExit(
+            code: 137, signal: 9, oomKilled: true, finishedAt: "2026-11-30T16:02:19.737610131Z")
+        for more in ["", "later=a=b\nnonsense\n\n"] {
+            write("state", "pid=41\nstartTime=165588\nmonitor=39\n" + more)
+            #expect(MonitorState.readState(runDirectory: sandbox.run) == state)
+            write("exit", "code=137\nsignal=9\noomKilled=true\nfinishedAt=2026-11-30T16:02:19.737610131Z\n" + more)
+            #expect(MonitorExit.readExit(runDirectory: sandbox.run) == exit)
+        }
+    }
 
     /// Adopts a scripted monitor, after `before` was asked of it.
     private func adopt(

@@ -38,7 +38,7 @@ struct OverwriteTests {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, pair.second.raw, 3)
+        posix_spawn_file_actions_adddup2(&actions, pair.second.raw, Handshake.socket)
         let words: [UnsafeMutablePointer<CChar>?] = [strdup("gantry-monitor"), strdup(sandbox.run), nil]
         defer { for word in words { free(word) } }
         var pid: pid_t = 0

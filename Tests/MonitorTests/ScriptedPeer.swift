@@ -5,7 +5,12 @@ import Glibc
 final class ScriptedPeer: Sendable {
     private let socket: Int32
 
-    private init(_ socket: Int32) { self.socket = socket }
+    /// Nothing is waited for without end.
+    private init(_ socket: Int32) {
+        self.socket = socket
+        var time = timeval(tv_sec: 30, tv_usec: 0)
+        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    }
     deinit { close(socket) }
 
     private static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {

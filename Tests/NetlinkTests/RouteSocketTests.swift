@@ -3,19 +3,19 @@ import Linux
 import Netlink
 import Testing
 
-/// Against the kernel, in namespaces that are gone with the test.
+/// Runs against the kernel, in namespaces that end with the test.
 @Suite struct RouteSocketTests {
-    @Test func aNewNamespaceHasLoopbackOnlyAndUp() throws {
+    @Test func newNamespaceHasOnlyLoopbackUp() throws {
         let opened = try NetworkNamespace.open()
         let loopback = try #require(try opened.routes.link(named: "lo"))
         #expect(loopback.isUp)
         #expect(try opened.routes.addresses().map(\.address.description) == ["127.0.0.1"])
         #expect(try opened.routes.routes().isEmpty)
-        // The caller stays where it was.
+        // The calling thread is still in its own namespace.
         #expect(try RouteSocket().link(named: "lo") != nil)
     }
 
-    @Test func vethIsMadeInItsFinalStateWithOneRequest() throws {
+    @Test func createPeersMakesVethWithOneRequest() throws {
         let host = try NetworkNamespace.open()
         let inside = try NetworkNamespace.open()
         let gateway = try #require(IPv4Address("10.9.0.1"))
@@ -23,7 +23,7 @@ import Testing
         let bridge = try #require(try host.routes.link(named: "br0"))
         #expect(bridge.isUp && bridge.kind == "bridge" && bridge.mtu == 1400)
         try host.routes.addAddress(gateway, prefixLength: 24, to: "br0", index: bridge.index)
-        // Twice is no error.
+        // Adding it again is no error.
         try host.routes.addAddress(gateway, prefixLength: 24, to: "br0", index: bridge.index)
 
         let mac = HardwareAddress("02:42:0a:09:00:02")
@@ -49,7 +49,7 @@ import Testing
         #expect(listed)
     }
 
-    @Test func closingTheNamespaceRemovesTheLink() throws {
+    @Test func closingNamespaceRemovesLink() throws {
         let host = try NetworkNamespace.open()
         try host.routes.createBridge(
             "br0", hardwareAddress: HardwareAddress(for: IPv4Address(0x0A09_0001)), mtu: 1500)
@@ -67,7 +67,7 @@ import Testing
         #expect(try routes.link(named: "veth1") != nil)
     }
 
-    @Test func errorsNameTheObject() throws {
+    @Test func errorsNameObject() throws {
         let host = try NetworkNamespace.open()
         let error = #expect(throws: NetlinkError.self) { try host.routes.setUp("nosuch", index: 99) }
         #expect(error?.description.hasPrefix("set up link nosuch: no such device") == true)
@@ -79,7 +79,7 @@ import Testing
         #expect(long?.code == EMSGSIZE)
     }
 
-    @Test func manyLinksAreListed() throws {
+    @Test func listsManyLinks() throws {
         let host = try NetworkNamespace.open()
         for number in 0..<300 {
             try host.routes.createBridge(

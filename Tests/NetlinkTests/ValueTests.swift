@@ -2,7 +2,7 @@ import Netlink
 import Testing
 
 @Suite struct ValueTests {
-    @Test func addressesAreReadStrictly() {
+    @Test func parsesAddressesStrictly() {
         #expect(IPv4Address("172.17.0.2")?.value == 0xAC11_0002)
         #expect(IPv4Address("172.17.0.2")?.description == "172.17.0.2")
         for text in ["", "1.2.3", "1.2.3.4.5", "256.0.0.1", "01.2.3.4", "1.2.3.-4", "1..2.3", "1.2.3.4 ", "+1.2.3.4"] {
@@ -10,7 +10,7 @@ import Testing
         }
     }
 
-    @Test func networksKnowTheirRange() throws {
+    @Test func networkContainsItsAddresses() throws {
         let network = try #require(IPv4Network("172.17.5.9/16"))
         #expect(network.description == "172.17.0.0/16")
         #expect(network.last.description == "172.17.255.255")
@@ -24,7 +24,7 @@ import Testing
         #expect(IPv4Network("172.17.0.0") == nil)
     }
 
-    @Test func hardwareAddressesComeFromAddresses() throws {
+    @Test func derivesHardwareAddressFromIP() throws {
         let address = HardwareAddress(for: try #require(IPv4Address("172.17.0.2")))
         #expect(address.description == "02:42:ac:11:00:02")
         #expect(HardwareAddress("02-42-AC-11-00-02") == address)

@@ -5,7 +5,7 @@ import Networking
 import Synchronization
 import Testing
 
-/// What other programs do to the firewall, and what it would open.
+/// Changes of the firewall by other programs, and what they would expose.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct RulesetTests {
     private final class Reports: Sendable {
@@ -26,8 +26,8 @@ struct RulesetTests {
         try run(in: host.namespace, "nft list table ip gantry_test")
     }
 
-    /// CVE-2020-8558, CVE-2025-54388, CVE-2025-54410: a reload of the firewall opens neither the host's loopback nor ports that are
-    /// published there, and what is published stays.
+    /// CVE-2020-8558, CVE-2025-54388, CVE-2025-54410: reloading the firewall exposes neither the host's loopback nor ports
+    /// published on it, and published ports keep working.
     @Test(arguments: [
         "flush ruleset", "delete table ip gantry_test", "flush table ip gantry_test",
         "flush chain ip gantry_test guard",
@@ -46,7 +46,7 @@ struct RulesetTests {
                 ports: [port(nil, 8080), port("127.0.0.1", 9090)]))
         let neighbour = try await host.service.attach(
             EndpointRequest(containerID: "other", networkName: "bridge", hostname: "other"))
-        // Packets for the host's loopback out of a container, whose root may send what it likes.
+        // Packets from a container's root to the host's loopback.
         try run(
             in: neighbour.namespace,
             "echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet; ip route del local 127.0.0.0/8 dev lo table local; "
@@ -78,8 +78,8 @@ struct RulesetTests {
         #expect(reports.all.count == 2)
     }
 
-    /// Neither its own changes nor those of other tables lead to a repair, and two daemons do not keep each other busy.
-    @Test func leavesOthersAlone() async throws {
+    /// Changes of its own table or of other tables trigger no repair, and two daemons do not trigger each other.
+    @Test func ignoresOtherTables() async throws {
         let host = try TestHost()
         let second = NetworkService(
             configuration: NetworkConfiguration(instance: "second", bridgeName: "gantry-second"),
@@ -101,7 +101,7 @@ struct RulesetTests {
                 "nft \"add table ip mine; add chain ip mine c\(number) { type filter hook input priority 0; }\"")
             if number % 2 == 0 { await host.service.detach(containerID: "c\(number)") }
         }
-        // Its own damage is seen after all that, once.
+        // A change of its own table afterwards is reported, once.
         try run(in: host.namespace, "nft flush table ip gantry_second")
         try await eventually("the repair") { !reports.all.isEmpty }
         #expect(reports.all.count == 1 && reports.all[0].contains("gantry_second"))

@@ -4,7 +4,7 @@ import Netlink
 import Networking
 import Testing
 
-/// A service whose "host" is a fresh network namespace: nothing of the machine is touched, and all is gone with it.
+/// A service whose host is a temporary network namespace, so that nothing of the machine changes.
 final class TestHost: Sendable {
     let namespace: SharedDescriptor
     let configuration: NetworkConfiguration
@@ -26,10 +26,10 @@ final class TestHost: Sendable {
     }
 }
 
-/// Runs a program inside a namespace; its output.
+/// Runs a program inside a namespace and returns its output.
 @discardableResult
 func run(in namespace: SharedDescriptor, _ command: String) throws -> String {
-    // The shell inherits no descriptor; /proc names ours.
+    // The shell inherits no descriptor, so it opens ours through /proc.
     let line = "nsenter --net=/proc/\(getpid())/fd/\(namespace.raw) sh -c '\(command)' 2>&1"
     guard let pipe = popen(line, "r") else { throw SystemError("popen", code: errno) }
     var output: [UInt8] = []
@@ -43,7 +43,7 @@ func run(in namespace: SharedDescriptor, _ command: String) throws -> String {
     return String(decoding: output, as: UTF8.self)
 }
 
-/// A web server inside a namespace that says `text`, until the body ends.
+/// Runs a web server that returns `text` inside a namespace while `body` runs.
 func serving(
     _ text: String, port: Int, in namespace: SharedDescriptor, _ body: () async throws -> Void
 ) async throws {
@@ -69,7 +69,7 @@ extension String {
     var trimming: String { String(split(separator: "\n").first ?? "") }
 }
 
-/// The text with which an attachment is refused, or an empty one.
+/// The error text of a refused attachment, or an empty string.
 func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
     do {
         _ = try await host.service.attach(request)
@@ -80,7 +80,7 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
 }
 
 @Suite(.serialized) struct ServiceTests {
-    @Test func containersGetAddressRouteAndName() async throws {
+    @Test func attachSetsAddressRouteAndName() async throws {
         let host = try TestHost()
         try await host.service.start()
         let first = try await host.service.attach(
@@ -112,10 +112,10 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
         await host.service.stop()
     }
 
-    @Test func publishedPortsAnswerFromEverywhere() async throws {
+    @Test func publishedPortsAnswerFromAllSides() async throws {
         let host = try TestHost()
         try await host.service.start()
-        // Another machine on another link of the host.
+        // A machine on another link of the host.
         let outside = SharedDescriptor(try NetworkNamespace.create())
         try run(
             in: host.namespace,
@@ -148,13 +148,13 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
             #expect(try fetch("http://10.99.0.1:8080/", from: outside) == "hello")
             #expect(try fetch("http://172.17.0.1:8080/", from: other.namespace) == "hello")
             #expect(try fetch("http://10.99.0.1:8080/", from: other.namespace) == "hello")
-            // Its own published port.
+            // A container reaches its own published port.
             #expect(try fetch("http://172.17.0.1:8080/", from: web.namespace) == "hello")
             // Published on 127.0.0.1 only.
             #expect(try fetch("http://127.0.0.1:9090/", from: host.namespace) == "hello")
             #expect(try fetch("http://10.99.0.1:9090/", from: outside) == "failed")
             #expect(try fetch("http://127.5.0.1:8080/", from: outside) == "failed")
-            // Not published: not reachable from outside, even by its own address.
+            // Not published: not reachable from outside, even by the container's address.
             #expect(try fetch("http://172.17.0.2/", from: outside) == "failed")
         }
         try await serving("out", port: 81, in: outside) { () async throws in
@@ -168,7 +168,7 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
         #expect(try run(in: host.namespace, "nft list tables; ip -br link show type bridge").isEmpty)
     }
 
-    @Test func takenPortsNameTheHolder() async throws {
+    @Test func takenPortErrorNamesHolder() async throws {
         let host = try TestHost()
         try await host.service.start()
         let request = PortRequest(containerPort: 80, transport: .tcp, hostIP: nil, hostPorts: 8080...8080)
@@ -188,7 +188,7 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
             #expect(text.hasPrefix("port 7070 is taken by busybox (pid "), "\(text)")
             #expect(text.contains("7071 is free"))
         }
-        // Nothing half-made: the same container can be attached, and its failed attempts hold no address.
+        // Failed attempts leave nothing: the container can be attached, and no address is lost.
         let range = PortRequest(containerPort: 80, transport: .tcp, hostIP: nil, hostPorts: 8080...8082)
         let second = try await host.service.attach(
             EndpointRequest(containerID: "b1", networkName: "bridge", hostname: "b", ports: [range]))
@@ -196,7 +196,7 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
         #expect((await host.service.networks())[0].endpoints.count == 2)
     }
 
-    @Test func theNextDaemonAdoptsAndSweeps() async throws {
+    @Test func nextDaemonAdoptsEndpointsAndRemovesLeftovers() async throws {
         let host = try TestHost()
         try await host.service.start()
         let request = PortRequest(containerPort: 80, transport: .tcp, hostIP: nil, hostPorts: 8080...8080)
@@ -227,7 +227,7 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
         #expect(!(try run(in: next.namespace, "nft list ruleset").contains("8080")))
     }
 
-    @Test func configurationIsObeyed() async throws {
+    @Test func appliesConfiguration() async throws {
         let host = try TestHost {
             $0.bip = "10.88.0.1/24"
             $0.fixedCIDR = "10.88.0.128/25"
@@ -253,12 +253,12 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
                 == "invalid MAC address: zz")
     }
 
-    @Test func poolsThatTheHostUsesAreLeftAlone() async throws {
+    @Test func skipsPoolsUsedByHost() async throws {
         let host = try TestHost()
         try run(in: host.namespace, "ip link add x type bridge; ip addr add 172.17.3.1/24 dev x; ip link set x up")
         try await host.service.start()
         #expect((await host.service.networks())[0].subnet == "172.18.0.0/16")
-        // A second instance beside it.
+        // A second instance on the same host.
         let configuration = NetworkConfiguration(instance: "second", bridgeName: "gantry-second")
         let second = NetworkService(configuration: configuration, namespace: host.namespace)
         try await second.start()
@@ -266,7 +266,7 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
         #expect((await second.networks())[0].id != (await host.service.networks())[0].id)
     }
 
-    @Test func addressesReturnAndRunOut() async throws {
+    @Test func reusesAddressesUntilPoolIsExhausted() async throws {
         let host = try TestHost { $0.bip = "10.88.0.1/29" }
         try await host.service.start()
         for number in 0..<5 {
@@ -282,7 +282,7 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
         #expect(again.endpoint.ipAddress == "10.88.0.4")
     }
 
-    @Test func isolatedNamespacesHaveLoopbackOnly() async throws {
+    @Test func isolatedNamespaceHasOnlyLoopback() async throws {
         let host = try TestHost { $0.userBridge = "none" }
         try await host.service.start()
         let namespace = try host.service.isolatedNamespace()
@@ -292,8 +292,8 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
         #expect((await host.service.networks()).map(\.name) == ["host", "none"])
     }
 
-    /// A container that just ended: its sockets are closed, and the firewall's map has its port still.
-    @Test func portsBelongToWhoPublishedThem() async throws {
+    /// A container that just exited: its sockets are closed, but its port is still in the firewall's map.
+    @Test func portOfExitedContainerStaysReserved() async throws {
         let host = try TestHost()
         try await host.service.start()
         func request(_ id: String, at hostIP: String? = nil, _ transport: Transport = .tcp) -> EndpointRequest {
@@ -314,13 +314,13 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
         #expect(try await port(request("e", .udp)) == 40000)
         await host.service.detach(containerID: "a")
         #expect(try await port(request("f")) == 40000)
-        // An address that this host does not have is told at once, whatever ports there are.
+        // An address that this host does not have is reported even when all ports are free.
         #expect(
             await refusal(host, request("g", at: "192.0.2.1"))
                 == "cannot bind 192.0.2.1:40000: cannot assign requested address")
     }
 
-    @Test func manyAtOnce() async throws {
+    @Test func attachesConcurrently() async throws {
         let host = try TestHost()
         try await host.service.start()
         let addresses = try await withThrowingTaskGroup(of: String.self) { group in

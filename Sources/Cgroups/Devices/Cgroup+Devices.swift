@@ -3,11 +3,11 @@ internal import Glibc
 internal import Linux
 
 extension Cgroup {
-    /// Allows these devices and no others, in place of what was allowed before.
+    /// Replaces the device rules of the cgroup.
     package func set(devices rules: [DeviceRule], isNew: Bool = false) throws(CgroupError) {
         if let path = path(of: "devices") {
             let list = try DeviceList(rules)
-            // A new cgroup is as its parent, which usually allows everything.
+            // A new cgroup inherits its parent's rules, which usually allow everything.
             if list.allowsAll, list.exceptions.isEmpty, isNew, ControlFile.word(path + "/devices.list") == "a *:* rwm" {
                 return
             }
@@ -18,13 +18,13 @@ extension Cgroup {
             return
         }
         guard hierarchy.mode == .v2, let unifiedPath else { return }
-        // Rules that version 1 can keep are merged first: reading and writing allowed apart means both at once.
+        // Merges rules as version 1 does: read and write allowed separately means both are allowed.
         let merged = (try? DeviceList(rules))?.rules ?? rules
         try Self.filter(merged, unifiedPath, isNew: isNew)
     }
 
-    /// Loads the program and attaches it beside others; the kernel keeps it as long as the cgroup. One of ours that was
-    /// there before goes: between both, what both allow is allowed.
+    /// Loads the BPF program and attaches it beside others; the kernel keeps it as long as the cgroup. An earlier program of this
+    /// package is detached, because a device must be allowed by all attached programs.
     private static func filter(_ rules: [DeviceRule], _ path: String, isNew: Bool) throws(CgroupError) {
         let folder: Descriptor
         do throws(SystemError) {
@@ -35,7 +35,7 @@ extension Cgroup {
         let program = DeviceProgram.assemble(rules)
         let loaded = linux_load_device_program(program, program.count)
         guard loaded >= 0 else {
-            // Without privileges nobody may load programs, and no device can be made either.
+            // Unprivileged users cannot load programs, but cannot create devices either.
             if loaded == -EPERM && !ProcessCredentials.areOfRoot { return }
             throw CgroupError("load the device filter", path, code: -loaded)
         }

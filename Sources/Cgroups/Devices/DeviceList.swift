@@ -1,17 +1,17 @@
-/// Rules as version 1 keeps them: everything or nothing, and a list of exceptions without order.
+/// Device rules in version 1's form: allow or deny all, and an unordered list of exceptions.
 package struct DeviceList: Equatable, Sendable {
     package private(set) var allowsAll = false
-    /// What is not as ``allowsAll`` says; each device once.
+    /// Exceptions from ``allowsAll``, each device once.
     package private(set) var exceptions: [DeviceRule] = []
 
-    /// Nothing is allowed before the first rule. Throws for what cannot be kept so: a device forbidden out of a range
-    /// that was allowed, which version 1 would quietly go on allowing (or the other way round).
+    /// Starts from nothing allowed. Throws for rules that version 1 cannot express: a device denied within an allowed range would
+    /// silently stay allowed (and the reverse).
     package init(_ rules: [DeviceRule]) throws(CgroupError) {
         for rule in rules { try add(rule) }
     }
 
     private mutating func add(_ rule: DeviceRule) throws(CgroupError) {
-        // The kernel reads no further than the letter.
+        // The kernel ignores everything after the letter `a`.
         if rule.kind == .all {
             allowsAll = rule.allow
             exceptions = []
@@ -36,12 +36,12 @@ package struct DeviceList: Equatable, Sendable {
         }
     }
 
-    /// The same as rules in order.
+    /// Equivalent ordered rules.
     package var rules: [DeviceRule] { [DeviceRule(allow: allowsAll, .all)] + exceptions }
 }
 
 extension DeviceRule {
-    /// Whether it is for a range that `other` is a part of, and not the same.
+    /// Whether this rule's range includes `other` and is larger.
     fileprivate func covers(_ other: DeviceRule) -> Bool {
         kind == other.kind && (major == nil || major == other.major) && (minor == nil || minor == other.minor)
             && !(major == other.major && minor == other.minor)

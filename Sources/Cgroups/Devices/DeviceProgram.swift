@@ -1,4 +1,4 @@
-/// Device rules as a BPF program of type BPF_PROG_TYPE_CGROUP_DEVICE, for cgroup2 (bpf(2), linux/bpf.h).
+/// Compiles device rules to a BPF program of type BPF_PROG_TYPE_CGROUP_DEVICE for cgroup2 (bpf(2), linux/bpf.h).
 package enum DeviceProgram {
     private static func instruction(
         _ code: UInt8, _ destination: UInt8 = 0, _ source: UInt8 = 0, _ offset: Int16 = 0, _ value: Int32 = 0
@@ -7,10 +7,10 @@ package enum DeviceProgram {
             | UInt64(UInt32(bitPattern: value)) << 32
     }
 
-    /// The instructions: the last rule that matches decides, so they are asked from the last to the first.
+    /// The instructions. The last matching rule decides, so rules are checked from the last to the first.
     ///
-    /// The context holds access << 16 | type, major, minor. A rule's access must cover what is asked to allow it,
-    /// and overlap it to deny it.
+    /// The context has access << 16 | type, major, minor. An allow rule must cover all of the requested access, a deny rule any
+    /// of it.
     package static func assemble(_ rules: [DeviceRule]) -> [UInt64] {
         // r2 = type, r3 = access, r4 = major, r5 = minor
         var program: [UInt64] = [
@@ -47,7 +47,7 @@ package enum DeviceProgram {
             part.append(instruction(0xb4, 0, 0, 0, rule.allow ? 1 : 0))
             part.append(instruction(0x95))
             program += part
-            // The verifier refuses what can never be reached.
+            // The verifier refuses unreachable instructions.
             if checks.isEmpty && !asksAccess {
                 isDecided = true
                 break

@@ -36,7 +36,7 @@ package struct DeviceRule: Equatable, Sendable {
 
     package var allow: Bool
     package var kind: Kind
-    /// Nil is every number.
+    /// Nil means any number.
     package var major: UInt32?
     package var minor: UInt32?
     package var access: Access
@@ -51,7 +51,7 @@ package struct DeviceRule: Equatable, Sendable {
         self.access = access
     }
 
-    /// Docker's list: nodes may be made, but only these may be opened.
+    /// Docker's default: all nodes may be created, but only these may be opened.
     package static let dockerDefault: [DeviceRule] = [
         DeviceRule(allow: false, .all),
         DeviceRule(allow: true, .character, access: .mknod),
@@ -70,7 +70,7 @@ package struct DeviceRule: Equatable, Sendable {
     /// Everything: `--privileged`.
     package static let everything = [DeviceRule(allow: true, .all)]
 
-    /// As devices.allow and devices.deny take it.
+    /// The line for devices.allow and devices.deny.
     var line: String {
         let letter = kind == .all ? "a" : kind == .block ? "b" : "c"
         return "\(letter) \(major.map { String($0) } ?? "*"):\(minor.map { String($0) } ?? "*") \(access.text)"

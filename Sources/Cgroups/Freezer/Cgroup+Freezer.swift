@@ -2,26 +2,26 @@ internal import ByteText
 internal import Glibc
 
 extension Cgroup {
-    /// Stops every process in it (`docker pause`). Returns when all stand still.
+    /// Freezes every process in the cgroup (`docker pause`). Returns when all are frozen.
     package func freeze() throws(CgroupError) {
         if let path = path(of: "freezer") { return try Self.freeze(path) }
         try setUnified(frozen: true)
     }
 
-    /// Lets them run again.
+    /// Thaws the processes.
     package func thaw() throws(CgroupError) {
         if let path = path(of: "freezer") { return try ControlFile.put("THAWED", "freezer.state", in: path) }
         try setUnified(frozen: false)
     }
 
-    /// Whether they are stopped.
+    /// Whether the processes are frozen.
     package var isFrozen: Bool {
         if let path = path(of: "freezer") { return Self.isFrozen(freezer: path) }
         return unifiedPath.map { Self.isFrozen(unified: $0) } ?? false
     }
 
-    /// The same without a look at the machine's mounts: folders of version 1 are usually called by their controllers.
-    /// Nil when these are not.
+    /// As ``isFrozen``, without reading the machine's mounts: version 1 hierarchies are usually mounted in directories named
+    /// after their controllers. Nil when these are not.
     package static func isFrozen(places: [(controller: String, path: String)]) -> Bool? {
         for (folder, path) in places where folder.split(byte: ",").contains("freezer") {
             return isFrozen(freezer: path)
@@ -38,13 +38,13 @@ extension Cgroup {
         ControlFile.field("frozen", path + "/cgroup.events") == 1
     }
 
-    /// Version 1 has no event for it, and FREEZING can stick while processes appear: writing again helps, and now and
-    /// then letting them run for a moment. Never left in between.
+    /// Version 1 has no event for it, and FREEZING can stick while processes are forked: writing again helps, and so does thawing
+    /// for a moment. On failure everything is thawed.
     private static func freeze(_ path: String) throws(CgroupError) {
         for attempt in 1...1000 {
             if attempt % 50 == 0 {
                 try ControlFile.put("THAWED", "freezer.state", in: path)
-                // no event: version 1 tells nobody when it is frozen.
+                // no event: version 1 does not report when it is frozen.
                 usleep(10000)
             }
             try ControlFile.put("FROZEN", "freezer.state", in: path)
@@ -76,7 +76,7 @@ extension Cgroup {
             var waiting = pollfd(fd: events, events: Int16(POLLPRI), revents: 0)
             _ = poll(&waiting, 1, 500)
         }
-        // A process in a vfork or an uninterruptible wait may never stop.
+        // A process in vfork or in an uninterruptible wait may never freeze.
         if frozen { _ = ControlFile.write("0", path + "/cgroup.freeze") }
         throw CgroupError(frozen ? "freeze" : "thaw", path, "the processes do not come to a stop")
     }

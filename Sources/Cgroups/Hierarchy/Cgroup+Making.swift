@@ -3,17 +3,17 @@ internal import Glibc
 internal import Linux
 
 extension Cgroup {
-    /// How much of what is asked has to be possible.
+    /// What happens when a limit cannot be set.
     package enum Demand: Equatable, Sendable {
-        /// Goes on without a limit that this machine cannot set, and tells (``leftOut``).
+        /// Continue without limits that this machine does not support, and list them in ``leftOut``.
         case lenient
-        /// What an OCI bundle asks for: every limit, in a cgroup where nobody else is.
+        /// Fail, as for an OCI bundle: every limit must be set, and the cgroup must be empty.
         case strict
-        /// As strict, but without the hierarchies that this user may not write in.
+        /// As strict, but without the hierarchies that this user may not write to.
         case strictWhereAllowed
     }
 
-    /// Makes it and its parents and sets the limits. Whatever was made is removed again when that fails.
+    /// Creates the cgroup and its parents and sets the limits. On failure, removes what was created.
     package static func create(
         _ name: String, limits: CgroupLimits, in hierarchy: CgroupHierarchy, _ demand: Demand = .lenient
     ) throws(CgroupError) -> Cgroup {
@@ -26,7 +26,7 @@ extension Cgroup {
         return cgroup
     }
 
-    /// As ``create(_:limits:in:_:)``, for a cgroup that is described already.
+    /// As ``create(_:limits:in:_:)``, for an existing value.
     package mutating func make(_ limits: CgroupLimits, _ demand: Demand) throws(CgroupError) {
         var made: [Place] = []
         do throws(CgroupError) {
@@ -57,12 +57,12 @@ extension Cgroup {
         }
     }
 
-    /// True when the last directory was not there before.
+    /// True when the last directory did not exist before.
     private func makeDirectory(_ place: Place, _ limits: CgroupLimits) throws(CgroupError) -> Bool {
         var base = hierarchy.unified ?? ""
         if let mount = hierarchy.mounts.first(where: { $0.name == place.controller }) { base = mount.path }
         let parts = name.split(byte: "/")
-        // Beside version 1, cgroup2 only limits what a bundle asks of it.
+        // Beside version 1, cgroup2 is used only for hugepages and other limits that need it.
         let wanted = hierarchy.mode == .v2 || !limits.hugepages.isEmpty ? hierarchy.unifiedControllers : []
         var path = base
         var isNew = false
@@ -79,7 +79,7 @@ extension Cgroup {
         return isNew
     }
 
-    /// No process can be put into a cpuset without processors and memory nodes: version 1 starts empty.
+    /// Version 1 cpusets start empty, and no process can join one without processors and memory nodes.
     private func fillCpuset(
         _ path: String, from parent: String, isNew: Bool, limits: CgroupLimits?
     ) throws(CgroupError) {
@@ -97,7 +97,7 @@ extension Cgroup {
         if code != 0 { throw CgroupError("set \(file.dropFirst()) to \(value)", path, code: code) }
     }
 
-    /// Hands the controllers of cgroup2 down one level. What cannot be handed down is told when a limit needs it.
+    /// Enables the controllers of cgroup2 for children. A controller that cannot be enabled is reported when a limit needs it.
     private func enable(_ controllers: Set<String>, _ path: String) {
         guard !controllers.isEmpty else { return }
         let file = path + "/cgroup.subtree_control"
@@ -105,11 +105,11 @@ extension Cgroup {
         let enabled = text.split { $0 == " " || $0 == "\n" }
         let missing = controllers.filter { name in !enabled.contains { $0 == name } }.sorted()
         if missing.isEmpty || ControlFile.write(missing.map { "+" + $0 }.joined(separator: " "), file) == 0 { return }
-        // One that is refused (cpu while real-time processes run) must not keep the others away.
+        // One by one, because a single refusal (cpu while real-time processes run) fails the whole write.
         for name in missing { _ = ControlFile.write("+" + name, file) }
     }
 
-    /// Neither frozen nor, on version 2, of a kind that processes cannot be in; nor, when asked, in use.
+    /// Checks that the cgroup is not frozen, has a usable type on version 2 and, if asked, is empty.
     private func checkState(isExclusive: Bool) throws(CgroupError) {
         if isExclusive {
             var found: [Int32] = []
@@ -119,7 +119,7 @@ extension Cgroup {
                 throw CgroupError("use", name, "container's cgroup is not empty: \(count) process(es) found")
             }
         }
-        // A new one is as its parent, which is not frozen where it is the hierarchy's root or the caller's own.
+        // A new cgroup inherits its parent's state; the hierarchy's root and the caller's own cgroup are not frozen.
         let mayBeFrozen = !kept.isEmpty || isUnit || name.dropFirst().contains(byte: "/")
         if mayBeFrozen, let path = path(of: "freezer") {
             let state = ControlFile.word(path + "/freezer.state")
@@ -133,9 +133,10 @@ extension Cgroup {
         }
     }
 
-    /// Removes it everywhere but where it was ``kept``; true when nothing is left. Can be called again, and for one that was never made.
+    /// Removes the directories that this value created; true when all are gone. May be called again, and for a cgroup that was
+    /// never created.
     ///
-    /// The kernel answers EBUSY for a moment after the last process is gone: it is tried for about 100 ms.
+    /// The kernel returns EBUSY for a moment after the last process has exited: retries for about 100 ms.
     @discardableResult
     package func remove() -> Bool {
         var isGone = true
@@ -148,13 +149,13 @@ extension Cgroup {
             if rmdir(path) == 0 || errno == ENOENT { return true }
             guard errno == EBUSY || errno == ENOTEMPTY else { return false }
             removeChildren(path)
-            // no event: the kernel tells nobody when rmdir(2) would go through, and on version 2 its word about the last process comes late.
+            // no event: the kernel does not report when rmdir(2) would succeed; version 2 reports the last exit late.
             if attempt > 0 { usleep(UInt32(min(20000, 250 << attempt))) }
         }
         return false
     }
 
-    /// Cgroups that were made inside the container: as deep as it likes.
+    /// Removes cgroups created inside the container, at any depth.
     private static func removeChildren(_ path: String) {
         do throws(SystemError) {
             var walk = TreeWalk(try Descriptor.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), onlyDirectories: true)
@@ -166,17 +167,17 @@ extension Cgroup {
                 } else {
                     if walk.depth == 0 { return }
                     let emptied = try walk.leave()
-                    // What is busy for a moment is there in the next round.
+                    // Busy ones are tried again in the next round.
                     unlinkat(walk.directory, emptied, AT_REMOVEDIR)
                 }
             }
         } catch {
-            // It has gone meanwhile, or is tried again.
+            // Removed meanwhile, or tried again in the next round.
             return
         }
     }
 
-    /// Removes it in each hierarchy where nothing is inside; true when it was there nowhere but where it is ``kept``.
+    /// Removes the cgroup in each hierarchy where it has no processes; true when all directories but ``kept`` ones are gone.
     @discardableResult
     package func removeIfEmpty() -> Bool {
         var isGone = true
@@ -186,7 +187,7 @@ extension Cgroup {
         return isGone
     }
 
-    /// Removes every child of `parent` that `keep` does not name. Returns the names that could not be removed.
+    /// Removes every child of `parent` that is not in `keep`. Returns the names that could not be removed.
     package static func removeOrphans(
         under parent: String, keep: Set<String>, in hierarchy: CgroupHierarchy
     ) -> [String] {

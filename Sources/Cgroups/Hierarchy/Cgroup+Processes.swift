@@ -3,12 +3,12 @@ internal import Glibc
 internal import Linux
 
 extension Cgroup {
-    /// Where the processes can be listed: the freezer, the memory, any other hierarchy.
+    /// A directory in which to list the processes: freezer first, then memory, then any other.
     private var listing: String? {
         unifiedPath ?? path(of: "freezer") ?? path(of: "memory") ?? places.first?.path
     }
 
-    /// The processes in it and in the cgroups beneath it, in the host's numbers; none of a cgroup that is gone.
+    /// The processes in the cgroup and its descendants, as the host's pids; empty when the cgroup has been removed.
     package func processes() throws(CgroupError) -> [Int32] {
         guard let listing else { return [] }
         var result: [Int32] = []
@@ -16,7 +16,7 @@ extension Cgroup {
         return result.sorted()
     }
 
-    /// Also of cgroups that a container has nested deeper than a path can say.
+    /// Also for descendants whose path is longer than PATH_MAX.
     static func collect(_ path: String, _ result: inout [Int32]) throws(CgroupError) {
         do throws(SystemError) {
             var walk = TreeWalk(
@@ -42,16 +42,16 @@ extension Cgroup {
         }
     }
 
-    /// Whether a cgroup has no processes because it was removed meanwhile (ENODEV: while its file was open).
+    /// Whether the error means that the cgroup was removed (ENODEV: while its file was open).
     private static func isGone(_ error: SystemError) -> Bool { error.code == ENOENT || error.code == ENODEV }
 
     private static func read(_ directory: Int32, _ result: inout [Int32]) throws(SystemError) {
         let bytes: [UInt8]
         do {
-            // As many processes as a kernel can have (pid_max is 2^22 at most), eight bytes each.
+            // At most pid_max (2^22) lines of up to eight bytes.
             bytes = try Descriptor.open("cgroup.procs", O_RDONLY, at: directory).readAll(limit: 32 << 20)
         } catch  where error.code == EOPNOTSUPP {
-            // A threaded cgroup of version 2 tells its processes only at its root.
+            // In version 2 the processes of a threaded cgroup are listed only in its domain root.
             return
         }
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
@@ -59,16 +59,16 @@ extension Cgroup {
         }
     }
 
-    /// Kills every process in it (SIGKILL), also when they fork meanwhile.
+    /// Kills every process (SIGKILL), including those forked meanwhile.
     package func kill() {
         if let unifiedPath, ControlFile.write("1", unifiedPath + "/cgroup.kill") == 0 {
-            // Frozen by version 1, they die only when they thaw.
+            // In a frozen version 1 cgroup processes die only when they are thawed.
             if path(of: "freezer") != nil, isFrozen { try? thaw() }
             return
         }
-        // Linux before 5.14, or no cgroup2: standing still, none can fork away from its signal.
+        // Linux before 5.14, or no cgroup2: freeze first, so that none can fork while the others are killed.
         for _ in 0..<100 {
-            // What cannot be listed now (no descriptors left) may be in the next round.
+            // A failure to list (no descriptors left) may be gone in the next round.
             if let found = try? processes(), found.isEmpty { return }
             try? freeze()
             let found = (try? processes()) ?? []
@@ -79,7 +79,8 @@ extension Cgroup {
         }
     }
 
-    /// Waits until a process that was killed is gone; for a moment when there is no descriptor of it (none left, or gone already).
+    /// Waits until a killed process has exited; waits only briefly when no pidfd can be opened (no descriptors left, or already
+    /// gone).
     private static func waitForEnd(_ process: Int32) {
         var waiting = pollfd(fd: process, events: Int16(POLLIN), revents: 0)
         _ = poll(&waiting, 1, process < 0 ? 1 : 100)

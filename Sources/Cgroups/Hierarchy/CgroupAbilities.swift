@@ -1,4 +1,4 @@
-/// Which limits can be set on this machine: the controllers that are there, and the files that this kernel has for them.
+/// Which limits this machine supports: available controllers and the files this kernel has for them.
 package struct CgroupAbilities: Equatable, Sendable {
     package var memory = true
     package var swap = true
@@ -8,7 +8,7 @@ package struct CgroupAbilities: Equatable, Sendable {
     package var cpuShares = true
     package var cpuQuota = true
     package var cpuset = true
-    /// Which processors and memory nodes a cpuset can have, in the kernel's notation (`0-3,7`); empty when that is not known.
+    /// The processors and memory nodes available to a cpuset, in the kernel's notation (`0-3,7`); empty when unknown.
     package var processors = ""
     package var memoryNodes = ""
     package var pids = true
@@ -19,12 +19,12 @@ package struct CgroupAbilities: Equatable, Sendable {
     package var blockReadOps = true
     package var blockWriteOps = true
 
-    /// Everything.
+    /// Everything is supported.
     package init() {}
 }
 
 extension Cgroup {
-    /// Looks at a cgroup that is made for it and removed again: many of the files are in no hierarchy's root.
+    /// Creates a temporary cgroup and looks at its files, because many do not exist in a hierarchy's root.
     package static func abilities(
         probing name: String, in hierarchy: CgroupHierarchy
     ) throws(CgroupError) -> CgroupAbilities {

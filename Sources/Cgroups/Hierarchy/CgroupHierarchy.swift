@@ -1,21 +1,21 @@
 internal import ByteText
 internal import Glibc
 
-/// Where this machine's cgroups are: version 1, version 2, or both (hybrid).
+/// The cgroup mounts of this machine: version 1, version 2, or both (hybrid).
 package struct CgroupHierarchy: Equatable, Sendable {
     package enum Mode: Equatable, Sendable { case v1, hybrid, v2 }
 
     /// One hierarchy of version 1.
     package struct Mount: Equatable, Sendable {
-        /// The folder's name: `memory`, `cpu,cpuacct`, `systemd`.
+        /// The mount directory's name: `memory`, `cpu,cpuacct`, `systemd`.
         package let name: String
         /// `memory`; `cpu` and `cpuacct`; empty for a named hierarchy.
         package let controllers: [String]
-        /// Where names start.
+        /// The mount point, to which names are relative.
         package let path: String
-        /// What is mounted there of the hierarchy: `/`, or in a container its own cgroup.
+        /// The mounted part of the hierarchy: `/`, or in a container its own cgroup.
         let root: String
-        /// As /proc/PID/cgroup names it: `memory`, `cpu,cpuacct`, `name=systemd`.
+        /// Its name in /proc/PID/cgroup: `memory`, `cpu,cpuacct`, `name=systemd`.
         let label: String
     }
 
@@ -24,7 +24,7 @@ package struct CgroupHierarchy: Equatable, Sendable {
     /// The cgroup2 mount, if there is one.
     package let unified: String?
     let unifiedRoot: String
-    /// What the cgroup2 mount can limit, in version 2's names: `memory`, `io`.
+    /// The controllers of the cgroup2 mount, by version 2 names: `memory`, `io`.
     package let unifiedControllers: Set<String>
 
     package var mode: Mode { mounts.isEmpty ? .v2 : unified == nil ? .v1 : .hybrid }
@@ -41,7 +41,7 @@ package struct CgroupHierarchy: Equatable, Sendable {
         return result
     }
 
-    /// `controllers` says what a cgroup2 mount can limit.
+    /// `controllers` returns the controllers of a cgroup2 mount.
     package static func parse(
         _ mountinfo: [UInt8], controllers: (String) -> [String] = { _ in [] }
     ) -> CgroupHierarchy {
@@ -53,7 +53,7 @@ package struct CgroupHierarchy: Equatable, Sendable {
             else { continue }
             let path = unescape(String(decoding: words[4], as: UTF8.self))
             let root = unescape(String(decoding: words[3], as: UTF8.self))
-            // A bind of a part of a hierarchy is not ours to use, except where a container sees its own like that.
+            // Skips bind mounts of part of a hierarchy, except below /sys/fs/cgroup, where a container sees its own cgroup.
             guard root == "/" || path.hasBytePrefix("/sys/fs/cgroup"), !root.hasBytePrefix("/..") else { continue }
             switch String(decoding: words[dash + 1], as: UTF8.self) {
             case "cgroup2":
@@ -71,7 +71,7 @@ package struct CgroupHierarchy: Equatable, Sendable {
                 let mount = Mount(
                     name: String(path.split(byte: "/").last ?? ""), controllers: controllers, path: path,
                     root: root, label: label)
-                // The same hierarchy may be mounted again; a whole one is better than a part.
+                // A hierarchy may be mounted twice; a mount of the whole is preferred.
                 if let index = mounts.firstIndex(where: { $0.label == label }) {
                     if mounts[index].root != "/" && root == "/" { mounts[index] = mount }
                 } else {
@@ -85,12 +85,12 @@ package struct CgroupHierarchy: Equatable, Sendable {
             unifiedControllers: Set(unified.map { controllers($0.path) } ?? []))
     }
 
-    /// Most lines are of other file systems: looked at byte by byte, they cost next to nothing.
+    /// Compares bytes, because most mounts are of other file systems.
     private static func isCgroup(_ line: ArraySlice<UInt8>) -> Bool {
         var start = line.startIndex
         while let dash = line[start...].firstIndex(of: UInt8(ascii: "-")) {
             start = dash + 1
-            // The optional fields before it have no dash of their own between blanks.
+            // The optional fields before the separator contain no single dash.
             guard dash > line.startIndex, line[dash - 1] == 0x20 else { continue }
             return line[start...].starts(with: " cgroup".utf8)
         }
@@ -124,7 +124,7 @@ package struct CgroupHierarchy: Equatable, Sendable {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// The controllers that can limit something here, in version 1's names where a version 1 mount has them.
+    /// All available controllers; those of version 1 mounts by their version 1 names.
     package var controllers: Set<String> { Set(mounts.flatMap(\.controllers)).union(unifiedControllers) }
 
     /// The version 1 mount of a controller.

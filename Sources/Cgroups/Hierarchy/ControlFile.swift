@@ -3,9 +3,9 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// Reads and writes the files of cgroups.
+/// Reads and writes cgroup control files.
 enum ControlFile {
-    /// 0 or errno.
+    /// Returns 0 or errno.
     static func write(_ value: String, _ path: String) -> Int32 {
         let handle = open(path, O_WRONLY | O_CLOEXEC)
         guard handle >= 0 else { return errno }
@@ -22,7 +22,7 @@ enum ControlFile {
         if code != 0 { throw CgroupError("set \(name) to \(value)", directory, code: code) }
     }
 
-    /// One write for each value, as the kernel wants them.
+    /// Writes each value with its own write(2), as the kernel requires.
     static func put(each values: [String], _ name: String, in directory: String) throws(CgroupError) {
         let handle = open(directory + "/" + name, O_WRONLY | O_CLOEXEC)
         guard handle >= 0 else { throw CgroupError("open \(name)", directory, code: errno) }
@@ -41,10 +41,10 @@ enum ControlFile {
         try? Descriptor.open(path, O_RDONLY).readAll(limit: .max)
     }
 
-    /// A file of one line, without its end.
+    /// The content of a file of one line, without the line feed.
     static func word(_ path: String) -> String? {
         guard let file = try? Descriptor.open(path, O_RDONLY) else { return nil }
-        // The kernel gives a line that fits in one piece: no second call has to find the end.
+        // The kernel returns a line that fits in one read, so no second read is needed.
         let short = withUnsafeTemporaryAllocation(byteCount: 512, alignment: 1) { buffer -> String? in
             guard let count = try? file.read(into: buffer), count < buffer.count else { return nil }
             return line(buffer[..<count])
@@ -56,7 +56,7 @@ enum ControlFile {
         String(decoding: bytes.last == 0x0a ? bytes.dropLast() : bytes[...], as: UTF8.self)
     }
 
-    /// A file of one line, as its words.
+    /// The words of a file of one line.
     static func words(_ path: String) -> [String] {
         (read(path) ?? "").split { $0 == " " || $0 == "\n" }.map { String($0) }
     }
@@ -64,7 +64,7 @@ enum ControlFile {
     /// Nil also for `max`.
     static func number(_ path: String) -> UInt64? { word(path).flatMap { UInt64($0) } }
 
-    /// The lines `name value`.
+    /// Parses lines `name value`.
     static func fields(_ path: String) -> [String: UInt64] {
         var result: [String: UInt64] = [:]
         for line in (read(path) ?? "").split(byte: "\n") {
@@ -74,7 +74,7 @@ enum ControlFile {
         return result
     }
 
-    /// The value of a line `name value`.
+    /// The value of the line `name value`.
     static func field(_ name: String, _ path: String) -> UInt64? {
         guard let text = read(path) else { return nil }
         for line in text.split(byte: "\n") {
@@ -86,6 +86,6 @@ enum ControlFile {
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-    /// The names of the directories in a directory.
+    /// The subdirectories of a directory.
     static func directories(_ path: String) -> [String] { Directory.directories(in: path) }
 }

@@ -1,4 +1,4 @@
-/// What a container may use. Nil, and zero where Docker means that by it, is no limit.
+/// A container's resource limits. Nil means no limit, and so does 0 where Docker defines it so.
 package struct CgroupLimits: Equatable, Sendable {
     /// Bytes; -1 is unlimited.
     package var memory: Int64?
@@ -12,17 +12,17 @@ package struct CgroupLimits: Equatable, Sendable {
     package var kernelMemory: Int64?
     package var kernelMemoryTCP: Int64?
     package var oomKillDisable = false
-    /// Refuse a memory limit below what is in use, instead of killing for it.
+    /// Refuse a memory limit below the present usage instead of letting the kernel kill processes.
     package var checkMemoryBeforeUpdate = false
-    /// 2 to 262144; 1024 is the usual share.
+    /// 2 to 262144; the default is 1024.
     package var cpuShares: UInt64?
     /// Microseconds of processor time per period; -1 is unlimited.
     package var cpuQuota: Int64?
     /// Microseconds.
     package var cpuPeriod: UInt64?
-    /// Microseconds that may be saved up (Linux 5.14).
+    /// Microseconds of unused quota that may accumulate (Linux 5.14).
     package var cpuBurst: UInt64?
-    /// 1 runs only when nobody else wants to (Linux 5.15).
+    /// 1: run only when no other cgroup needs the processor (Linux 5.15).
     package var cpuIdle: Int64?
     /// Microseconds for real-time processes (version 1).
     package var cpuRealtimeRuntime: Int64?
@@ -42,13 +42,13 @@ package struct CgroupLimits: Equatable, Sendable {
     package var hugepages: [Named<UInt64>] = []
     /// By device: `mlx5_1`.
     package var rdma: [Named<CgroupRDMA>] = []
-    /// The class that packets are marked with (version 1).
+    /// The class id of sent packets (version 1).
     package var networkClass: UInt32?
-    /// Priority of packets by interface (version 1).
+    /// Packet priority by interface (version 1).
     package var networkPriorities: [Named<UInt32>] = []
-    /// Which devices may be used; nil leaves the hierarchy's own rule (everything).
+    /// The allowed devices; nil keeps the hierarchy's default (everything).
     package var devices: [DeviceRule]? = DeviceRule.dockerDefault
-    /// Files of version 2 by name, as the OCI `unified` map.
+    /// Version 2 files by name, as in the OCI `unified` map.
     package var unified: [Named<String>] = []
 
     package init() {}
@@ -121,12 +121,12 @@ package struct CgroupRDMA: Equatable, Sendable {
     }
 }
 
-/// A limit that was asked for and not set.
+/// A requested limit that was not set.
 package struct LeftOutLimit: Equatable, Sendable, CustomStringConvertible {
     package enum Reason: Equatable, Sendable {
-        /// No hierarchy here has the controller of that name, or this user may not write there.
+        /// The controller is not available here, or this user may not write there.
         case noController(String)
-        /// The kernel does not have the file of that name.
+        /// The kernel does not have the file.
         case noFile(String)
         /// Version 2 has no such limit.
         case notInVersion2

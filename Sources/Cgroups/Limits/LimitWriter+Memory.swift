@@ -21,7 +21,7 @@ extension LimitWriter {
         try checkUsage(path, "memory.usage_in_bytes", "memory.memsw.usage_in_bytes")
         let memory = limits.memory ?? 0
         var swap = limits.memorySwap ?? 0
-        // Unlimited memory means unlimited swap, unless it is told otherwise.
+        // Unlimited memory implies unlimited swap, unless a swap limit is given.
         if memory == -1 && swap == 0 && ControlFile.exists(path + "/memory.memsw.limit_in_bytes") { swap = -1 }
         func setMemory() throws(CgroupError) {
             if memory == 0 { return }
@@ -35,7 +35,7 @@ extension LimitWriter {
             }
             if code != 0 { throw CgroupError("set memory.limit_in_bytes to \(memory)", path, code: code) }
         }
-        // The memory limit may never exceed that of memory and swap, on the way up and on the way down.
+        // The memory limit may never exceed the memory+swap limit, so the order depends on whether it is raised or lowered.
         func isRaised() -> Bool {
             swap == -1 || (ControlFile.number(path + "/memory.limit_in_bytes") ?? 0) < UInt64(clamping: swap)
         }
@@ -53,7 +53,7 @@ extension LimitWriter {
         }
     }
 
-    /// Gone since Linux 5.16: refused there or without a file. Every runtime goes on without it.
+    /// Removed in Linux 5.16: refused, or the file is missing. Other runtimes ignore the limit too.
     private mutating func writeKernelMemory(_ path: String) throws(CgroupError) {
         for (value, name, limit) in [
             (limits.kernelMemory, "memory.kmem.limit_in_bytes", "kernel memory limit"),
@@ -62,7 +62,7 @@ extension LimitWriter {
             guard let value, value != 0 else { continue }
             let code = ControlFile.write(String(value), path + "/" + name)
             if code == ENOENT || code == EOPNOTSUPP || code == 524 /* ENOTSUPP of the kernel's own */ {
-                leaveOutAnyway(limit, .noFile(name))
+                leaveOutEvenIfStrict(limit, .noFile(name))
             } else if code != 0 {
                 throw CgroupError("set \(name) to \(value)", path, code: code)
             }
@@ -78,7 +78,7 @@ extension LimitWriter {
             let value = try Self.unifiedSwap(given, memory: known)
             if let value {
                 let code = ControlFile.write(value, path + "/memory.swap.max")
-                // Without swap accounting there is nothing to switch off or to leave unlimited.
+                // Without swap accounting, unlimited or no swap needs no file.
                 if code == ENOENT && value != "max" && value != "0" {
                     try leaveOut("swap limit", .noFile("memory.swap.max"))
                 } else if code != 0 && code != ENOENT {
@@ -98,7 +98,7 @@ extension LimitWriter {
 
     static func unlimited(_ value: Int64) -> String { value == -1 ? "max" : String(value) }
 
-    /// Version 2 counts swap alone: what `memory.swap.max` is for memory and swap together. Nil leaves it as it is.
+    /// Converts a limit of memory and swap together to `memory.swap.max`, which limits swap alone. Nil leaves it unchanged.
     static func unifiedSwap(_ swap: Int64, memory: Int64) throws(CgroupError) -> String? {
         if swap == -1 || (swap == 0 && memory == -1) { return "max" }
         if swap == 0 { return nil }
@@ -111,7 +111,7 @@ extension LimitWriter {
         return String(swap - memory)
     }
 
-    /// `checkBeforeUpdate`: a limit below the usage is refused instead of killing for it.
+    /// `checkBeforeUpdate`: refuses a limit below the usage instead of letting the kernel kill processes.
     private func checkUsage(_ path: String, _ usageName: String, _ swapName: String?) throws(CgroupError) {
         guard limits.checkMemoryBeforeUpdate, let usage = ControlFile.number(path + "/" + usageName) else { return }
         if let memory = limits.memory, memory > 0, UInt64(memory) <= usage {

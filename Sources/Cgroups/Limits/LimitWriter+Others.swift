@@ -10,7 +10,7 @@ extension LimitWriter {
         }
         switch try directory("blkio", for: "block I/O limit") {
         case .v1(let path):
-            // The name depends on the scheduler: CFQ before Linux 5.0, BFQ since.
+            // The file name depends on the scheduler: CFQ before Linux 5.0, BFQ since.
             let prefix = ControlFile.exists(path + "/blkio.weight") ? "blkio." : "blkio.bfq."
             if weight > 0 { try put(String(weight), prefix + "weight", in: path, for: "block I/O weight") }
             if leaf > 0 { try put(String(leaf), "blkio.leaf_weight", in: path, for: "block I/O leaf weight") }
@@ -32,7 +32,7 @@ extension LimitWriter {
     }
 
     private mutating func writeUnifiedBlock(_ path: String, _ weight: UInt16) throws(CgroupError) {
-        // BFQ has a scale and a file of its own.
+        // BFQ has its own file and range.
         let isBFQ = ControlFile.exists(path + "/io.bfq.weight")
         let name = isBFQ ? "io.bfq.weight" : "io.weight"
         func scaled(_ weight: UInt16) -> String { isBFQ ? String(weight) : String(Cgroup.weight(block: weight)) }
@@ -88,7 +88,7 @@ extension LimitWriter {
             let prefix = "hugetlb.\(page.name)."
             guard case .v1(let path) = directory else {
                 try put(value, prefix + "max", in: directory.path, for: "hugepage limit")
-                // Reservations count from Linux 5.7 on.
+                // The limit on reservations exists since Linux 5.7.
                 try putWhereKnown(value, prefix + "rsvd.max", in: directory.path)
                 continue
             }
@@ -102,7 +102,7 @@ extension LimitWriter {
         if code != 0 && code != ENOENT { throw CgroupError("set \(name) to \(value)", path, code: code) }
     }
 
-    /// The OCI `unified` map, line by line; the last word is the bundle's.
+    /// Writes the OCI `unified` map line by line, after all other limits, so that it overrides them.
     mutating func writeUnified() throws(CgroupError) {
         guard let path = cgroup.unifiedPath else { return }
         for item in limits.unified {
@@ -126,7 +126,7 @@ extension LimitWriter {
         }
     }
 
-    /// A threaded cgroup of version 2 (made below one that has processes) takes only controllers that count threads.
+    /// A threaded version 2 cgroup (below one with processes) accepts only threaded controllers.
     func checkKind() throws(CgroupError) {
         guard cgroup.hierarchy.mode == .v2, let path = cgroup.unifiedPath,
             let kind = ControlFile.word(path + "/cgroup.type"), kind != "domain"
@@ -147,7 +147,7 @@ extension LimitWriter {
 }
 
 extension Cgroup {
-    /// A block weight of version 1 (10…1000) as one of version 2 (1…10000).
+    /// Converts a version 1 block weight (10…1000) to version 2 (1…10000).
     package static func weight(block weight: UInt16) -> UInt64 {
         let bounded = UInt64(min(max(weight, 10), 1000))
         return 1 + (bounded - 10) * 9999 / 990

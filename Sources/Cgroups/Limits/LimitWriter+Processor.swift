@@ -26,7 +26,7 @@ extension LimitWriter {
         if !mems.isEmpty { try put(mems, "cpuset.mems", in: path, for: "cpuset") }
     }
 
-    /// An idle group takes no weight: idleness ends before, and begins after it is set.
+    /// An idle cgroup accepts no weight, so idle is cleared before the weight and set after it.
     private mutating func writeShares(_ path: String, _ name: String, _ value: String?) throws(CgroupError) {
         let idle = limits.cpuIdle
         if let idle, idle == 0 { try put("0", "cpu.idle", in: path, for: "idle scheduling") }
@@ -34,7 +34,7 @@ extension LimitWriter {
         if let idle, idle != 0 { try put(String(idle), "cpu.idle", in: path, for: "idle scheduling") }
     }
 
-    /// Writes what the kernel may refuse until `later` is set (EINVAL); true when it has to be written again.
+    /// Writes a value that the kernel may refuse (EINVAL) until `later` is set; true when it has to be written again.
     private mutating func putEarly(
         _ value: String, _ name: String, in path: String, for limit: String, later: Bool
     ) throws(CgroupError) -> Bool {
@@ -43,7 +43,7 @@ extension LimitWriter {
         return false
     }
 
-    /// Quota, period and burst bound one another and the parent's: a change of several may only fit in one order.
+    /// Quota, period and burst limit one another and depend on the parent's: only one order of writes may succeed.
     private mutating func writeTime(_ path: String) throws(CgroupError) {
         let quota = limits.cpuQuota ?? 0
         let period = limits.cpuPeriod.flatMap { $0 > 0 ? String($0) : nil }
@@ -92,10 +92,10 @@ extension LimitWriter {
 }
 
 extension Cgroup {
-    /// Shares (2…262144, usual 1024) as a weight of version 2 (1…10000, usual 100).
+    /// Converts shares (2…262144, default 1024) to a version 2 weight (1…10000, default 100).
     ///
-    /// The curve of runc 1.3.2 and crun 1.23, which meets all three pairs; the straight line of earlier ones made the
-    /// usual 1024 a weight of 39, less than a process outside of any container has.
+    /// Uses the curve of runc 1.3.2 and crun 1.23, which maps minimum, default and maximum to each other. Their earlier linear
+    /// formula mapped 1024 to weight 39, less than that of processes outside any container.
     package static func weight(shares: UInt64) -> UInt64 {
         if shares <= 2 { return 1 }
         if shares >= 262_144 { return 10000 }

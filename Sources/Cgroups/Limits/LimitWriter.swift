@@ -1,7 +1,7 @@
 internal import ByteText
 internal import Glibc
 
-/// Writes limits into the files of one cgroup, and notes those that this machine cannot set.
+/// Writes limits into the files of one cgroup and records those that this machine does not support.
 struct LimitWriter {
     let cgroup: Cgroup
     let limits: CgroupLimits
@@ -15,7 +15,7 @@ struct LimitWriter {
         self.demand = demand
     }
 
-    /// Where the controller of a limit is; nil when that limit is left out.
+    /// The directory of a limit's controller; nil when the limit is skipped.
     mutating func directory(_ controller: String, for limit: String) throws(CgroupError) -> Cgroup.Directory? {
         if let directory = cgroup.directory(of: controller) {
             guard case .v2(let path) = directory, !isEnabled(controller, path) else { return directory }
@@ -29,29 +29,29 @@ struct LimitWriter {
         return nil
     }
 
-    /// Processes in a parent keep it from handing controllers down (cgroups(7), "no internal processes").
+    /// A parent with processes cannot enable controllers for children (cgroups(7), "no internal processes").
     private mutating func isEnabled(_ controller: String, _ path: String) -> Bool {
         let known = unifiedControllers ?? ControlFile.words(path + "/cgroup.controllers")
         unifiedControllers = known
         return known.contains(controller == "blkio" ? "io" : controller)
     }
 
-    /// Notes that a limit is not set; an error when it has to be.
+    /// Records that a limit is not set; throws when it must be.
     mutating func leaveOut(_ limit: String, _ reason: LeftOutLimit.Reason) throws(CgroupError) {
         let item = LeftOutLimit(limit: limit, reason: reason)
-        // What version 2 does not have is left out by every runtime.
+        // Every runtime skips limits that version 2 does not have.
         guard demand == .lenient || reason == .notInVersion2 else {
             throw CgroupError("set \(limit)", cgroup.name, item.explanation)
         }
         if !leftOut.contains(item) { leftOut.append(item) }
     }
 
-    /// As ``leaveOut(_:_:)`` for what a bundle may ask for in vain.
-    mutating func leaveOutAnyway(_ limit: String, _ reason: LeftOutLimit.Reason) {
+    /// Records limits that are skipped even for a bundle, because cgroup v2 or this kernel does not have them.
+    mutating func leaveOutEvenIfStrict(_ limit: String, _ reason: LeftOutLimit.Reason) {
         leftOut.append(LeftOutLimit(limit: limit, reason: reason))
     }
 
-    /// Writes a file that only some kernels have.
+    /// Writes a file that some kernels do not have.
     mutating func put(_ value: String, _ name: String, in path: String, for limit: String) throws(CgroupError) {
         let code = ControlFile.write(value, path + "/" + name)
         if code == ENOENT, ControlFile.exists(path) { return try leaveOut(limit, .noFile(name)) }
@@ -60,9 +60,9 @@ struct LimitWriter {
 }
 
 extension Cgroup {
-    /// Sets limits, also of a running container: only what is given changes. Devices are ``set(devices:isNew:)``'s.
+    /// Sets limits, also of a running container: only given values change. Devices are set by ``set(devices:isNew:)``.
     ///
-    /// Returns what could not be set.
+    /// Returns the limits that could not be set.
     @discardableResult
     package func apply(_ limits: CgroupLimits, _ demand: Demand = .lenient) throws(CgroupError) -> [LeftOutLimit] {
         try limits.check(on: hierarchy.mode)
@@ -78,7 +78,7 @@ extension Cgroup {
 }
 
 extension CgroupLimits {
-    /// What cannot be meant, before anything is written.
+    /// Refuses contradictory or invalid limits before anything is written.
     func check(on mode: CgroupHierarchy.Mode) throws(CgroupError) {
         func refuse(_ what: String, _ why: String) throws(CgroupError) -> Never {
             throw CgroupError("set \(what)", "", why)
@@ -87,7 +87,7 @@ extension CgroupLimits {
             try refuse("memory.swappiness", "invalid memory swappiness value: \(swappiness) (valid range is 0-100)")
         }
         if let shares = cpuShares, shares > 0, mode != .v2 {
-            // The kernel would quietly take the nearest.
+            // The kernel would silently use the nearest valid value.
             if shares < 2 { try refuse("cpu.shares", "the minimum allowed cpu-shares is 2") }
             if shares > 262_144 { try refuse("cpu.shares", "the maximum allowed cpu-shares is 262144") }
         }

@@ -3,7 +3,8 @@ internal import ByteText
 extension Cgroup {
     private typealias Member = WritableKeyPath<CgroupStatistics.Block, [CgroupStatistics.Block.Entry]>
 
-    /// The counters depend on the scheduler: BFQ with its debugging, BFQ, CFQ (before 5.0), or only the throttle's.
+    /// Which files have the counters depends on the I/O scheduler: BFQ with debugging, BFQ, CFQ (before 5.0), or only
+    /// blkio.throttle.
     private static var families: [[(String, Member)]] {
         [
             scheduler("blkio.bfq."),
@@ -26,7 +27,7 @@ extension Cgroup {
         ]
     }
 
-    /// The first family that has counted anything.
+    /// Reads the first family that has counted anything.
     static func readBlock(_ path: String, _ result: inout CgroupStatistics.Block) {
         for family in families {
             var isUsed = false
@@ -40,7 +41,7 @@ extension Cgroup {
         }
     }
 
-    /// Lines like `8:0 Read 4096` or `8:0 4096`; the sum at the end has no device.
+    /// Parses lines like `8:0 Read 4096` or `8:0 4096`; skips the total, which has no device.
     package static func blockEntries(_ text: String) -> [CgroupStatistics.Block.Entry] {
         text.split(byte: "\n").compactMap { line in
             let words = line.split(byte: " ")
@@ -62,7 +63,7 @@ extension Cgroup {
         (result.bytes, result.operations) = unifiedBlockEntries(text)
     }
 
-    /// io.stat: `8:0 rbytes=… wbytes=… rios=… wios=… dbytes=… dios=…`.
+    /// Parses io.stat: `8:0 rbytes=… wbytes=… rios=… wios=… dbytes=… dios=…`.
     package static func unifiedBlockEntries(
         _ text: String
     ) -> (bytes: [CgroupStatistics.Block.Entry], operations: [CgroupStatistics.Block.Entry]) {

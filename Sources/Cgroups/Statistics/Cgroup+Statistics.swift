@@ -1,7 +1,7 @@
 internal import ByteText
 
 extension Cgroup {
-    /// Every counter at once.
+    /// Reads all counters.
     package func statistics() -> CgroupStatistics {
         var result = CgroupStatistics()
         readProcessor(&result.processor)
@@ -21,7 +21,7 @@ extension Cgroup {
         case nil: break
         }
         if let place = directory(of: "hugetlb") { result.hugepages = Self.readHugepages(place) }
-        // Kept by the unified hierarchy even while the controllers are on version 1.
+        // cgroup2 provides pressure data even when all controllers are on version 1.
         if let unifiedPath {
             result.processor.pressure = Self.pressure(unifiedPath + "/cpu.pressure")
             result.memory.pressure = Self.pressure(unifiedPath + "/memory.pressure")
@@ -30,7 +30,7 @@ extension Cgroup {
         return result
     }
 
-    /// How often the memory limit killed something.
+    /// How often the memory limit killed a process.
     package var oomKillCount: UInt64 {
         switch directory(of: "memory") {
         case .v1(let path): return ControlFile.field("oom_kill", path + "/memory.oom_control") ?? 0
@@ -40,13 +40,13 @@ extension Cgroup {
     }
 
     private func readProcessor(_ result: inout CgroupStatistics.Processor) {
-        // Version 2 counts time also without the controller.
+        // Version 2 counts CPU time even without the cpu controller.
         let unified = hierarchy.mode == .v2 ? unifiedPath.map { Directory.v2($0) } : nil
         switch directory(of: "cpuacct") ?? unified {
         case .v1(let path):
             result.total = ControlFile.number(path + "/cpuacct.usage") ?? 0
             let parts = ControlFile.fields(path + "/cpuacct.stat")
-            // In ticks of USER_HZ, 100 everywhere.
+            // In ticks of USER_HZ, which is 100.
             result.user = (parts["user"] ?? 0) * 10_000_000
             result.kernel = (parts["system"] ?? 0) * 10_000_000
             // `cpu user system`, then a line per processor.
@@ -97,7 +97,7 @@ extension Cgroup {
         }
     }
 
-    /// `0-2,5` as numbers.
+    /// Parses `0-2,5`.
     package static func list(_ text: String?) -> [UInt16] {
         var result: [UInt16] = []
         for part in (text ?? "").split(whereSeparator: { $0 == "," || $0 == "\n" }) {
@@ -108,7 +108,7 @@ extension Cgroup {
         return result
     }
 
-    /// Numbers as a client writes them for a cpuset (`0-3,7`); nil where they are none, or too large for a kernel.
+    /// Parses a client's cpuset (`0-3,7`); nil for invalid text or numbers too large for a kernel.
     package static func numbers(_ text: String) -> Set<UInt16>? {
         var result: Set<UInt16> = []
         for part in text.split(byte: ",", omittingEmptySubsequences: false) {
@@ -130,7 +130,7 @@ extension Cgroup {
             entry.usage = ControlFile.number(path + "/\(name).usage_in_bytes") ?? 0
             entry.peak = ControlFile.number(path + "/\(name).max_usage_in_bytes") ?? 0
             entry.failures = ControlFile.number(path + "/\(name).failcnt") ?? 0
-            // Unlimited is the largest page-aligned number.
+            // Unlimited is reported as the largest page-aligned number.
             let limit = ControlFile.number(path + "/\(name).limit_in_bytes")
             entry.limit = limit.flatMap { $0 >= 1 << 62 ? nil : $0 }
             return entry
@@ -155,7 +155,7 @@ extension Cgroup {
         result.usage.failures = events["max"] ?? 0
         result.kills = events["oom_kill"] ?? 0
         result.kernel.usage = result.raw["kernel"] ?? 0
-        // Version 2 counts swap alone; what is reported is memory and swap together.
+        // Version 2 counts swap alone; the result is memory and swap together.
         guard let swap = ControlFile.number(path + "/memory.swap.current") else { return }
         result.swap.usage = swap + result.usage.usage
         result.swap.peak = (ControlFile.number(path + "/memory.swap.peak") ?? 0) + result.usage.peak
@@ -171,7 +171,7 @@ extension Cgroup {
             let path = place.path + "/hugetlb.\(size)"
             var entry = CgroupStatistics.Hugepages()
             if case .v1 = place {
-                // Reserved pages count too where the kernel counts them (Linux 5.7).
+                // Reserved pages are included where the kernel counts them (Linux 5.7).
                 let prefix = ControlFile.exists(path + ".rsvd.usage_in_bytes") ? path + ".rsvd" : path
                 guard let usage = ControlFile.number(prefix + ".usage_in_bytes") else { continue }
                 entry.usage = usage
@@ -188,7 +188,7 @@ extension Cgroup {
         return result
     }
 
-    /// The sizes this kernel has, as the files of the controller write them: `2MB`, `1GB`.
+    /// The page sizes of this kernel in the spelling of the controller's files: `2MB`, `1GB`.
     static var hugepageSizes: [String] {
         ControlFile.directories("/sys/kernel/mm/hugepages").compactMap { name in
             guard name.hasBytePrefix("hugepages-"), name.hasByteSuffix("kB"),
@@ -199,7 +199,7 @@ extension Cgroup {
         }.sorted()
     }
 
-    /// A file like `cpu.pressure`; nil where the kernel has none.
+    /// Reads a file like `cpu.pressure`; nil where the kernel has none.
     package static func pressure(_ path: String) -> CgroupStatistics.Pressure? {
         guard let text = ControlFile.read(path) else { return nil }
         return pressure(parsing: text)

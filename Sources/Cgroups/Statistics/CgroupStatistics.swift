@@ -1,4 +1,4 @@
-/// What a cgroup's counters say: the same fields on both versions, those of `runc events --stats`.
+/// The counters of a cgroup: the same fields for both versions, those of `runc events --stats`.
 ///
 /// A counter that the kernel does not keep is zero or empty; a limit that is not set is nil.
 package struct CgroupStatistics: Equatable, Sendable {
@@ -10,7 +10,7 @@ package struct CgroupStatistics: Equatable, Sendable {
     /// By page size: `2MB`, `1GB`.
     package var hugepages: [String: Hugepages] = [:]
 
-    /// How long processes waited for a resource (pressure stall information; version 2).
+    /// Pressure stall information (version 2): how long processes waited for a resource.
     package struct Pressure: Equatable, Sendable {
         package struct Share: Equatable, Sendable {
             /// Percent of the last 10, 60 and 300 seconds.
@@ -23,7 +23,7 @@ package struct CgroupStatistics: Equatable, Sendable {
 
         /// At least one process waited.
         package var some = Share()
-        /// All of them waited at once.
+        /// All processes waited at once.
         package var full = Share()
     }
 
@@ -36,17 +36,17 @@ package struct CgroupStatistics: Equatable, Sendable {
         package var perProcessor: [UInt64] = []
         package var perProcessorUser: [UInt64] = []
         package var perProcessorKernel: [UInt64] = []
-        /// Periods of the quota, those that ended throttled, and for how many nanoseconds.
+        /// Number of quota periods, number of throttled ones, and nanoseconds throttled.
         package var periods: UInt64 = 0
         package var throttledPeriods: UInt64 = 0
         package var throttledTime: UInt64 = 0
-        /// Periods that ran into their burst, and for how many nanoseconds.
+        /// Number of periods that used burst, and nanoseconds of burst.
         package var bursts: UInt64 = 0
         package var burstTime: UInt64 = 0
         package var pressure: Pressure?
     }
 
-    /// What the cpuset allows; the numbers are those of version 1's files, zero on version 2.
+    /// The cpuset's values; numbers from version 1's files, zero on version 2.
     package struct Cpuset: Equatable, Sendable {
         package var cpus: [UInt16] = []
         package var mems: [UInt16] = []
@@ -77,7 +77,7 @@ package struct CgroupStatistics: Equatable, Sendable {
         package var swap = Entry()
         package var kernel = Entry()
         package var kernelTCP = Entry()
-        /// memory.stat, as the kernel names its lines.
+        /// memory.stat, with the kernel's names.
         package var raw: [String: UInt64] = [:]
         /// How often the limit killed a process.
         package var kills: UInt64 = 0
@@ -120,7 +120,7 @@ package struct CgroupStatistics: Equatable, Sendable {
     package struct Hugepages: Equatable, Sendable {
         /// Bytes.
         package var usage: UInt64 = 0
-        /// Bytes; the kernel keeps no peak on version 2.
+        /// Bytes; not available on version 2.
         package var peak: UInt64 = 0
         package var failures: UInt64 = 0
     }

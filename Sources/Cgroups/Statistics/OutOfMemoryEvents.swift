@@ -2,19 +2,19 @@ internal import CLinux
 internal import Glibc
 package import Linux
 
-/// Reports when a cgroup's memory limit kills: a descriptor to wait on beside others.
+/// Reports kills by a cgroup's memory limit, through a descriptor to poll.
 package struct OutOfMemoryEvents: ~Copyable {
-    /// Readable (POLLIN) when something happened; then ask ``next()``.
+    /// Readable (POLLIN) when there is a report; then call ``next()``.
     package let descriptor: Descriptor
     private let path: String
     private let isUnified: Bool
     private var kills: UInt64
 
-    /// What ``next()`` found.
+    /// The result of ``next()``.
     package struct Report: Equatable, Sendable {
-        /// How often memory ran out since the last report. Version 1 tells before it kills, version 2 after.
+        /// How often memory ran out since the last report. Version 1 reports before the kill, version 2 after it.
         package var count: UInt64
-        /// The cgroup has been removed, or on version 2 has no process any more: nothing will follow.
+        /// The cgroup has been removed or, on version 2, has no processes left: no more reports follow.
         package var isOver: Bool
     }
 
@@ -39,7 +39,7 @@ package struct OutOfMemoryEvents: ~Copyable {
         return try eventDescriptor(path)
     }
 
-    /// An eventfd that the kernel adds to (cgroup-v1/memory.rst, "OOM Control"), also when the cgroup goes away.
+    /// An eventfd that the kernel signals (cgroup-v1/memory.rst, "OOM Control"), also when the cgroup is removed.
     private static func eventDescriptor(_ path: String) throws(CgroupError) -> Descriptor {
         let control = Glibc.open(path + "/memory.oom_control", O_RDONLY | O_CLOEXEC)
         guard control >= 0 else { throw CgroupError("open memory.oom_control", path, code: errno) }
@@ -63,8 +63,8 @@ package struct OutOfMemoryEvents: ~Copyable {
         return watch
     }
 
-    /// How often memory ran out that ``next()`` has not told, without waiting: of a container that has ended, whose end may
-    /// be known before the kernel's word of its reason is.
+    /// The events not yet returned by ``next()``, without waiting. For a container that has exited: its exit may be noticed
+    /// before the report.
     package mutating func rest() -> UInt64 {
         guard isUnified else {
             var ready = pollfd(fd: descriptor.raw, events: Int16(POLLIN), revents: 0)
@@ -75,13 +75,13 @@ package struct OutOfMemoryEvents: ~Copyable {
         return now - kills
     }
 
-    /// Takes what has been reported; waits when there is nothing.
+    /// Returns the next report; blocks until there is one.
     package mutating func next() -> Report {
         var bytes = [UInt8](repeating: 0, count: 4096)
         var length = 0
         repeat { length = read(descriptor.raw, &bytes, bytes.count) } while length < 0 && errno == EINTR
         guard isUnified else {
-            // The last one is that of the cgroup's removal.
+            // The last signal is for the cgroup's removal.
             guard length == 8, ControlFile.exists(path) else { return Report(count: 0, isOver: true) }
             return Report(count: bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }, isOver: false)
         }

@@ -1,8 +1,8 @@
-/// Limits as a systemd unit's properties (systemd.resource-control(5)), `NAME=VALUE` as systemd-run(1) and systemctl(1) take
-/// them. They are those that runc sets (its docs/systemd.md): systemd writes what it was told again whenever it likes, over
-/// what a runtime wrote. The limits that it does not know, and their exact values, are for ``Cgroup/apply(_:_:)``.
+/// Limits as properties of a systemd unit (systemd.resource-control(5)), in the form `NAME=VALUE` of systemd-run(1) and
+/// systemctl(1). The set is runc's (docs/systemd.md): systemd rewrites the properties it knows at any time, over what a runtime
+/// wrote. ``Cgroup/apply(_:_:)`` sets exact values and limits that systemd does not know.
 extension CgroupLimits {
-    /// `cgroup` is the unit's, when it is there already: a change of one value may depend on another one's.
+    /// `cgroup` is the unit's, if it exists: some properties depend on the present value of others.
     package func unitProperties(
         in hierarchy: CgroupHierarchy, changing cgroup: Cgroup? = nil
     ) throws(CgroupError) -> [String] {
@@ -31,8 +31,8 @@ extension CgroupLimits {
         return result
     }
 
-    /// With room for the process that stands in a new unit until the container's does.
-    package var forOneTaskMore: CgroupLimits {
+    /// Allows one more task, for the placeholder process in a new unit until the container's init process has joined.
+    package var withOneMoreTask: CgroupLimits {
         guard let most = mostTasks else { return self }
         var limits = self
         limits.pids = most + 1
@@ -40,7 +40,7 @@ extension CgroupLimits {
         return limits
     }
 
-    /// The limit of tasks and no other; nil when there is none.
+    /// Only the pids limit; nil when there is none.
     package var onlyTasks: CgroupLimits? {
         guard let most = mostTasks else { return nil }
         var limits = CgroupLimits()
@@ -60,18 +60,18 @@ extension CgroupLimits {
 
     private static func unlimited(_ value: String) -> String { value == "max" ? "infinity" : value }
 
-    /// systemd counts in whole percent of a processor: rounded up, so that the cgroups beneath can have what is asked for.
+    /// systemd's quota is in whole percent of a processor: rounded up, so that child cgroups can get the full quota.
     private static func time(_ quota: Int64, _ period: UInt64, known: UInt64? = nil) -> [String] {
         guard quota != 0 || period > 0 else { return [] }
         let length = period > 0 ? period : known ?? 100_000
         let percent = (Double(quota) * 100 / Double(length)).rounded(.up)
         let first = period > 0 ? ["CPUQuotaPeriodSec=\(period)us"] : []
-        // A period alone keeps the quota; nothing is no limit.
+        // A period alone keeps the present quota; without either there is no limit.
         if quota == 0 && known != nil { return first }
         return first + [quota > 0 && percent < 1e7 ? "CPUQuota=\(UInt64(percent))%" : "CPUQuota="]
     }
 
-    /// A file of version 2; none for one that systemd has no property for.
+    /// The properties for a version 2 file; empty when systemd has none.
     private static func properties(_ file: String, _ value: String) -> [String] {
         let words = value.split { $0 == " " || $0 == "\t" || $0 == "\n" }.map { String($0) }
         guard let first = words.first else { return [] }
@@ -87,8 +87,8 @@ extension CgroupLimits {
         return names[file].map { [$0 + "=" + unlimited(words.joined(separator: " "))] } ?? []
     }
 
-    /// What the unit's processes may do with devices. Version 1's list is systemd's to write again; version 2's programs of
-    /// systemd and of this package stand beside each other, and what systemd cannot express is for the latter alone.
+    /// The unit's device rules. On version 1 systemd rewrites the list, so it must be complete. On version 2 systemd's and this
+    /// package's programs are both attached, so rules that systemd cannot express are left to the latter.
     package func unitDeviceProperties(in hierarchy: CgroupHierarchy) -> [String] {
         guard let devices else { return [] }
         let list = try? DeviceList(devices)
@@ -103,7 +103,7 @@ extension CgroupLimits {
 }
 
 extension DeviceRule {
-    /// As DeviceAllow= takes it; nil for a minor number of every major.
+    /// The form of DeviceAllow=; nil for a minor number of every major.
     fileprivate var unitName: String? {
         let kind = kind == .block ? "block" : "char"
         switch (major, minor) {
@@ -116,7 +116,7 @@ extension DeviceRule {
 }
 
 extension Cgroup {
-    /// Microseconds in which the quota is counted now.
+    /// The present period of the quota in microseconds.
     fileprivate var processorPeriod: UInt64? {
         switch directory(of: "cpu") {
         case .v1(let path): return ControlFile.number(path + "/cpu.cfs_period_us")

@@ -1,6 +1,6 @@
 internal import ByteText
 
-/// systemd's way to name a cgroup: `slice:prefix:name` is the scope `prefix-name.scope` in that slice (runc, docs/systemd.md).
+/// A cgroup path in systemd's form: `slice:prefix:name` is the scope `prefix-name.scope` in that slice (runc, docs/systemd.md).
 package struct SystemdName: Equatable, Sendable {
     /// `system.slice`, `user-1000.slice`; `-.slice` is the root.
     package let slice: String
@@ -18,7 +18,7 @@ package struct SystemdName: Equatable, Sendable {
         slice = parts[0].isEmpty ? defaultSlice : parts[0] == "-" ? "-.slice" : parts[0]
         let prefix = parts[0].isEmpty && parts[1].isEmpty ? "gantry-runtime" : parts[1]
         unit = parts[2].hasByteSuffix(".slice") ? parts[2] : (prefix.isEmpty ? "" : prefix + "-") + parts[2] + ".scope"
-        // systemd.unit(5). A pattern would mean others' units too.
+        // systemd.unit(5). A glob pattern would match other units.
         let isPlain = (slice + unit).utf8.allSatisfy { byte in
             (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
                 || ":-_.\\@".utf8.contains(byte)
@@ -29,7 +29,7 @@ package struct SystemdName: Equatable, Sendable {
         path = try Self.expand(slice) + "/" + unit
     }
 
-    /// A slice lives in those its name tells: `a-b.slice` is `/a.slice/a-b.slice`, `-.slice` the root.
+    /// Expands a slice to its path: `a-b.slice` is `/a.slice/a-b.slice`, `-.slice` the root.
     private static func expand(_ slice: String) throws(CgroupError) -> String {
         if slice == "-.slice" { return "" }
         guard slice.hasByteSuffix(".slice") else {

@@ -1,9 +1,9 @@
 internal import ByteText
 
-/// One of systemd's properties as the annotation `org.systemd.property.NAME` tells it: by its name on D-Bus, with a value in
-/// GVariant's text format (runc, docs/systemd.md).
+/// Converts the annotation `org.systemd.property.NAME`, which has a D-Bus name and a value in GVariant's text format, to an
+/// assignment (runc, docs/systemd.md).
 package enum UnitProperty {
-    /// `NAME=VALUE` as systemd-run(1) takes it. Tuples, dictionaries and bytes have no such form.
+    /// `NAME=VALUE` for systemd-run(1). Tuples, dictionaries and byte strings cannot be written so.
     package static func assignment(_ name: String, _ text: String) throws(CgroupError) -> String {
         let isName = name.utf8.allSatisfy { (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0) }
         guard isName, name.utf8.count >= 3, let words = values(text[...]), !text.contains(byte: "\0") else {
@@ -11,7 +11,7 @@ package enum UnitProperty {
                 "set systemd's property \(name)", "",
                 "\(text) is not a string, a number, true, false or a list of these in GVariant's text format")
         }
-        // A time is microseconds on D-Bus, and what is written behind it elsewhere.
+        // D-Bus properties have times in microseconds; assignments need a unit.
         guard name.hasByteSuffix("USec") else { return name + "=" + words.joined(separator: " ") }
         let times = words.map { $0 == "infinity" ? $0 : $0 + "us" }
         return name.dropLast(4) + "Sec=" + times.joined(separator: " ")
@@ -40,7 +40,7 @@ package enum UnitProperty {
                 let isType = numberTypes.contains(parts[0]) || parts[0].hasBytePrefix("@") && !parts[0].contains("y")
                 return isType ? values(parts[1]) : nil
             }
-            // What is no limit is the largest number there.
+            // The maximum number means "no limit".
             if text == "18446744073709551615" { return ["infinity"] }
             if text == "true" || text == "false" || Double(text) != nil { return [String(text)] }
             return nil
@@ -53,7 +53,7 @@ package enum UnitProperty {
         return text
     }
 
-    /// What stands between commas outside of strings; none for an empty list.
+    /// Splits at commas outside of strings; empty for an empty list.
     private static func items(_ text: Substring) -> [Substring]? {
         var result: [Substring] = []
         var quote: Character?

@@ -20,23 +20,23 @@ final class ConnectionWriter: Sendable {
             channel.writeAndFlush(buffer, promise: nil)
         } else {
             pending.store(0, ordering: .relaxed)
-            try await settled(channel.writeAndFlush(buffer))
+            try await completed(channel.writeAndFlush(buffer))
         }
     }
 
     /// Waits until everything written so far is with the kernel.
     func flush() async throws {
         pending.store(0, ordering: .relaxed)
-        try await settled(channel.writeAndFlush(ByteBuffer()))
+        try await completed(channel.writeAndFlush(ByteBuffer()))
     }
 
     /// Ends our direction. Flushes first: after the client's end, NIO would drop what is still pending.
     func finish() async throws {
         try await flush()
-        try await settled(channel.close(mode: .output))
+        try await completed(channel.close(mode: .output))
     }
 
-    private func settled(_ future: EventLoopFuture<Void>) async throws {
+    private func completed(_ future: EventLoopFuture<Void>) async throws {
         do {
             try await future.get()
         } catch {

@@ -96,7 +96,7 @@ extension ImageService {
         }
         if gone.isEmpty { return unseen }
         for layer in gone { layer.delete() }
-        snapshots.forgetStacks()
+        snapshots.removeStaleStacks()
         return gone.reduce(unseen) { $0.saturatingAdd($1.size) }
     }
 

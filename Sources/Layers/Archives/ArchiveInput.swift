@@ -1,23 +1,23 @@
 internal import CArchive
 
-/// Feeds libarchive.
+/// The read callback of libarchive: passes it decompressed bytes and limits how many it may read per call.
 final class ArchiveInput {
     private let inflater: any Inflater
-    /// What stopped the bytes, if something did.
+    /// The error that ended the input, if any.
     private(set) var failure: LayerError?
-    /// What has not been handed on of the bytes that came last.
+    /// The part of the last buffer that libarchive has not received yet.
     private var rest = UnsafeRawBufferPointer(start: nil, count: 0)
-    /// How much libarchive may still read in this call.
+    /// How many bytes libarchive may still read in this call.
     private var left = ArchiveInput.limit
-    /// More than any header with its names, attributes and map of holes. libarchive keeps a map of holes in memory, some 50 bytes
-    /// for as few as four of the archive, and has no limit of its own.
+    /// More than any header with its names, attributes and sparse map needs. libarchive keeps a sparse map in memory (about 50
+    /// bytes for as few as 4 bytes of archive) and has no limit of its own.
     private static let limit = 4 << 20
 
     init(_ inflater: any Inflater) {
         self.inflater = inflater
     }
 
-    /// Lets `archive` read from here, for as long as both live.
+    /// Makes `archive` read from this input; both must outlive the reading.
     func open(_ archive: OpaquePointer) -> Int32 {
         archive_read_open(
             archive, Unmanaged.passUnretained(self).toOpaque(), nil,
@@ -30,13 +30,13 @@ final class ArchiveInput {
             }, nil)
     }
 
-    /// Begins a call that reads a header, or the next piece of a file: neither needs many bytes.
+    /// Call before reading a header or the next piece of a file: neither needs many bytes.
     func beginCall() { left = Self.limit }
 
-    /// Begins a call that reads as much as it likes, as one that only unpacks does.
+    /// Call before an operation that may read any number of bytes, such as skipping a file.
     func beginCallWithoutLimit() { left = .max }
 
-    /// Passes over the rest of a file.
+    /// Skips the rest of the current file.
     func skip(_ archive: OpaquePointer) throws(LayerError) {
         beginCallWithoutLimit()
         let result = archive_read_data_skip(archive)
@@ -49,16 +49,16 @@ final class ArchiveInput {
             guard let more = next() else { return nil }
             rest = more
         }
-        // In small pieces, whatever they come in: else one alone might be too much.
+        // Small pieces, so that the limit is checked often.
         let bytes = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 16))
         rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(bytes.count))
         left -= bytes.count
         if left >= 0 || bytes.isEmpty { return bytes }
-        failure = failure ?? .corrupt("an entry has a header or a map of holes of more than \(Self.limit) bytes")
+        failure = failure ?? .corrupt("an entry has a header or a sparse map of more than \(Self.limit) bytes")
         return nil
     }
 
-    /// Reads what libarchive left unread: it belongs to the archive as well.
+    /// Reads the bytes that libarchive left unread, because they count for digest and size.
     func drain() throws(LayerError) {
         while let bytes = next(), !bytes.isEmpty {}
         if let failure { throw failure }

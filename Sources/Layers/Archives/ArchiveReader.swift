@@ -1,21 +1,21 @@
 internal import CArchive
 internal import Glibc
 
-/// A tar archive entry by entry, packed in any way that ``Compression`` knows, in one pass. For one thread.
+/// Reads a tar archive entry by entry in one pass; it may be compressed in any format of ``Compression``. Not thread-safe.
 package final class ArchiveReader {
     package enum Kind: Sendable, Equatable {
         case file
-        /// A symbolic or hard link, and where it leads.
+        /// A symbolic or hard link with its target.
         case symbolicLink(String)
         case hardLink(String)
         case other
     }
 
     package struct Entry: Sendable {
-        /// As written, at most 4096 bytes.
+        /// As in the archive, at most 4096 bytes.
         package let name: String
         package let kind: Kind
-        /// As the header says, in bytes.
+        /// From the header, in bytes.
         package let size: Int64
     }
 
@@ -34,7 +34,7 @@ package final class ArchiveReader {
 
     deinit { archive_read_free(archive) }
 
-    /// The next entry; what was not read of the one before is passed over. Nil at the end of the whole input.
+    /// Returns the next entry and skips what is unread of the one before. Nil at the end of the whole input.
     package func next() throws(LayerError) -> Entry? {
         var header: OpaquePointer?
         if hasEntry { try input.skip(archive) }
@@ -64,7 +64,7 @@ package final class ArchiveReader {
         return Entry(name: String(cString: name), kind: kind, size: archive_entry_size(header))
     }
 
-    /// The bytes of the entry that ``next()`` returned last.
+    /// The content of the entry that ``next()`` returned last.
     package var content: any ByteSource { Content(self) }
 
     private final class Content: ByteSource {
@@ -89,13 +89,13 @@ package final class ArchiveReader {
     }
 }
 
-/// Bytes that were read ahead, and then the rest.
+/// A source whose first bytes were already read: returns those, then the rest.
 package final class PrefixedSource: ByteSource {
     private var prefix: [UInt8]?
     private let rest: any ByteSource
     private let onRead: (Int) -> Void
 
-    /// - Parameter onRead: told of every piece that is handed on, in bytes.
+    /// - Parameter onRead: called with the size of each chunk, in bytes.
     package init(_ prefix: [UInt8], _ rest: any ByteSource, onRead: @escaping (Int) -> Void = { _ in }) {
         self.prefix = prefix.isEmpty ? nil : prefix
         self.rest = rest

@@ -1,29 +1,29 @@
 internal import Concurrency
 
-/// An archive for those who await: each piece is made on a thread of its own while nobody of the concurrency runtime waits.
+/// Makes a blocking `ByteSource` an `AsyncSequence`: each chunk is read on a thread outside the concurrency pool.
 package struct ArchiveStream: AsyncSequence, Sendable {
     package typealias Element = [UInt8]
 
-    /// One reader at a time: the next piece is asked for only when the last one is there.
-    fileprivate final class Turn: @unchecked Sendable {
+    /// Sendable because there is one reader, which asks for the next chunk only after it has received the last one.
+    fileprivate final class Reader: @unchecked Sendable {
         let source: any ByteSource
         init(_ source: any ByteSource) { self.source = source }
     }
 
-    private let turn: Turn
+    private let reader: Reader
 
     package init(_ source: sending any ByteSource) {
-        turn = Turn(source)
+        reader = Reader(source)
     }
 
     package struct AsyncIterator: AsyncIteratorProtocol {
-        fileprivate let turn: Turn
+        fileprivate let reader: Reader
 
         package func next() async throws(LayerError) -> [UInt8]? {
-            let turn = turn
-            return try await onThread { () throws(LayerError) in try turn.source.next() }
+            let reader = reader
+            return try await onThread { () throws(LayerError) in try reader.source.next() }
         }
     }
 
-    package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(turn: turn) }
+    package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(reader: reader) }
 }

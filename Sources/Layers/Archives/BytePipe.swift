@@ -1,6 +1,6 @@
 internal import Concurrency
 
-/// Bytes on their way from an asynchronous sender to a blocking reader, at most about `capacity` of them.
+/// Bounded buffer between an asynchronous writer and a blocking reader; it holds about `capacity` bytes.
 package final class BytePipe: Sendable {
     private struct State {
         var chunks: [[UInt8]] = []
@@ -23,7 +23,7 @@ package final class BytePipe: Sendable {
         self.capacity = capacity
     }
 
-    /// Hands over a chunk and waits until the reader has caught up. False when nobody reads any more. One sender at a time.
+    /// Appends a chunk and waits while the buffer is full. Returns false when the reader has stopped. Only one writer at a time.
     package func send(_ chunk: [UInt8]) async -> Bool {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             let isFull = state.change { state in
@@ -39,14 +39,14 @@ package final class BytePipe: Sendable {
         return state.change { !$0.isReaderGone }
     }
 
-    /// No more bytes. `complete` is false when the sender failed.
+    /// Ends the stream. `complete` is false when the writer failed.
     package func finish(complete: Bool) {
         state.change { state in
             if state.end == nil { state.end = complete ? .complete : .interrupted }
         }
     }
 
-    /// The reader will not come back; the sender need not wait.
+    /// Called by the reader when it stops early; releases a waiting writer.
     package func abandon() {
         let sender = state.change { state in
             defer {
@@ -58,7 +58,7 @@ package final class BytePipe: Sendable {
         sender?.resume()
     }
 
-    /// Blocks until there is a chunk; nil at the end.
+    /// Blocks until a chunk arrives; nil at the end.
     func receive() throws(LayerError) -> [UInt8]? {
         typealias Received = (chunk: [UInt8]?, isComplete: Bool, sender: CheckedContinuation<Void, Never>?)
         let isReady: (State) -> Bool = { $0.next < $0.chunks.count || $0.end != nil || $0.isReaderGone }

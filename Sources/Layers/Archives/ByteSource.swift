@@ -1,10 +1,10 @@
 package import Linux
 
-/// Where the bytes of an archive come from. Blocks.
+/// The bytes of an archive, read with blocking calls.
 package protocol ByteSource: AnyObject {
     /// The next bytes, never empty; nil at the end.
     func next() throws(LayerError) -> [UInt8]?
-    /// Ends a wait in ``next()`` on another thread: nobody wants more.
+    /// Called from another thread: makes a blocked ``next()`` return because the bytes are no longer needed.
     func stop()
 }
 
@@ -12,7 +12,7 @@ extension ByteSource {
     package func stop() {}
 }
 
-/// The bytes of a ``BytePipe``.
+/// Reads from a ``BytePipe``.
 package final class PipeSource: ByteSource {
     private let pipe: BytePipe
 
@@ -27,7 +27,7 @@ package final class PipeSource: ByteSource {
     package func stop() { pipe.abandon() }
 }
 
-/// The bytes of an open file, from where it stands.
+/// Reads an open file from its current offset.
 package final class FileSource: ByteSource {
     private let file: Descriptor
 
@@ -49,7 +49,7 @@ package final class FileSource: ByteSource {
     }
 }
 
-/// Bytes in memory.
+/// Reads bytes in memory.
 package final class MemorySource: ByteSource {
     private var bytes: [UInt8]?
 

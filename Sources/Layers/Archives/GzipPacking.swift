@@ -1,9 +1,9 @@
 internal import CISAL
 package import Store
 
-/// Packs archives for a registry: the same archive gives the same bytes each time.
+/// Compresses archives for a registry, reproducibly: the same archive always gives the same bytes.
 package enum GzipPacking {
-    /// Reads an archive, packed in any way, and writes it to `blob` as one gzip member without name and time.
+    /// Reads an archive in any compression and writes it to `blob` as one gzip member without name and time stamp.
     package static func pack(_ source: any ByteSource, into blob: BlobWriter) throws(LayerError) {
         let (_, inflater) = try inflater(for: source, keepingIn: nil)
         let deflater = GzipDeflater(blob)
@@ -15,11 +15,11 @@ package enum GzipPacking {
     }
 }
 
-/// ISA-L: fifteen times as fast as zlib's usual level, and 5 % larger.
+/// Uses ISA-L: fifteen times as fast as zlib's default level, and 5 % larger.
 private final class GzipDeflater {
     private let state = UnsafeMutablePointer<isal_zstream>.allocate(capacity: 1)
     private let output = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 16)
-    /// More than what level 2 asks for (ISAL_DEF_LVL2_EXTRA_LARGE).
+    /// Larger than level 2 requires (ISAL_DEF_LVL2_EXTRA_LARGE).
     private let work = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     private let blob: BlobWriter
 

@@ -3,7 +3,7 @@ internal import CZstd
 internal import CArchive
 internal import Store
 
-/// How an archive is packed, told from its first bytes; media types are often wrong.
+/// The compression of an archive, detected from its first bytes, because media types are often wrong.
 package enum Compression: String, Sendable {
     case none
     case gzip
@@ -30,15 +30,16 @@ package enum Compression: String, Sendable {
     }
 }
 
-/// Plain bytes out of packed ones, in buffers that are valid until the next call.
+/// Decompresses, in buffers that are valid until the next call.
 protocol Inflater: AnyObject {
-    /// Empty at the end. The end is the end of the packed bytes, never before.
+    /// Returns an empty buffer at the end of the compressed input, not before.
     func next() throws(LayerError) -> UnsafeRawBufferPointer
 }
 
-/// The packed bytes, the first of which decide how they are read.
+/// Detects the compression and returns a matching inflater.
 ///
-/// The bytes are kept in `blob` as they come, except in the forms that no registry takes: there the plain bytes are.
+/// The compressed bytes are stored in `blob` as they arrive; for formats that registries do not accept (xz, bzip2) the
+/// decompressed bytes are stored instead.
 func inflater(
     for source: any ByteSource, keepingIn blob: BlobWriter?
 ) throws(LayerError) -> (Compression, any Inflater) {
@@ -57,10 +58,9 @@ func inflater(
     return (compression, compression == .none ? inflater : BoundedInflater(inflater, input))
 }
 
-/// Stops an archive that is nothing but a way to fill a disk: zeros shrink a thousandfold in gzip and further in others,
-/// files never do.
+/// Stops decompression bombs: gzip compresses zeros a thousandfold (other formats more), real files never that much.
 private final class BoundedInflater: Inflater {
-    /// Below this many plain bytes anything goes.
+    /// Below this many decompressed bytes the ratio is not checked.
     private static let allowance: Int64 = 1 << 30
     private static let ratio: Int64 = 1500
     private let inflater: any Inflater
@@ -82,12 +82,12 @@ private final class BoundedInflater: Inflater {
     }
 }
 
-/// One chunk of packed bytes at a time, held in place for C.
+/// Compressed input, one chunk at a time at a stable address for C.
 final class PackedInput {
     private var start: [UInt8]?
     private let source: any ByteSource
     private let blob: BlobWriter?
-    /// Bytes so far.
+    /// Compressed bytes read so far.
     private(set) var count: Int64 = 0
     private(set) var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 16)
 
@@ -129,13 +129,13 @@ final class PlainInflater: Inflater {
     }
 }
 
-/// ISA-L: twice as fast as zlib. It stops at the end of each gzip member and is silent about an early end of input.
+/// Uses ISA-L: twice as fast as zlib. ISA-L stops at the end of each gzip member and does not report truncated input.
 final class GzipInflater: Inflater {
     private let input: PackedInput
     private let state = UnsafeMutablePointer<inflate_state>.allocate(capacity: 1)
     private let output = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
     private var rest = UnsafeRawBufferPointer(start: nil, count: 0)
-    /// Between members, with everything before complete and verified.
+    /// Between two members: all before is complete and its checksum verified.
     private var isBetween = true
     private var members = 0
     private var isAtEnd = false
@@ -154,7 +154,7 @@ final class GzipInflater: Inflater {
         while !isAtEnd {
             if rest.isEmpty {
                 guard let more = try input.next() else {
-                    // All input is in; only output that did not fit may be left.
+                    // No input is left; only output that did not fit the buffer may follow.
                     guard isBetween else { throw .corrupt("gzip data ends too early") }
                     isAtEnd = true
                     break
@@ -163,7 +163,7 @@ final class GzipInflater: Inflater {
             }
             if isBetween {
                 if members > 0, rest.first == 0 {
-                    // Padding behind the last member, as tapes have it; gzip(1) ignores it as well.
+                    // Zero padding after the last member, as tapes have it; gzip(1) ignores it as well.
                     rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(rest.prefix { $0 == 0 }.count))
                     continue
                 }
@@ -192,7 +192,7 @@ final class GzipInflater: Inflater {
             if state.pointee.block_state == ISAL_BLOCK_FINISH {
                 isBetween = true
                 members += 1
-                // Whole bytes read ahead of the member's end belong to the next one.
+                // Whole bytes that ISA-L read beyond the end of the member belong to the next one.
                 let ahead = Int(state.pointee.read_in_length) / 8
                 if ahead > 0 { try giveBack(ahead) }
             }
@@ -201,7 +201,7 @@ final class GzipInflater: Inflater {
         return nil
     }
 
-    /// ISA-L gives back what it read ahead itself; anything else is a surprise that must not pass as success.
+    /// Returns bytes to the input. ISA-L leaves only whole bytes unread; anything else is treated as damage.
     private func giveBack(_ count: Int) throws(LayerError) {
         throw .corrupt("gzip member ends in the middle of a word (\(count) bytes)")
     }
@@ -229,7 +229,7 @@ final class ZstdInflater: Inflater {
         guard let stream = ZSTD_createDCtx() else { throw .corrupt("no memory for zstd") }
         self.stream = stream
         self.input = input
-        // 128 MiB is what the zstd command line accepts; a hostile frame may ask for more.
+        // The zstd command line accepts windows of 128 MiB; a hostile frame may ask for more.
         _ = ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, 27)
     }
 
@@ -262,7 +262,7 @@ final class ZstdInflater: Inflater {
     }
 }
 
-/// xz and bzip2, which `docker import` takes: libarchive reads them as one raw entry.
+/// Decompresses xz and bzip2, which `docker import` accepts: libarchive reads them as one raw entry.
 final class FilterInflater: Inflater {
     private let archive: OpaquePointer
     private let blob: BlobWriter?

@@ -3,15 +3,15 @@ internal import Glibc
 internal import OCI
 internal import Store
 
-/// Reads, inflates and hashes an archive on a thread of its own, a few pieces ahead of who places its files: either is about
-/// half of the work.
+/// Reads, decompresses and hashes an archive on a second thread, a few buffers ahead of the extracting thread. Each of the two
+/// does about half of the work.
 final class ReadAhead: Inflater {
     private let ring = BufferRing()
     private let source: any ByteSource
     private let work: Work
     private let thread: BlockingThread
 
-    /// What the thread works on; its own until it has ended.
+    /// State that only the second thread uses until it has ended.
     private final class Work: @unchecked Sendable {
         private let inflater: any Inflater
         private let isHashing: Bool
@@ -24,7 +24,7 @@ final class ReadAhead: Inflater {
             self.isHashing = isHashing
         }
 
-        /// Of the plain bytes.
+        /// Digest of the decompressed bytes.
         var digest: Digest { hash.digest }
 
         func run(into ring: BufferRing) {
@@ -44,8 +44,8 @@ final class ReadAhead: Inflater {
     }
 
     /// - Parameters:
-    ///   - source: where the bytes of `inflater` come from, to stop it.
-    ///   - isHashing: false when somebody else hashes the same bytes.
+    /// - source: the source `inflater` reads from, to stop it.
+    /// - isHashing: false when the caller hashes the same bytes elsewhere.
     init(_ inflater: any Inflater, of source: any ByteSource, isHashing: Bool) throws(LayerError) {
         self.source = source
         let (work, ring) = (Work(inflater, isHashing), ring)
@@ -66,19 +66,19 @@ final class ReadAhead: Inflater {
         return bytes
     }
 
-    /// Whoever has come to the end, or gives up, calls this before it lets go of the source.
+    /// Must be called at the end, or on giving up, before the source is released.
     func stop() {
         source.stop()
         ring.abandon()
         thread.join()
     }
 
-    /// Of all bytes, once the end was read; the digest if it was hashing.
+    /// Digest of all bytes, valid after the end was read and if hashing is on.
     var digest: Digest { work.digest }
     var size: Int64 { work.size }
 }
 
-/// A few buffers that go round between a thread that fills them and one that empties them.
+/// A fixed number of buffers passed between one writing and one reading thread.
 private final class BufferRing: @unchecked Sendable {
     private struct Buffer {
         var room = UnsafeMutableRawBufferPointer(start: nil, count: 0)
@@ -94,7 +94,7 @@ private final class BufferRing: @unchecked Sendable {
     }
 
     private static let size = 4
-    /// A free one is the writer's, a filled one the reader's.
+    /// The writer owns free buffers, the reader owns filled ones.
     private let buffers = UnsafeMutablePointer<Buffer>.allocate(capacity: BufferRing.size)
     private let state = ConditionLock(State())
 
@@ -107,7 +107,7 @@ private final class BufferRing: @unchecked Sendable {
         buffers.deallocate()
     }
 
-    /// Copies bytes in as soon as a buffer is free; false when nobody reads any more.
+    /// Copies bytes into the next free buffer; false when the reader has stopped.
     func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let free = state.wait(until: { $0.filled - $0.emptied < Self.size || $0.isAbandoned }) { state in
             state.isAbandoned ? nil : state.filled % Self.size

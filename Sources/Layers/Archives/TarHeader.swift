@@ -1,5 +1,5 @@
-/// The head of one archive entry: ustar where everything fits, with an extended header before it for the rest (pax(1),
-/// POSIX.1-2001). The same entry gives the same bytes, always.
+/// The header of one archive entry: ustar where everything fits, preceded by an extended header otherwise (pax(1), POSIX.1-2001).
+/// Reproducible: the same entry always gives the same bytes.
 struct TarHeader {
     enum Kind: UInt8 {
         case regular = 0x30
@@ -11,16 +11,16 @@ struct TarHeader {
         case fifo = 0x36
     }
 
-    /// Relative; a directory's ends with a slash.
+    /// Relative; the name of a directory ends with a slash.
     var name: [UInt8]
     var kind = Kind.regular
     /// Permissions and set-id bits.
     var mode: UInt32 = 0o644
     var owner: UInt32 = 0
     var group: UInt32 = 0
-    /// Of what follows in the archive.
+    /// Size of the content in the archive.
     var size: Int64 = 0
-    /// Of the file, when it is written with its holes left out (GNU sparse format 1.0).
+    /// Size of the file itself, when it is written without its holes (GNU sparse format 1.0).
     var sparseSize: Int64?
     var seconds: Int64 = 0
     var nanoseconds = 0
@@ -33,7 +33,7 @@ struct TarHeader {
 
     static let blockSize = 512
 
-    /// What fills up the last block of `size` bytes.
+    /// The number of zeros that fill the last block of `size` bytes.
     static func padding(_ size: Int64) -> Int { Int((512 - size % 512) % 512) }
 
     /// The header blocks.
@@ -119,7 +119,7 @@ struct TarHeader {
         return block
     }
 
-    /// `LENGTH KEY=VALUE\n`, where the length counts its own digits.
+    /// `LENGTH KEY=VALUE\n`; the length includes its own digits.
     private static func line(_ key: [UInt8], _ value: [UInt8]) -> [UInt8] {
         let rest = key.count + value.count + 3
         var length = rest + String(rest).utf8.count
@@ -127,7 +127,7 @@ struct TarHeader {
         return Array("\(length) ".utf8) + key + [0x3d] + value + [0x0a]
     }
 
-    /// Seconds with a fraction as short as it can be; before 1970 the fraction counts away from zero.
+    /// Seconds with the shortest possible fraction; before 1970 the fraction is negative too.
     private static func time(_ seconds: Int64, _ nanoseconds: Int) -> [UInt8] {
         if nanoseconds == 0 { return Array(String(seconds).utf8) }
         let isBefore = seconds < 0
@@ -137,14 +137,14 @@ struct TarHeader {
         return Array("\(isBefore ? "-" : "")\(whole).\(digits)".utf8)
     }
 
-    /// ustar promises nothing about bytes that are not ASCII.
+    /// ustar defines no encoding for bytes that are not ASCII.
     private static func isPlain(_ text: [UInt8]) -> Bool { text.allSatisfy { $0 < 0x80 } }
 
     private static func leaf(_ name: [UInt8]) -> [UInt8] {
         Array(name.split(separator: 0x2f).last ?? [])
     }
 
-    /// For readers that do not know extended headers.
+    /// A shortened name for readers that do not know extended headers.
     private static func cut(_ name: [UInt8]) -> [UInt8] { Array(name.filter { $0 < 0x80 }.prefix(100)) }
 
     /// Where the name can be split into a prefix of at most 155 bytes and a name of at most 100.
@@ -156,7 +156,7 @@ struct TarHeader {
     }
 }
 
-/// Pieces of archives that others put together: everything of root, of 1970.
+/// Headers for archives assembled by other modules: owner root, time 1970.
 package enum ArchiveHeader {
     package static func file(_ name: String, size: Int64) -> [UInt8] {
         var header = TarHeader(name: Array(name.utf8))
@@ -170,7 +170,7 @@ package enum ArchiveHeader {
         return header.bytes
     }
 
-    /// What fills up the last block of `size` bytes.
+    /// The number of zeros that fill the last block of `size` bytes.
     package static func padding(_ size: Int64) -> Int { TarHeader.padding(size) }
 
     package static let end = [UInt8](repeating: 0, count: 2 * TarHeader.blockSize)

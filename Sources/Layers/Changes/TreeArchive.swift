@@ -5,16 +5,16 @@ internal import Linux
 package import OCI
 package import Store
 
-/// A directory tree as a tar archive, read piece by piece: a container's whole root, or what it has changed.
+/// Reads a directory tree as a tar archive: a container's whole root, or its changes.
 ///
-/// Depth first, names sorted by their bytes, every attribute that a layer can hold; the root itself is not in it. The same
-/// tree gives the same bytes. Sockets are left out, as Docker does.
+/// Depth first, names sorted by their bytes, with every attribute that a layer can hold; without an entry for the root. The same
+/// tree always gives the same bytes. Sockets are left out, as Docker does.
 package final class TreeArchive: ByteSource {
-    /// What the tree holds.
+    /// How to interpret the tree.
     enum Form: Sendable {
-        /// Files.
+        /// Ordinary files.
         case files
-        /// The writable directory of an overlay: its whiteouts become those of image layers.
+        /// The upper directory of an overlay: its whiteouts are written as image whiteouts.
         case overlay
     }
 
@@ -22,19 +22,19 @@ package final class TreeArchive: ByteSource {
     private var walk: TreeWalk
     private var hasMore = true
     private var content: FileContent?
-    /// Files with several names, until the last of them was seen.
+    /// Files with several hard links, until the last link was seen.
     private var links: [FileIdentity: (name: [UInt8], left: UInt)] = [:]
     private var isAtEnd = false
     private let chosen: TreeSelection?
     /// Entries so far.
     private(set) var count: Int64 = 0
-    /// Sum of the sizes of files so far, as ``LayerStore/Unpacked/size`` has it.
+    /// Sum of file sizes so far, as in ``LayerStore/Unpacked/size``.
     package private(set) var size: Int64 = 0
 
     private var buffer: [UInt8] = []
     private static let capacity = 1 << 18
 
-    /// - Parameter chosen: which entries to take; all when nil.
+    /// - Parameter chosen: the entries to include; nil for all.
     init(_ root: consuming Descriptor, _ form: Form, choosing chosen: TreeSelection? = nil) {
         self.form = form
         self.chosen = chosen
@@ -59,8 +59,7 @@ package final class TreeArchive: ByteSource {
         return buffer.isEmpty ? nil : buffer
     }
 
-    /// Writes the archive into `blob`: one thread reads files, one hashes, this one writes, which takes the longest
-    /// where memory has to come first.
+    /// Writes the archive into `blob` with three threads: one reads files, one hashes, the calling thread writes.
     ///
     /// - Returns: the digest to publish it as.
     package func write(into blob: BlobWriter) throws(LayerError) -> Digest {
@@ -80,7 +79,7 @@ package final class TreeArchive: ByteSource {
         }
     }
 
-    /// The next name in the directory and its path; nil at its end, and then the walk is one level up.
+    /// The next name in the directory and its path; nil at its end, where the walk returns to the parent.
     private func nextName() throws(LayerError) -> (name: [CChar], path: [UInt8])? {
         do throws(SystemError) {
             if let name = try walk.next() {
@@ -102,7 +101,7 @@ package final class TreeArchive: ByteSource {
         count += 1
         var status = stat()
         guard fstatat(walk.directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
-            // A running container may have taken it away by now.
+            // A running container may have removed it meanwhile.
             if errno == ENOENT { return }
             throw .system(SystemError("stat", EntryPath.text(name), code: errno))
         }
@@ -152,7 +151,7 @@ package final class TreeArchive: ByteSource {
         do throws(SystemError) {
             try walk.enter(name)
         } catch {
-            // A running container may have put something else there by now.
+            // A running container may have replaced it meanwhile.
             if [ENOENT, ENOTDIR, ELOOP].contains(error.code) { return }
             throw .system(error)
         }
@@ -234,14 +233,14 @@ package final class TreeArchive: ByteSource {
     }
 }
 
-/// Which entries of a tree belong in an archive, and which are missing from it. Paths have no slash at the end.
+/// Selects the entries of a tree that go into an archive, and lists the deleted ones. Paths do not end with a slash.
 struct TreeSelection: Sendable {
     private let kept: Set<[UInt8]>
     private let gone: [[UInt8]: [[UInt8]]]
 
     /// - Parameters:
-    ///   - kept: entries to take, with all their parents.
-    ///   - gone: entries that stand in the archive as whiteouts.
+    /// - kept: entries to include, with all their parents.
+    /// - gone: entries to write as whiteouts.
     init(kept: Set<[UInt8]>, gone: Set<[UInt8]>) {
         self.kept = kept
         var byParent: [[UInt8]: [[UInt8]]] = [:]
@@ -254,6 +253,6 @@ struct TreeSelection: Sendable {
 
     func holds(_ path: [UInt8]) -> Bool { kept.contains(path) }
 
-    /// Names; `directory` ends with a slash, the root is empty.
+    /// The deleted names in a directory; `directory` ends with a slash, the root is empty.
     func gone(in directory: [UInt8]) -> [[UInt8]] { gone[directory] ?? [] }
 }

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// A path that a container has changed, from the root on, with `/` in front.
+/// A path that a container has changed, absolute in the container.
 package struct TreeChange: Sendable, Equatable {
     package enum Kind: Int, Sendable {
         case modified = 0
@@ -14,14 +14,14 @@ package struct TreeChange: Sendable, Equatable {
     package let kind: Kind
 }
 
-/// Finds what differs between a container's writable layer and the layers below, as Docker does where it compares whole
-/// trees; sorted.
+/// Finds the differences between a container's writable layer and the layers below, with the same result as Docker's comparison
+/// of two trees; sorted.
 final class TreeChanges {
-    /// What the upper directory is.
+    /// What the writable directory contains.
     enum Upper {
-        /// Only what differs, deletions as whiteouts (overlay).
+        /// Differences only, with deletions as whiteouts (overlay).
         case difference
-        /// Everything (vfs, btrfs).
+        /// The whole tree (vfs, btrfs).
         case whole
     }
 
@@ -30,17 +30,17 @@ final class TreeChanges {
         let path: [UInt8]
     }
 
-    /// A directory of the upper tree on the way down, with what shows through below it.
+    /// A directory on the path of the walk, with the lower directories that are visible through it.
     private struct Level {
-        /// Which layers have it and show through here, top first.
+        /// The layers that have this directory and are visible here, topmost first.
         let below: [Int]
-        /// The same directories, open, on the deepest levels only.
+        /// The same directories, open; on the deepest levels only.
         var opened: [SharedDescriptor]?
-        /// What is not in it is not there at all.
+        /// The directory replaces the lower ones: names that it lacks are deleted.
         let isWhole: Bool
-        /// It stands among the changes.
+        /// The directory is already listed as changed.
         var isNamed: Bool
-        /// How much of the walk's path is its own, without the slash at the end.
+        /// The length of this directory's path, without the final slash.
         let length: Int
     }
 
@@ -49,7 +49,7 @@ final class TreeChanges {
     private var walk: TreeWalk
     private var levels: [Level]
     private var changes: [Found] = []
-    /// On so many levels the layers' directories are open; there may be 128 of them on each.
+    /// The lower layers' directories are open on this many levels only; each level may have 128 of them.
     private static let openLevels = 4
 
     private init(_ root: consuming Descriptor, _ upper: Upper, _ layers: [SharedDescriptor]) {
@@ -61,7 +61,7 @@ final class TreeChanges {
         ]
     }
 
-    /// - Parameter layers: top first.
+    /// - Parameter layers: topmost first.
     static func all(
         in root: consuming Descriptor, _ upper: Upper, over layers: [SharedDescriptor]
     ) throws(LayerError) -> [TreeChange] {
@@ -70,7 +70,7 @@ final class TreeChanges {
         }
     }
 
-    /// What an archive of the differences holds.
+    /// The entries of an archive of the differences.
     static func selection(
         in root: consuming Descriptor, over layers: [SharedDescriptor]
     ) throws(LayerError) -> TreeSelection {
@@ -102,7 +102,7 @@ final class TreeChanges {
         } catch {
             throw .system(error)
         }
-        // What is missing was found behind what is there.
+        // Deletions were found after the other changes of their directory.
         return changes.sorted { Self.precedes($0.path, $1.path) }
     }
 
@@ -135,7 +135,7 @@ final class TreeChanges {
         do throws(SystemError) {
             try walk.enter(name)
         } catch {
-            // A running container may have put something else there by now.
+            // A running container may have replaced it meanwhile.
             if [ENOENT, ENOTDIR, ELOOP].contains(error.code) { return }
             throw error
         }
@@ -153,7 +153,7 @@ final class TreeChanges {
         return path
     }
 
-    /// A change changes every directory above it.
+    /// Records a change; every directory above counts as changed too.
     private func record(_ kind: TreeChange.Kind, _ path: [UInt8]) {
         for index in levels.indices where !levels[index].isNamed {
             levels[index].isNamed = true
@@ -162,7 +162,7 @@ final class TreeChanges {
         changes.append(Found(kind: kind, path: path))
     }
 
-    /// As Docker sees it when it compares trees: a directory's time tells nothing, a file's with its size everything.
+    /// Docker's rule for comparing trees: a directory's time is ignored; a file is compared by time and size.
     private static func differs(_ old: stat, _ new: stat) -> Bool {
         if old.st_mode != new.st_mode || old.st_uid != new.st_uid || old.st_gid != new.st_gid { return true }
         if new.st_mode & S_IFMT == S_IFDIR { return false }
@@ -172,11 +172,11 @@ final class TreeChanges {
 
     // MARK: The layers below
 
-    /// The directories of the layers that show through here, top first.
+    /// The lower layers' directories that are visible here, topmost first.
     private func below() throws(SystemError) -> [SharedDescriptor] {
         let level = levels[levels.count - 1]
         if let opened = level.opened { return opened }
-        // Layers do not change, and a path that is longer than the kernel takes was refused.
+        // Layers do not change, and paths longer than PATH_MAX were refused earlier.
         let path = walk.path.map { CChar(bitPattern: $0) } + [0]
         var opened: [SharedDescriptor] = []
         for index in level.below {
@@ -193,7 +193,7 @@ final class TreeChanges {
         return opened
     }
 
-    /// What shows under a name, and the directories of that name that show through, top first.
+    /// What is visible under a name, and the visible directories of that name, topmost first.
     private func look(
         for name: [CChar]
     ) throws(SystemError) -> (stat?, [(layer: Int, directory: SharedDescriptor)]) {
@@ -217,17 +217,17 @@ final class TreeChanges {
         return (found, deeper)
     }
 
-    /// Names that a layer shows here and that the directory does not have.
+    /// Finds names that a lower layer shows here and the container's directory lacks.
     private func findMissing() throws(SystemError) {
         let layers = try below()
         for (index, layer) in layers.enumerated() {
-            // Only its own names: what is in its directories is gone with them.
+            // Only direct entries: what is below a deleted directory is not listed.
             var names = TreeWalk(try layer.descriptor.duplicate())
             while let name = try names.next() {
                 var status = stat()
                 if fstatat(walk.directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { continue }
                 guard fstatat(layer.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0, !status.isWhiteout else { continue }
-                // A layer above has said it, or says that it is gone.
+                // A layer above has the same name or a whiteout for it.
                 let isKnown = layers[..<index].contains { fstatat($0.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 }
                 if !isKnown { record(.deleted, try path(name)) }
             }

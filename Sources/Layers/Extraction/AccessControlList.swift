@@ -1,9 +1,9 @@
 internal import CArchive
 
-/// Access control lists that stand in an archive as text (`SCHILY.acl.access`, as GNU tar and bsdtar write them), in the form
-/// in which the kernel takes them: the attribute `system.posix_acl_access` (linux/posix_acl_xattr.h, version 2).
+/// Converts POSIX ACLs from their text form in archives (`SCHILY.acl.access`, written by GNU tar and bsdtar) to the kernel's
+/// binary form: the attribute `system.posix_acl_access` (linux/posix_acl_xattr.h, version 2).
 enum AccessControlList {
-    /// The attributes of an entry; none when its mode says all.
+    /// The ACL attributes of an entry; empty when its ACL says no more than its mode.
     static func attributes(_ entry: OpaquePointer) -> [(name: String, value: [UInt8])] {
         [
             (ARCHIVE_ENTRY_ACL_TYPE_ACCESS, "system.posix_acl_access"),
@@ -18,7 +18,7 @@ enum AccessControlList {
     }
 
     private static func value(_ entry: OpaquePointer, _ type: Int32) -> [UInt8]? {
-        // The three lines that the mode repeats do not count.
+        // libarchive does not count the three entries that only repeat the mode.
         guard archive_entry_acl_types(entry) & type != 0, archive_entry_acl_reset(entry, type) > 0 else { return nil }
         var lines: [Line] = []
         var (kind, permissions, tag, id): (Int32, Int32, Int32, Int32) = (0, 0, 0, 0)
@@ -30,7 +30,7 @@ enum AccessControlList {
             ]
             guard let number = tags[tag] else { continue }
             let isNamed = number == 0x02 || number == 0x08
-            // A name without a number means somebody of another machine.
+            // A user or group name without an id exists only on the machine that wrote the archive.
             if isNamed, id < 0 { continue }
             lines.append(
                 Line(

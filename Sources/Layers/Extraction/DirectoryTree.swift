@@ -3,12 +3,12 @@ internal import Glibc
 internal import JSON
 package import Linux
 
-/// Trees below a directory descriptor, made by whoever: see ``Linux/TreeWalk``.
+/// Removes and measures directory trees with untrusted content, by ``Linux/TreeWalk``.
 package enum DirectoryTree {
-    /// Removes the entry `name` of `directory` and all below it. Links are not followed, other mounts not entered; nothing there is
-    /// no error. What cannot be removed does not keep the rest.
+    /// Removes the entry `name` of `directory` and all below it, without following links or entering other mounts. A missing
+    /// entry is no error. An entry that cannot be removed does not stop the removal of the others.
     ///
-    /// - Throws: the first error, when all is gone that can be.
+    /// - Throws: the first error, after everything removable is gone.
     package static func remove(_ name: String, at directory: Int32 = AT_FDCWD) throws(SystemError) {
         try remove(Array(name.utf8CString), at: directory)
     }
@@ -17,7 +17,7 @@ package enum DirectoryTree {
         _ = try remove(name, at: directory, atMost: .max)
     }
 
-    /// The same of at most `count` entries; false when there are more.
+    /// Removes at most `count` entries; returns false when more are left.
     static func remove(_ path: String, atMost count: Int) throws(SystemError) -> Bool {
         try remove(Array(path.utf8CString), at: AT_FDCWD, atMost: count)
     }
@@ -50,7 +50,7 @@ package enum DirectoryTree {
                 continue
             }
             if walk.depth == 0 { break }
-            // Without a way back there is no way on.
+            // Without the parent's descriptor the walk cannot go on.
             let emptied = try walk.leave()
             if unlinkat(walk.directory, emptied, AT_REMOVEDIR) != 0, errno != ENOENT {
                 failure = failure ?? SystemError("rmdir", EntryPath.text(emptied), code: errno)
@@ -63,10 +63,10 @@ package enum DirectoryTree {
         return true
     }
 
-    /// False for a directory with something in it.
+    /// Removes a file or an empty directory. False for a directory that is not empty.
     private static func unlink(_ name: [CChar], at directory: Int32) throws(SystemError) -> Bool {
         if unlinkat(directory, name, 0) == 0 || errno == ENOENT { return true }
-        // POSIX has EPERM for a directory, Linux EISDIR; EPERM is also the answer for what is immutable (chattr(1)).
+        // For a directory POSIX returns EPERM and Linux EISDIR; Linux returns EPERM for an immutable file (chattr(1)).
         let refused = errno
         guard refused == EISDIR || refused == EPERM else {
             throw SystemError("unlink", EntryPath.text(name), code: refused)
@@ -76,20 +76,20 @@ package enum DirectoryTree {
         throw SystemError("remove", EntryPath.text(name), code: errno == ENOTDIR ? refused : errno)
     }
 
-    /// Bytes that the tree occupies as `du --apparent-size` would count files, or the largest number when they are more; a file with
-    /// several names counts once. What goes meanwhile does not count.
+    /// The sum of file sizes as `du --apparent-size` counts them, at most Int64.max; a file with several hard links counts once.
+    /// Entries that disappear during the walk are not counted.
     package static func size(_ path: String) -> Int64 {
-        // A tree that is not there any more has no size.
+        // A tree that has been removed has size 0.
         guard let opened = try? Descriptor.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else { return 0 }
         return sum(opened, nil)
     }
 
-    /// The same of some of its entries.
+    /// The size of the selected entries.
     static func size(_ root: consuming Descriptor, of chosen: TreeSelection) -> Int64 { sum(root, chosen) }
 
     private static func sum(_ root: consuming Descriptor, _ chosen: TreeSelection?) -> Int64 {
         var walk = TreeWalk(root)
-        // A file may say that it has 2^63-1 bytes, and so may the next.
+        // Sparse files can claim 2^63-1 bytes each, so the sum saturates.
         var total: Int64 = 0
         var seen: Set<UInt64> = []
         do throws(SystemError) {
@@ -107,7 +107,7 @@ package enum DirectoryTree {
                     do throws(SystemError) {
                         try walk.enter(name)
                     } catch {
-                        // It has gone or become something else since.
+                        // Removed or replaced since it was listed.
                         continue
                     }
                 case S_IFREG:
@@ -117,7 +117,7 @@ package enum DirectoryTree {
                 }
             }
         } catch {
-            // The container moves its directories about; what was counted is as good as any other answer.
+            // A running container may rename directories during the walk; a partial sum is good enough.
             return total
         }
     }

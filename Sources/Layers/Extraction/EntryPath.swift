@@ -1,12 +1,12 @@
 internal import Glibc
 internal import Linux
 
-/// The name of an archive entry, cleaned as text: bytes, because file names are not always UTF-8.
+/// The path of an archive entry, normalized. Bytes, because file names are not always UTF-8.
 struct EntryPath {
-    /// Without empty and `.` components; `..` has taken away what was before it.
+    /// Without empty and `.` components; `..` has been resolved.
     private(set) var components: [[UInt8]]
 
-    /// Nil for a name that leads above the root (CVE-2025-47290 and its kin) or holds what no file name can.
+    /// Nil for a path above the root (CVE-2025-47290) or with a component longer than 255 bytes.
     init?(_ name: UnsafePointer<CChar>) {
         components = []
         var component: [UInt8] = []
@@ -30,10 +30,10 @@ struct EntryPath {
         }
     }
 
-    /// The root itself.
+    /// True for the root directory itself.
     var isRoot: Bool { components.isEmpty }
 
-    /// For C; the empty path is `.`.
+    /// Joined with `/` and NUL-terminated; `.` for the empty path.
     static func joined(_ components: some Collection<[UInt8]>) -> [CChar] {
         if components.isEmpty { return [0x2e, 0] }
         var path: [CChar] = []
@@ -51,8 +51,8 @@ struct EntryPath {
 
     var path: [CChar] { Self.joined(components) }
 
-    /// Refuses paths that nobody could open (PATH_MAX): a container can nest directories deeper than any archive or list can
-    /// say, whose size would be the square of their number.
+    /// Refuses paths longer than PATH_MAX, which no program could open. A container can nest directories so deeply that a listing
+    /// of their full paths would grow with the square of their number.
     static func checkLength(_ path: [UInt8]) throws(SystemError) {
         if path.count < 4096 { return }
         let start = String(decoding: path.prefix(60), as: UTF8.self)

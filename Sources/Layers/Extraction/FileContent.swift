@@ -2,8 +2,8 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// A regular file on its way into an archive, in as many bytes as its header says: a file that shrinks meanwhile is filled
-/// up with zeros, one that grows is cut.
+/// Reads a regular file for an archive, exactly as many bytes as its header announces: a file that shrinks meanwhile is padded
+/// with zeros, one that grows is truncated.
 final class FileContent {
     private struct Part {
         var offset: Int64
@@ -14,12 +14,12 @@ final class FileContent {
     private var parts: ArraySlice<Part>
     private var map: [UInt8]
     private var padding: Int
-    /// Holes are written as zeros, which become holes again where the layer is unpacked: Docker 20 and Podman read sparse
-    /// entries, but cannot write such a layer out again. Beyond this many bytes there is no other way.
+    /// Up to this many bytes holes are written as zeros (they become holes again on unpacking), because Docker 20 and Podman read
+    /// sparse entries but cannot write such a layer out again. Above it the entry is sparse.
     private static let zerosLimit: Int64 = 1 << 30
-    /// Written with its holes left out.
+    /// Whether the entry is written in GNU sparse format, without its holes.
     let isSparse: Bool
-    /// In the archive.
+    /// The entry's size in the archive.
     let archivedSize: Int64
 
     init(_ file: consuming Descriptor, size: Int64, blocks: Int64) throws(LayerError) {
@@ -41,7 +41,7 @@ final class FileContent {
         self.file = file
     }
 
-    /// The stretches with data; a last one of no length says where the file ends. Nil when the file system cannot tell.
+    /// The data segments of the file; a final segment of length 0 marks its end. Nil when the file system does not report holes.
     private static func parts(of file: Int32, _ size: Int64) -> [Part]? {
         var parts: [Part] = []
         var offset: Int64 = 0
@@ -55,7 +55,7 @@ final class FileContent {
             if Int64(start) >= size { break }
             parts.append(Part(offset: Int64(start), count: last - Int64(start)))
             offset = last
-            // A map of that many holes is no gain.
+            // A sparse map of that many entries saves nothing.
             if parts.count > 10_000 { return nil }
         }
         if size - parts.reduce(0, { $0 + $1.count }) < zerosLimit { return nil }
@@ -63,7 +63,7 @@ final class FileContent {
         return parts
     }
 
-    /// Adds what comes next; false when that was all.
+    /// Appends the next bytes; false at the end.
     func append(to buffer: inout [UInt8], upTo capacity: Int) throws(LayerError) -> Bool {
         if !map.isEmpty {
             buffer += map

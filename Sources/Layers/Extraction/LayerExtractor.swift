@@ -4,17 +4,17 @@ internal import Glibc
 internal import JSON
 internal import Linux
 
-/// Puts archive entries under one directory, and nowhere else.
+/// Extracts archive entries into one directory and nowhere else.
 ///
-/// Parents are resolved by openat2 with the layer as root, so that a link in the archive leads to a place in the layer
-/// at most; the last component is never followed (CVE-2021-32760, CVE-2025-47290). Owner first, because chown clears
-/// set-id bits and capabilities; then attributes, mode, times; the times of directories when all is placed.
+/// Parent directories are resolved by openat2 with the layer as root, so that links in the archive cannot lead outside; the last
+/// component is never followed (CVE-2021-32760, CVE-2025-47290). Owner is set first, because chown clears set-id bits and
+/// capabilities; then attributes, mode, times. Times of directories are set at the end.
 final class LayerExtractor {
     private let root: Descriptor
-    /// The directory used last: archives are sorted.
+    /// The parent directory of the last entry: archives are usually sorted.
     private var recent: (path: [CChar], directory: SharedDescriptor)?
     private var directoryTimes: [[CChar]: (seconds: Int64, nanoseconds: Int)] = [:]
-    /// Of the paths in `directoryTimes`: five million directories with paths of 4000 bytes would be all the memory there is.
+    /// The length of all paths in `directoryTimes`: five million directories with paths of 4000 bytes would exhaust memory.
     private var directoryBytes = 0
     private static let directoryBytesLimit = 128 << 20
     /// Sum of the sizes of regular files: what Docker calls the size of a layer.
@@ -24,11 +24,11 @@ final class LayerExtractor {
         self.root = root
     }
 
-    /// More files than any file system of a sane size has room for.
+    /// More files than any realistic image has.
     private static let entriesLimit = 5_000_000
     private var entries = 0
 
-    /// Places the entry whose header was just read.
+    /// Extracts the entry whose header was just read.
     func place(_ entry: OpaquePointer, from archive: OpaquePointer, of input: ArchiveInput) throws(LayerError) {
         entries += 1
         if entries > Self.entriesLimit { throw .corrupt("more than \(Self.entriesLimit) entries") }
@@ -36,7 +36,7 @@ final class LayerExtractor {
             throw .corrupt("an entry has no readable name")
         }
         guard let path = EntryPath(name) else { throw .escape(String(cString: name)) }
-        if !Self.hasSaneNumbers(entry) {
+        if !Self.hasValidNumbers(entry) {
             throw .corrupt("entry \(path.text) has an owner, size or device that no file can have")
         }
         if path.isRoot {
@@ -62,7 +62,7 @@ final class LayerExtractor {
         }
     }
 
-    /// Sets the times of directories, which every entry in them has changed.
+    /// Sets the times of directories; extracting entries has changed them.
     func finish() throws(LayerError) {
         recent = nil
         for (path, time) in directoryTimes {
@@ -77,11 +77,11 @@ final class LayerExtractor {
 
     // MARK: Parents
 
-    /// The directory at `components`, made with mode 0755 and owner root where it is missing.
+    /// The directory at `components`; missing ones are created with mode 0755 and owner root.
     private func directory(_ components: ArraySlice<[UInt8]>) throws(LayerError) -> SharedDescriptor {
         let path = EntryPath.joined(components)
         if let recent, recent.path == path { return recent.directory }
-        // Up to the deepest directory that is there, and down again: there may be 2000 to make.
+        // Search upwards for the deepest directory that exists, then create downwards: up to 2000 may be missing.
         var missing = 0
         var found = try existing(path, mayLack: !components.isEmpty)
         while found == nil {
@@ -114,7 +114,7 @@ final class LayerExtractor {
         return SharedDescriptor(Descriptor(owning: Int32(opened)))
     }
 
-    /// Makes room for a new entry. What is cached may have gone with the old one.
+    /// Removes what is at the path of a new entry. The cached parent is dropped because it may have been removed with it.
     private func clear(_ leaf: [CChar], in parent: SharedDescriptor) throws(LayerError) {
         recent = nil
         do throws(SystemError) {
@@ -124,7 +124,7 @@ final class LayerExtractor {
         }
     }
 
-    /// Runs a call that makes `leaf`; what stands in its way is removed.
+    /// Runs a call that creates `leaf`; if something exists there, removes it and tries again.
     private func create(
         _ operation: String, _ leaf: [CChar], in parent: SharedDescriptor, _ body: () -> Int
     ) throws(LayerError) -> Int {
@@ -148,7 +148,7 @@ final class LayerExtractor {
 
     // MARK: Kinds
 
-    // stat(2); two modules define these, each with its own type.
+    // stat(2). Defined here because two imported modules define these constants with different types.
     private static let kinds: mode_t = 0o170000
     private static let regular: mode_t = 0o100000
     private static let directory: mode_t = 0o040000
@@ -177,7 +177,7 @@ final class LayerExtractor {
             guard result == ARCHIVE_OK || result == ARCHIVE_WARN else {
                 throw .corrupt(Self.reason(archive))
             }
-            // A map of holes may say anything.
+            // The sparse map is untrusted: its offsets may overflow.
             let (blockEnd, isBeyond) = offset.addingReportingOverflow(Int64(count))
             guard offset >= 0, !isBeyond else {
                 throw .corrupt("entry \(EntryPath.text(leaf)) has data beyond the end of any file")
@@ -185,7 +185,7 @@ final class LayerExtractor {
             for start in stride(from: 0, to: count, by: Self.holeSize) {
                 let piece = UnsafeRawBufferPointer(
                     start: bytes.map { $0 + start }, count: min(Self.holeSize, count - start))
-                // Zeros become a hole, whether they were one before or not.
+                // Blocks of zeros become holes, whether they were holes before or not.
                 if piece.count == Self.holeSize, Self.isZero(piece) { continue }
                 try write(piece, to: file.raw, at: Int(offset) + start, leaf)
                 end = offset + Int64(start + piece.count)
@@ -194,7 +194,7 @@ final class LayerExtractor {
         }
         let whole = max(archive_entry_size(entry), length)
         if whole > end {
-            // A hole at the end.
+            // The file ends with a hole.
             try check("ftruncate", leaf) { Self.answer(ftruncate(file.raw, Int(whole))) }
         }
         size = size.saturatingAdd(whole)
@@ -278,7 +278,7 @@ final class LayerExtractor {
                 parent.raw, leaf, kind | 0o600, kind == Self.fifo ? 0 : major, kind == Self.fifo ? 0 : minor)
         }
         try adoptUnopened(entry, leaf, in: parent)
-        // Not through a link: the node was just made.
+        // Does not follow a link: the node was just created.
         try check("chmod", leaf) { Self.answer(fchmodat(parent.raw, leaf, Self.mode(entry), 0)) }
         let time = Self.time(entry)
         try check("utimensat", leaf) {
@@ -286,7 +286,7 @@ final class LayerExtractor {
         }
     }
 
-    /// A second name for an earlier entry of the same layer. Its attributes are the earlier one's.
+    /// Creates a hard link to an earlier entry of the same layer; its attributes are not changed.
     private func link(_ entry: OpaquePointer, as leaf: [CChar], in parent: SharedDescriptor) throws(LayerError) {
         guard let name = archive_entry_hardlink(entry) else { return }
         guard let target = EntryPath(name), !target.isRoot else { throw .escape(String(cString: name)) }
@@ -315,21 +315,21 @@ final class LayerExtractor {
     private static let whiteoutPrefix: [CChar] = [0x2e, 0x77, 0x68, 0x2e]
     private static let opaqueName = Array(".wh..wh..opq".utf8CString)
 
-    /// The image form (`.wh.NAME`) becomes the overlay form: a character device 0:0, or an attribute of the directory.
+    /// Translates an image whiteout (`.wh.NAME`) to overlayfs's form: character device 0:0, or an attribute of the directory.
     private func whiteout(_ leaf: [CChar], in parent: SharedDescriptor) throws(LayerError) {
         if leaf == Self.opaqueName {
             try markOpaque(parent.raw)
             return
         }
         let name = Array(leaf.dropFirst(Self.whiteoutPrefix.count))
-        // AUFS kept its own files under this prefix.
+        // Files that AUFS kept for itself under this prefix.
         if name.starts(with: Self.whiteoutPrefix) { return }
         if name == [0] || name == [0x2e, 0] || name == [0x2e, 0x2e, 0] {
             throw .escape(EntryPath.text(leaf))
         }
         let made = linux_fs_make_node(parent.raw, name, Self.character, 0, 0)
         if made == -Int(EEXIST) {
-            // A whiteout hides lower layers only: what this layer has under the name stays.
+            // A whiteout hides lower layers only: what this layer itself has under the name stays.
             let opened = openat(parent.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             if opened >= 0 {
                 let directory = Descriptor(owning: opened)
@@ -361,8 +361,8 @@ final class LayerExtractor {
     private func adopt(
         _ entry: OpaquePointer, _ file: Int32, _ leaf: [CChar], times: Bool = true
     ) throws(LayerError) {
-        // Most are made as they shall be, and asking is cheaper than changing. Not all: a set-group-id directory gives its
-        // group to what is made in it, and the umask takes bits away.
+        // Checked first, because most files are created with the right owner and mode, and fstat is cheaper than chown and chmod.
+        // Exceptions: a set-group-id directory passes its group on, and the umask clears bits.
         var made = stat()
         try check("stat", leaf) { Self.answer(fstat(file, &made)) }
         let (owner, group) = Self.owner(entry)
@@ -381,7 +381,7 @@ final class LayerExtractor {
         }
     }
 
-    /// For what cannot be opened: links and devices.
+    /// For files that cannot be opened: symbolic links and devices.
     private func adoptUnopened(
         _ entry: OpaquePointer, _ leaf: [CChar], in parent: SharedDescriptor
     ) throws(LayerError) {
@@ -400,7 +400,7 @@ final class LayerExtractor {
         }
     }
 
-    /// Whether there were any.
+    /// Sets the extended attributes; returns whether there were any.
     private func attributes(
         _ entry: OpaquePointer, _ leaf: [CChar],
         _ set: (UnsafePointer<CChar>, UnsafeRawPointer?, Int) -> Int
@@ -409,7 +409,7 @@ final class LayerExtractor {
         for (name, value) in AccessControlList.attributes(entry) {
             isChanged = true
             let result = set(name, value, value.count)
-            // As with other attributes: a file system without them is no reason to refuse a layer.
+            // A file system without these attributes is no reason to refuse a layer.
             if result == -Int(ENOSPC) {
                 throw .system(SystemError("setxattr", EntryPath.text(leaf), code: ENOSPC))
             }
@@ -437,8 +437,8 @@ final class LayerExtractor {
         )
     }
 
-    /// What does not fit must not become something else: owner 4294967296 would be root, and -1 would leave the owner as it is.
-    private static func hasSaneNumbers(_ entry: OpaquePointer) -> Bool {
+    /// Refuses numbers that would be truncated: owner 4294967296 would become root, and -1 would leave the owner unchanged.
+    private static func hasValidNumbers(_ entry: OpaquePointer) -> Bool {
         let ids = Int64(Int32.min)..<Int64(UInt32.max)
         let (user, group) = (archive_entry_uid(entry), archive_entry_gid(entry))
         guard ids.contains(user), ids.contains(group), user != -1, group != -1 else { return false }

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// A whole copy of every layer for every container: works everywhere, costs time and space (`vfs`).
+/// The `vfs` driver: copies every layer for every container. Works on any file system, but costs time and disk space.
 struct Copies: StorageDriver {
     let form = TreeChanges.Upper.whole
     let written = "root"

@@ -2,12 +2,12 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// Lays a layer's directory over a tree, as the overlay would show both.
+/// Copies a layer's directory onto a tree with the result that overlayfs would show, whiteouts included.
 struct LayerCopy: ~Copyable {
     private var source: TreeWalk
     private var target: DirectoryChain
     private let root: Int32
-    /// Made when the first file with several names comes by.
+    /// Created at the first file with several hard links.
     private var links: LinkDirectory?
 
     static func apply(_ layer: String, onto root: String) throws(LayerError) {
@@ -38,7 +38,7 @@ struct LayerCopy: ~Copyable {
             try source.leave()
             try target.leave()
         }
-        // Before the time of the root is set.
+        // Before the root's time is set, because the removal changes it.
         try links?.remove()
         try adoptDirectory()
     }
@@ -72,7 +72,7 @@ struct LayerCopy: ~Copyable {
         if status.isWhiteout { return }
         if status.st_nlink > 1 {
             if links == nil { links = try LinkDirectory(in: root) }
-            if try links?.give(status, as: name, in: target.raw) == true { return }
+            if try links?.link(status, as: name, in: target.raw) == true { return }
         }
         switch kind {
         case S_IFREG: try copy(name)
@@ -89,7 +89,7 @@ struct LayerCopy: ~Copyable {
             }
         }
         try adopt(name, status)
-        if status.st_nlink > 1 { try links?.take(status, name, in: target.raw) }
+        if status.st_nlink > 1 { try links?.record(status, name, in: target.raw) }
     }
 
     private func copy(_ name: [CChar]) throws(SystemError) {
@@ -102,7 +102,7 @@ struct LayerCopy: ~Copyable {
             owning: try retrying("open", EntryPath.text(name)) {
                 openat(place, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
             })
-        // One copy of the blocks for both, where the file system can.
+        // A reflink, where the file system supports it.
         if linux_fs_clone(to.raw, from.raw) >= 0 { return }
         var status = stat()
         guard fstat(from.raw, &status) == 0 else { throw SystemError("stat", code: errno) }
@@ -111,7 +111,7 @@ struct LayerCopy: ~Copyable {
         while offset < Int64(status.st_size) {
             let start = linux_fs_seek_data(from.raw, offset)
             if start == -Int(ENXIO) { return }
-            // A file system that cannot tell holes: all is data.
+            // The file system does not report holes: copy everything as data.
             let end = start < 0 ? Int(status.st_size) : linux_fs_seek_hole(from.raw, Int64(start))
             guard end > start else { throw SystemError("seek", EntryPath.text(name), code: Int32(clamping: -end)) }
             try copy(from, to, max(offset, Int64(start)), Int64(end))
@@ -146,7 +146,7 @@ struct LayerCopy: ~Copyable {
         let text = EntryPath.text(name)
         let (directory, place) = (source.directory, target.raw)
         try retrying("chown", text) { fchownat(place, name, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW) }
-        // What has no attributes that can be read has none to copy.
+        // A file whose attributes cannot be read is copied without them.
         for (attribute, value) in (try? FileAttributes.all(name, at: directory)) ?? [] {
             let key = attribute.map { CChar(bitPattern: $0) } + [0]
             try checking("setxattr", text) {
@@ -162,14 +162,14 @@ struct LayerCopy: ~Copyable {
     }
 }
 
-/// A directory with one name for every file of several names that was copied so far: it costs neither memory nor descriptors, of
-/// which a layer could ask for any number.
+/// A temporary directory with one hard link for every copied file that has several. On disk, because a layer may have any number
+/// of them, and memory and descriptors are limited.
 private struct LinkDirectory: ~Copyable {
     private let directory: Descriptor
     private let parent: Int32
     private let name: String
 
-    /// - Parameter parent: open for as long as this lives; on the file system of the copies.
+    /// - Parameter parent: open as long as this value lives, on the file system of the copies.
     init(in parent: Int32) throws(SystemError) {
         self.parent = parent
         let name = ".links-" + String(UInt64.random(in: 0 ... .max), radix: 16)
@@ -180,18 +180,18 @@ private struct LinkDirectory: ~Copyable {
 
     private static func key(_ status: stat) -> String { "\(status.st_dev)-\(status.st_ino)" }
 
-    /// Notes the copy of a file.
-    func take(_ status: stat, _ copy: [CChar], in place: Int32) throws(SystemError) {
+    /// Records the copy of a file.
+    func record(_ status: stat, _ copy: [CChar], in place: Int32) throws(SystemError) {
         let (key, into) = (Self.key(status), directory.raw)
         try retrying("link", EntryPath.text(copy)) { linkat(place, copy, into, key, 0) }
     }
 
-    /// Gives the copy of a file another name; false when it has not been copied yet.
-    func give(_ status: stat, as name: [CChar], in place: Int32) throws(SystemError) -> Bool {
+    /// Hard-links the recorded copy under another name; false when the file has not been copied yet.
+    func link(_ status: stat, as name: [CChar], in place: Int32) throws(SystemError) -> Bool {
         let key = Self.key(status)
         if linkat(directory.raw, key, place, name, 0) == 0 { return true }
         if errno == ENOENT { return false }
-        // As many names as the file system allows: the one in this directory was one too many.
+        // The file system's limit of links is reached (EMLINK): use the temporary directory's own link.
         guard errno == EMLINK, renameat(directory.raw, key, place, name) == 0 else {
             throw SystemError("link", EntryPath.text(name), code: errno)
         }

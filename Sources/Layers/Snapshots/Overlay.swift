@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// The kernel's overlay: `upper` and `work` of a container above the layers' directories.
+/// The `overlay2` driver: a container's `upper` and `work` directories above the layers, mounted as overlayfs.
 struct Overlay: StorageDriver {
     let form = TreeChanges.Upper.difference
     let written = "upper"
@@ -14,7 +14,7 @@ struct Overlay: StorageDriver {
                 let path = "\(directory)/\(part)"
                 if mkdir(path, mode_t(mode)) != 0, errno != EEXIST { throw SystemError("mkdir", path, code: errno) }
             }
-            // The root directory looks as the image's topmost layer has it; overlay takes it from the upper one.
+            // Overlayfs shows the root directory of the upper layer, so it gets the attributes of the image's.
             if let top = layers.last {
                 var status = stat()
                 if stat(top, &status) == 0 {
@@ -30,7 +30,7 @@ struct Overlay: StorageDriver {
     func mount(_ directory: String, _ layers: [String], volatile: Bool) throws(LayerError) -> Descriptor {
         do throws(SystemError) {
             if volatile || access(directory + "/work/work/incompat", F_OK) == 0 {
-                // The kernel refuses a second mount of what was once volatile; here nobody waits for its durability.
+                // The kernel refuses to mount a work directory again after a volatile mount; durability does not matter here.
                 try DirectoryTree.remove(directory + "/work/work/incompat")
             }
             return try mount(
@@ -40,7 +40,7 @@ struct Overlay: StorageDriver {
         }
     }
 
-    /// With the written directory as one more layer: a second mount that could write to it would be undefined.
+    /// Mounts read-only with the upper directory as one more lower layer, because a second writable mount is undefined.
     func view(_ directory: String, _ layers: [String]) throws(LayerError) -> Descriptor {
         do throws(SystemError) {
             let mounted = try mount(
@@ -57,7 +57,7 @@ struct Overlay: StorageDriver {
         let context = Descriptor(
             owning: Int32(try checking("fsopen", "overlay") { linux_fs_context_open("overlay") }))
         var held: [SharedDescriptor] = []
-        // Top first.
+        // Topmost layer first.
         for path in layers.reversed() {
             let name = try shortened(path, &held)
             if linux_fs_context_set(context.raw, "lowerdir+", name) < 0 {
@@ -79,7 +79,7 @@ struct Overlay: StorageDriver {
         return Descriptor(owning: Int32(mounted))
     }
 
-    /// A path may have 255 bytes at most in an option; a descriptor's name always fits.
+    /// Replaces a path longer than 255 bytes, the limit of a mount option, by /proc/self/fd/N of an open descriptor.
     private func shortened(_ path: String, _ held: inout [SharedDescriptor]) throws(SystemError) -> String {
         if path.utf8.count < 250 { return path }
         let directory = SharedDescriptor(try Descriptor.open(path, linux_fs_path_only | O_DIRECTORY))
@@ -87,7 +87,7 @@ struct Overlay: StorageDriver {
         return "/proc/self/fd/\(directory.raw)"
     }
 
-    /// Before Linux 6.7 there is no `lowerdir+`: mount in place for a moment and take a detached copy.
+    /// For kernels before Linux 6.7, which lack `lowerdir+`: mounts in place and takes a detached copy.
     private func mountByPath(
         _ layers: [String], _ upper: String?, _ work: String?, _ volatile: Bool, _ target: String
     ) throws(SystemError) -> Descriptor {

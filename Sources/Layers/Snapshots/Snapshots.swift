@@ -6,7 +6,7 @@ internal import OCI
 internal import Store
 internal import Synchronization
 
-/// The root file systems of containers: shared layers below, what the container writes in `containers/ID` above.
+/// The root file systems of containers: shared layers, and the container's writable layer in `containers/ID`.
 package final class Snapshots: Sendable {
     /// The directory `containers` of the data root.
     package let root: String
@@ -14,12 +14,12 @@ package final class Snapshots: Sendable {
     private let driver: any StorageDriver
     package let driverName: StorageDriverName
     private let removal: TreeRemoval
-    /// No name is used twice, even by a daemon that has the process id of the one before it.
+    /// Makes temporary names unique. Starts at a random number, because the next daemon may get the same process id.
     private let counter = Atomic<UInt64>(.random(in: 0..<1 << 48))
 
-    /// Opens or makes the directory; what was being removed when an earlier process ended is removed in the background.
+    /// Opens or creates the directory and continues, in the background, removals that an earlier process left unfinished.
     ///
-    /// - Parameter report: told in words what cannot be removed.
+    /// - Parameter report: receives a message for each tree that cannot be removed.
     package init(
         root: String, layers: LayerStore, driver: StorageDriverName = .overlay2,
         report: @escaping @Sendable (String) -> Void = { _ in }
@@ -44,7 +44,7 @@ package final class Snapshots: Sendable {
         for path in driver.unfinished() { removal.finish(path) }
     }
 
-    /// Gives container `id` an empty writable layer over `layers` (bottom first). May be run again.
+    /// Creates an empty writable layer for container `id` over `layers` (bottom first). May be run again.
     package func prepare(id: String, image layers: [LayerID]) throws(LayerError) {
         for layer in layers where !self.layers.contains(layer) { throw .missing(layer) }
         let directory = "\(root)/\(id)"
@@ -62,10 +62,10 @@ package final class Snapshots: Sendable {
         }
     }
 
-    /// A detached mount of the root, visible nowhere until the receiver attaches it; it lives as long as the descriptor or
-    /// what was attached.
+    /// A detached mount of the root file system, in no namespace until the receiver attaches it; it lives as long as the
+    /// descriptor or the attached mount.
     ///
-    /// - Parameter volatile: skip all syncs of the writable layer: for containers that are removed when they end.
+    /// - Parameter volatile: skip all syncs of the writable layer, for containers that are removed when they exit.
     package func mount(id: String, volatile: Bool = false) throws(LayerError) -> Descriptor {
         try driver.mount("\(root)/\(id)", stack(layers(id: id)), volatile: volatile)
     }
@@ -77,12 +77,12 @@ package final class Snapshots: Sendable {
 
     // MARK: What a container has written
 
-    /// In Docker's order.
+    /// The changed paths, in Docker's order.
     package func changes(id: String) throws(LayerError) -> [TreeChange] {
         try TreeChanges.all(in: written(id), driver.form, over: below(id))
     }
 
-    /// What the container has written as the archive of a layer.
+    /// The container's changes as the archive of a layer.
     package func difference(id: String) throws(LayerError) -> TreeArchive {
         switch driver.form {
         case .difference: return try TreeArchive(written(id), .overlay)
@@ -92,10 +92,10 @@ package final class Snapshots: Sendable {
         }
     }
 
-    /// The whole root as an archive.
+    /// The whole root file system as an archive.
     package func contents(id: String) throws(LayerError) -> TreeArchive { try TreeArchive(view(id: id), .files) }
 
-    /// The sum of file sizes in the container's layer, or the largest number when it is more.
+    /// The sum of file sizes in the container's writable layer, at most Int64.max.
     package func size(id: String) -> Int64 {
         switch driver.form {
         case .difference: return DirectoryTree.size("\(root)/\(id)/\(driver.written)")
@@ -115,7 +115,7 @@ package final class Snapshots: Sendable {
         }
     }
 
-    /// Top first.
+    /// Topmost layer first.
     private func below(_ id: String) throws(LayerError) -> [SharedDescriptor] {
         var opened: [SharedDescriptor] = []
         for path in try stack(layers(id: id)).reversed() {
@@ -128,8 +128,8 @@ package final class Snapshots: Sendable {
         return opened
     }
 
-    /// Forgets the writable layer: out of sight at once, and its files in the background where they are many. May be run twice, and
-    /// on what was prepared only in part. Other files in the container's directory stay.
+    /// Removes the writable layer: renames it at once and deletes large trees in the background. May be run twice, and on an
+    /// incomplete snapshot. Other files in the container's directory stay.
     package func remove(id: String) throws(LayerError) {
         let directory = "\(root)/\(id)"
         let gone = "\(root)/.removing-\(id)-\(counter.add(1, ordering: .relaxed).newValue)"
@@ -150,12 +150,12 @@ package final class Snapshots: Sendable {
         removal.begin(gone)
     }
 
-    /// Returns when everything that was taken out of sight is gone, or was tried.
-    package func settle() async { await removal.settle() }
+    /// Waits until every removal so far has finished or failed.
+    package func waitForRemovals() async { await removal.waitForRemovals() }
 
-    /// On a full disk, where there is no room for another directory.
+    /// For a full disk, on which no directory can be created to rename into.
     private func removeInPlace(_ directory: String) throws(SystemError) {
-        // Without this file it is no snapshot, and a new daemon removes the rest.
+        // A directory without this file is no snapshot; the next daemon removes the rest.
         if unlink(directory + "/layers") != 0, errno != ENOENT {
             throw SystemError("unlink", directory + "/layers", code: errno)
         }
@@ -165,7 +165,7 @@ package final class Snapshots: Sendable {
         rmdir(directory)
     }
 
-    /// What `info` tells about the driver.
+    /// The driver's lines of `docker info`.
     package func status() -> [(name: String, value: String)] {
         let types = [
             0xEF53: "extfs", 0x5846_5342: "xfs", 0x9123_683E: "btrfs", 0x0102_1994: "tmpfs", 0x794C_7630: "overlayfs",
@@ -175,9 +175,9 @@ package final class Snapshots: Sendable {
         return lines
     }
 
-    /// Removes what was put together of layers that are gone.
-    package func forgetStacks() {
-        for path in (driver as? Subvolumes)?.forgetStacks(where: { path in access(path, F_OK) != 0 }) ?? [] {
+    /// Removes cached stacks of layers that no longer exist.
+    package func removeStaleStacks() {
+        for path in (driver as? Subvolumes)?.removeStaleStacks(where: { path in access(path, F_OK) != 0 }) ?? [] {
             removal.begin(path)
         }
     }
@@ -189,7 +189,7 @@ package final class Snapshots: Sendable {
         }
     }
 
-    /// The image layers below container `id`, bottom first.
+    /// The image layers of container `id`, bottom first.
     package func layers(id: String) throws(LayerError) -> [LayerID] {
         let bytes: [UInt8]
         do throws(SystemError) {
@@ -207,8 +207,8 @@ package final class Snapshots: Sendable {
         return layers
     }
 
-    /// The directories that make up a root, bottom first. The same layer twice: the upper one says all, and the kernel
-    /// refuses overlapping directories.
+    /// The directories that make up a root, bottom first. A repeated layer is listed once, at its highest position, because
+    /// overlayfs refuses overlapping directories.
     private func stack(_ layers: [LayerID]) -> [String] {
         var seen: Set<LayerID> = []
         let unique = layers.reversed().filter { seen.insert($0).inserted }.reversed()

@@ -1,13 +1,13 @@
 internal import Glibc
 internal import Linux
 
-/// The ways to make one root out of layers, by the names of `storage-driver`.
+/// The values of `storage-driver`.
 package enum StorageDriverName: String, CaseIterable, Sendable {
-    /// The kernel's overlay: nothing is copied until it is written.
+    /// Kernel overlayfs: files are copied when they are first written.
     case overlay2
-    /// Copies: for engines inside containers and for file systems that overlay refuses.
+    /// Full copies: for nested containers and file systems that overlayfs refuses.
     case vfs
-    /// Snapshots of subvolumes.
+    /// Btrfs snapshots of subvolumes.
     case btrfs
 
     /// Docker's spelling, or nil.
@@ -30,24 +30,24 @@ package enum StorageDriverName: String, CaseIterable, Sendable {
     }
 }
 
-/// How a container's root is made of layers. Directories of layers come bottom first.
+/// Makes a container's root file system from layer directories, which are listed bottom first.
 protocol StorageDriver: Sendable {
-    /// What the directory that containers write to holds.
+    /// Whether the writable directory holds only differences or the whole tree.
     var form: TreeChanges.Upper { get }
-    /// The name of that directory.
+    /// The name of the writable directory.
     var written: String { get }
-    /// What a container's directory has of this driver.
+    /// The subdirectories that this driver keeps for a container.
     var parts: [String] { get }
 
-    /// Makes room for what a container writes. May be run again.
+    /// Creates the writable directory. May be run again.
     func prepare(_ directory: String, _ layers: [String]) throws(LayerError)
     /// A detached mount of the root.
     func mount(_ directory: String, _ layers: [String], volatile: Bool) throws(LayerError) -> Descriptor
-    /// The root for reading; a running container may go on writing.
+    /// The root for reading; a running container may keep writing to it.
     func view(_ directory: String, _ layers: [String]) throws(LayerError) -> Descriptor
-    /// Removes a directory with parts in it, or at most `count` of its entries; false when there are more.
+    /// Removes a container's directory, or at most `count` of its entries; false when more are left.
     func discard(_ directory: String, atMost count: Int) throws(SystemError) -> Bool
-    /// What an earlier process was making, out of the way: directories to discard.
+    /// Directories of unfinished work by an earlier process, to be discarded.
     func unfinished() -> [String]
 }
 

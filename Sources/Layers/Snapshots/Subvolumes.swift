@@ -5,12 +5,12 @@ internal import Linux
 internal import OCI
 internal import Store
 
-/// A subvolume for every stack of layers, and a snapshot of the uppermost for every container (`btrfs`).
+/// The `btrfs` driver: a subvolume for every distinct stack of layers, and a snapshot of it for every container.
 struct Subvolumes: StorageDriver {
     let form = TreeChanges.Upper.whole
     let written = "root"
     let parts = ["root"]
-    /// Stacks of layers, named by a digest of their layers' paths.
+    /// The directory of stacks; each is named by a digest of its layers' paths.
     private let stacks: String
 
     init(beside containers: String) throws(LayerError) {
@@ -46,7 +46,7 @@ struct Subvolumes: StorageDriver {
         try Copies().view(directory, layers)
     }
 
-    /// All at once: a subvolume goes in one call.
+    /// Removes everything, because a subvolume is deleted in one call.
     func discard(_ directory: String, atMost count: Int) throws(SystemError) -> Bool {
         for name in Directory.names(in: directory) { try remove(name, in: directory) }
         let slash = directory.lastIndex(ofByte: "/") ?? directory.startIndex
@@ -55,31 +55,31 @@ struct Subvolumes: StorageDriver {
     }
 
     func unfinished() -> [String] {
-        // Renamed, so that nobody makes the same stack in it meanwhile.
-        for name in Directory.names(in: stacks) where name.hasBytePrefix("new-") { hide(name) }
+        // Renamed first, so that no new stack is built inside.
+        for name in Directory.names(in: stacks) where name.hasBytePrefix("new-") { renameForRemoval(name) }
         return Directory.names(in: stacks).filter { $0.hasBytePrefix("old-") }.map { "\(stacks)/\($0)" }
     }
 
-    private func hide(_ name: String) {
-        // What keeps its name is found at the next start.
+    private func renameForRemoval(_ name: String) {
+        // If the rename fails, the next start finds it again.
         rename("\(stacks)/\(name)", "\(stacks)/old-\(getpid())-\(UInt64.random(in: 0..<1 << 48))")
     }
 
-    /// Takes the stacks out of sight that have a layer which is gone.
+    /// Renames stacks that contain a removed layer.
     ///
     /// - Returns: directories to discard.
-    func forgetStacks(where isGone: (String) -> Bool) -> [String] {
+    func removeStaleStacks(where isGone: (String) -> Bool) -> [String] {
         for name in Directory.names(in: stacks) where name.hasByteSuffix(".layers") {
             let list = (try? Descriptor.open("\(stacks)/\(name)", O_RDONLY).readAll(limit: 1 << 20)) ?? []
             let layers = String(decoding: list, as: UTF8.self).split(byte: "\n").map(String.init)
             guard layers.isEmpty || layers.contains(where: isGone) else { continue }
             unlink("\(stacks)/\(name)")
-            hide(String(name.dropLast(".layers".count)))
+            renameForRemoval(String(name.dropLast(".layers".count)))
         }
         return unfinished()
     }
 
-    /// The subvolume with these layers in it, made now if there is none.
+    /// The subvolume with these layers; created if it does not exist.
     private func stack(_ layers: ArraySlice<String>) throws(LayerError) -> String {
         let list = layers.joined(separator: "\n")
         let name = ContentHash.digest(of: Array(list.utf8)).hex

@@ -1,16 +1,16 @@
 internal import Glibc
 internal import Linux
 
-/// What every container finds whether its image has it or not: the places where a runtime mounts things, and the file by
-/// which programs know a container.
+/// The lowest layer of every root file system: mount points for the runtime and `/.dockerenv`, by which programs detect a
+/// container.
 ///
-/// As the lowest layer it changes nothing that an image has, and because it is not what a container wrote, `diff` and
-/// `commit` do not see it.
+/// As the lowest layer it hides nothing of the image, and `diff` and `commit` do not report it, because it is not in the
+/// container's writable layer.
 enum BaseLayer {
     private static let directories = ["dev", "dev/pts", "dev/shm", "etc", "proc", "sys"]
     private static let files = [".dockerenv", "dev/console", "etc/hosts", "etc/hostname", "etc/resolv.conf"]
 
-    /// May be run again.
+    /// Creates the directory; may be run again.
     static func make(_ root: String) throws(SystemError) {
         try directory(root)
         for name in directories { try directory("\(root)/\(name)") }

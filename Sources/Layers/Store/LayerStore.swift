@@ -8,54 +8,54 @@ package import OCI
 package import Store
 internal import Synchronization
 
-/// A layer is named by the digest of its plain archive (the configuration's `diff_ids`).
+/// A layer's id: the digest of its uncompressed archive (`diff_ids` in the image configuration).
 package typealias LayerID = Digest
 
-/// The unpacked layers, each a directory that never changes.
+/// The unpacked layers, each an immutable directory.
 package final class LayerStore: Sendable {
     /// The directory `layers` of the data root.
     package let root: String
-    /// No name is used twice, even by a daemon that has the process id of the one before it.
+    /// Makes temporary names unique. Starts at a random number, because the next daemon may get the same process id.
     private let counter = Atomic<UInt64>(.random(in: 0..<1 << 48))
     private let removal: TreeRemoval
 
-    /// What became of an archive.
+    /// The result of unpacking an archive.
     package struct Unpacked: Sendable {
-        /// Of the plain bytes.
+        /// Digest of the uncompressed archive.
         package let layer: LayerID
-        /// Of the bytes as they came.
+        /// Digest of the archive as received.
         package let blob: Digest
-        /// As they came, in bytes.
+        /// Size of the archive as received, in bytes.
         package let blobSize: Int64
         package let compression: Compression
         /// Sum of file sizes, in bytes.
         package let size: Int64
     }
 
-    /// Opens or makes the store; what is incomplete, or was not on the disk before the machine went down, is removed in the
-    /// background.
+    /// Opens or creates the store. Layers that are incomplete, or were not synced before the machine went down, are removed in
+    /// the background.
     ///
-    /// - Parameter report: told in words what cannot be removed.
+    /// - Parameter report: receives a message for each tree that cannot be removed.
     package init(root: String, report: @escaping @Sendable (String) -> Void = { _ in }) throws(LayerError) {
         self.root = root
         removal = TreeRemoval("layers", report: report)
         do throws(SystemError) {
             if mkdir(root, 0o710) != 0, errno != EEXIST { throw SystemError("mkdir", root, code: errno) }
             try retrying("chmod", root) { chmod(root, 0o710) }
-            // A layer beside the one that was just removed would be made twenty times slower: ext4 steps over every inode that
-            // was freed in the last half minute (recently_deleted, fs/ext4/ialloc.c).
+            // A directory created next to one that was just removed is twenty times slower: ext4 skips every inode that was freed
+            // in the last half minute (recently_deleted, fs/ext4/ialloc.c).
             _ = linux_fs_spread(root)
             try BaseLayer.make(base)
             let boot = try Self.boot()
             var unsynced: [String] = []
             for name in Directory.names(in: root) where name != "base" {
-                // What was being made or removed has another name.
+                // Temporary and removed directories have other names.
                 let isLayer = name.utf8.count == 64
                 if isLayer, access("\(root)/\(name)/synced", F_OK) == 0 { continue }
                 if isLayer, (try? Self.info("\(root)/\(name)"))?.boot == boot {
                     unsynced.append(name)
                 } else {
-                    if let gone = hide(name) { removal.finish(gone) }
+                    if let gone = renameForRemoval(name) { removal.finish(gone) }
                 }
             }
             if !unsynced.isEmpty { try Self.sync(root, unsynced) }
@@ -72,23 +72,23 @@ package final class LayerStore: Sendable {
 
     package func contains(_ layer: LayerID) -> Bool { access("\(root)/\(layer.hex)/info", F_OK) == 0 }
 
-    /// Sum of file sizes, or nil when the layer is not there.
+    /// Sum of file sizes, or nil when the layer is not in the store.
     package func size(_ layer: LayerID) -> Int64? {
         (try? Self.info("\(root)/\(layer.hex)"))?.size
     }
 
-    /// Every layer that is there.
+    /// All layers in the store.
     package func layers() -> [LayerID] {
-        // A layer gets its name when it is complete.
+        // A layer is renamed to its digest only when it is complete.
         Directory.names(in: root).compactMap { try? Digest(.sha256, hex: $0) }
     }
 
-    /// Unpacks an archive, packed in any way that ``Compression`` knows, in one pass on this thread.
+    /// Unpacks an archive in any format of ``Compression``, in one pass, on the calling thread.
     ///
     /// - Parameters:
-    ///   - expected: the layer's digest, if it is known.
-    ///   - blob: where the packed bytes are kept; finished by the caller once it has seen the result.
-    /// - Throws: on the first error; nothing of the layer is left then.
+    /// - expected: the layer's digest, if it is known.
+    /// - blob: where to store the compressed bytes; the caller finishes it after checking the result.
+    /// - Throws: the first error; nothing of the layer is left then.
     package func unpack(
         _ source: any ByteSource, expected: LayerID?, keepingIn blob: BlobWriter? = nil
     ) throws(LayerError) -> Unpacked {
@@ -106,7 +106,7 @@ package final class LayerStore: Sendable {
         _ source: any ByteSource, _ expected: LayerID?, _ blob: BlobWriter?, _ temporary: String
     ) throws(LayerError) -> Unpacked {
         let (compression, inflater) = try inflater(for: source, keepingIn: blob)
-        // Plain bytes are hashed once.
+        // An uncompressed archive is hashed once, for blob and layer.
         let hasher = compression == .none && blob?.digest.algorithm == .sha256 ? blob : nil
         let ahead = try ReadAhead(inflater, of: source, isHashing: hasher == nil)
         defer { ahead.stop() }
@@ -132,19 +132,19 @@ package final class LayerStore: Sendable {
             size: extractor.size)
     }
 
-    /// Whether the disk has room for the files of an archive that was read to its end.
+    /// Whether the disk has space for the files of an archive that was read to its end.
     package func hasRoom(for tree: TreeArchive) -> Bool {
         var status = statvfs()
         guard statvfs(root, &status) == 0 else { return false }
         let block = Int64(status.f_frsize)
-        // Each has an inode, and a last block that is not full.
+        // Each file has an inode and a partly filled last block.
         let wanted = (tree.size / max(1, block)).saturatingAdd(2 * tree.count)
         return Int64(clamping: status.f_bavail) > wanted
             && (status.f_files == 0 || Int64(clamping: status.f_favail) > tree.count)
     }
 
     private static func read(_ input: ArchiveInput, into extractor: LayerExtractor) throws(LayerError) {
-        // Names in pax headers are UTF-8; libarchive converts them to what the thread speaks.
+        // Names in pax headers are UTF-8; libarchive converts them to the thread's locale.
         let locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
         let previous = locale.map { uselocale($0) }
         defer {
@@ -174,7 +174,7 @@ package final class LayerStore: Sendable {
                     try extractor.place(entry, from: archive, of: input)
                     try input.skip(archive)
                 } catch {
-                    // A truncated stream shows up as an unreadable entry first.
+                    // A truncated stream makes libarchive fail first; the input's own error is the cause.
                     throw input.failure ?? error
                 }
             }
@@ -186,7 +186,7 @@ package final class LayerStore: Sendable {
             let info = try Descriptor.open(temporary + "/info", O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
             try info.writeAll(Array("\(size)\n\(try Self.boot())\n".utf8))
             if rename(temporary, "\(root)/\(layer.hex)") != 0 {
-                // Somebody else was faster with the same layer.
+                // Another thread has published the same layer first.
                 guard errno == EEXIST || errno == ENOTEMPTY, contains(layer) else {
                     throw SystemError("rename", "\(root)/\(layer.hex)", code: errno)
                 }
@@ -197,7 +197,7 @@ package final class LayerStore: Sendable {
         }
     }
 
-    /// Blocks until the layers are on the disk, and notes it. Until then they count only as long as the machine is up.
+    /// Blocks until the layers are on disk and marks them as synced. A layer without the mark is removed after a reboot.
     package func sync(_ layers: [LayerID]) throws(LayerError) {
         do throws(SystemError) {
             try Self.sync(root, layers.map(\.hex))
@@ -206,21 +206,21 @@ package final class LayerStore: Sendable {
         }
     }
 
-    /// Takes a layer out of sight at once; its files go with ``RetiredLayer/delete()``. Nil when it was not there.
-    /// The caller knows that nothing uses it.
+    /// Renames a layer so that it is no longer found; ``RetiredLayer/delete()`` deletes its files. Nil when it is not in the
+    /// store. The caller must know that nothing uses it.
     package func retire(_ layer: LayerID) -> RetiredLayer? {
         let size = size(layer) ?? 0
-        return hide(layer.hex).map { RetiredLayer(size: size, path: $0, removal: removal) }
+        return renameForRemoval(layer.hex).map { RetiredLayer(size: size, path: $0, removal: removal) }
     }
 
-    /// The name that it has now.
-    private func hide(_ name: String) -> String? {
+    /// Renames a directory for removal and returns its new name.
+    private func renameForRemoval(_ name: String) -> String? {
         let gone = "\(root)/old-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue)"
         return rename("\(root)/\(name)", gone) == 0 ? gone : nil
     }
 
-    /// Returns when everything that was taken out of sight is gone, or was tried.
-    package func settle() async { await removal.settle() }
+    /// Waits until every removal so far has finished or failed.
+    package func waitForRemovals() async { await removal.waitForRemovals() }
 
     private static func sync(_ root: String, _ names: [String]) throws(SystemError) {
         let directory = try Descriptor.open(root, O_RDONLY | O_DIRECTORY)
@@ -246,13 +246,13 @@ package final class LayerStore: Sendable {
     }
 }
 
-/// A layer that has no name any more.
+/// A layer that was removed from the store and whose files still exist.
 package struct RetiredLayer: Sendable {
     /// Sum of file sizes, in bytes.
     package let size: Int64
     let path: String
     let removal: TreeRemoval
 
-    /// Deletes its files: the first of them at once, the others behind the caller's back.
+    /// Deletes the files: the first ones at once, the rest in the background.
     package func delete() { removal.begin(path) }
 }

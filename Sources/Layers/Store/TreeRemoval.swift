@@ -2,20 +2,20 @@
 internal import Linux
 internal import Synchronization
 
-/// Removes trees behind the caller's back. What cannot be removed is reported once, and tried again with every later removal
-/// and by the next daemon.
+/// Removes directory trees in the background. A tree that cannot be removed is reported once, and tried again with every later
+/// removal and at the next start.
 final class TreeRemoval: Sendable {
     private let queue: DispatchQueue
     private let discard: @Sendable (String, Int) throws(SystemError) -> Bool
     private let report: @Sendable (String) -> Void
     private let failed = Mutex<[String]>([])
 
-    /// So many entries take some 50 ms.
-    private static let patience = 2000
+    /// Entries removed in the foreground; this many take about 50 ms.
+    private static let foregroundLimit = 2000
 
     /// - Parameters:
-    ///   - report: told in words what cannot be removed.
-    ///   - discard: removes the tree at a path, or so many of its entries; false when there are more.
+    /// - report: receives a message for each tree that cannot be removed.
+    /// - discard: removes the tree at a path, or at most so many of its entries; false when more are left.
     init(
         _ name: String, report: @escaping @Sendable (String) -> Void,
         discard: @escaping @Sendable (String, Int) throws(SystemError) -> Bool = { path, count throws(SystemError) in
@@ -27,12 +27,12 @@ final class TreeRemoval: Sendable {
         self.discard = discard
     }
 
-    /// Removes the first entries at once, the others in the background.
+    /// Removes the first entries at once, the rest in the background.
     func begin(_ path: String) {
         do throws(SystemError) {
-            if try !discard(path, Self.patience) { return finish(path) }
+            if try !discard(path, Self.foregroundLimit) { return finish(path) }
         } catch {
-            // The queue tries again, and reports.
+            // Fall back to the queue, which retries and reports.
             return finish(path)
         }
         if failed.withLock({ !$0.isEmpty }) { queue.async { self.attempt(nil) } }
@@ -64,6 +64,6 @@ final class TreeRemoval: Sendable {
         }
     }
 
-    /// Returns when everything so far is gone, or was tried.
-    func settle() async { await withCheckedContinuation { done in queue.async { done.resume() } } }
+    /// Waits until every removal so far has finished or failed.
+    func waitForRemovals() async { await withCheckedContinuation { done in queue.async { done.resume() } } }
 }

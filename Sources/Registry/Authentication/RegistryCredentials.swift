@@ -1,12 +1,12 @@
 package import JSON
 
-/// Who asks.
+/// A user's credentials for one registry.
 package struct RegistryCredentials: Sendable, Hashable {
     package var username: String
     package var password: String
     /// An OAuth2 refresh token in place of a password.
     package var identityToken: String
-    /// A bearer token to be sent as it is.
+    /// A bearer token to send as it is.
     package var registryToken: String
 
     package init(username: String = "", password: String = "", identityToken: String = "", registryToken: String = "") {
@@ -16,14 +16,13 @@ package struct RegistryCredentials: Sendable, Hashable {
         self.registryToken = registryToken
     }
 
-    /// The `X-Registry-Auth` header of the Engine API: base64url of a JSON object. Nil when it is malformed or says
-    /// nothing.
+    /// Decodes the `X-Registry-Auth` header of the Engine API: base64url of a JSON object. Nil when it is malformed or empty.
     package init?(header: String) {
         guard let bytes = Base64.decode(header), let json = try? JSON.parse(bytes) else { return nil }
         self.init(json)
     }
 
-    /// The `X-Registry-Config` header: such objects by registry. The one for `domain`, if any.
+    /// Decodes the `X-Registry-Config` header, which has such objects by registry, and selects the one for `domain`.
     package init?(configuration header: String, domain: String) {
         guard let bytes = Base64.decode(header), let object = (try? JSON.parse(bytes))?.objectValue else { return nil }
         let names = domain == "docker.io" ? ["https://index.docker.io/v1/", "index.docker.io", "docker.io"] : [domain]
@@ -31,7 +30,7 @@ package struct RegistryCredentials: Sendable, Hashable {
         self.init(json)
     }
 
-    /// An `AuthConfig` of the Engine API. Nil when it says nothing.
+    /// An `AuthConfig` of the Engine API. Nil when it is empty.
     package init?(_ json: JSON) {
         self.init(
             username: json["username"]?.stringValue ?? "", password: json["password"]?.stringValue ?? "",
@@ -46,6 +45,6 @@ package struct RegistryCredentials: Sendable, Hashable {
         if username.isEmpty, identityToken.isEmpty, registryToken.isEmpty { return nil }
     }
 
-    /// For `Authorization: Basic`.
+    /// The value for `Authorization: Basic`.
     var basic: String { Base64.encode(Array("\(username):\(password)".utf8)) }
 }

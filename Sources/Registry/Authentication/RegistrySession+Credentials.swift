@@ -1,6 +1,6 @@
-/// Whom the user's credentials go to, and what is sent in their place.
+/// Decides who receives the user's credentials and which token is sent instead.
 extension RegistrySession {
-    /// What the challenge asks for, from memory while it is good.
+    /// The Authorization header for the registry's challenge; a cached token while it is valid.
     func authorization(_ scopes: [String], isRenewed: Bool) async throws(RegistryError) -> String? {
         if let token = credentials?.registryToken, !token.isEmpty { return "Bearer " + token }
         guard let challenge else { return nil }
@@ -16,7 +16,7 @@ extension RegistrySession {
         _ challenge: Challenge, scopes: [String], isRenewed: Bool
     ) async throws(RegistryError) -> String {
         var wanted = Set(scopes)
-        // A registry that asks for more than we thought knows why.
+        // The registry may require more scopes than expected.
         if isRenewed, let scope = challenge.parameters["scope"], !scope.isEmpty { wanted.insert(scope) }
         let realm = try await tokenService(challenge)
         let key = TokenCache.Key(
@@ -27,13 +27,14 @@ extension RegistrySession {
         } else if let token = await client.tokens.value(key) {
             return token
         }
-        let grant = try await TokenGrant.ask(realm, key, client, isBlind: isBlind(for: realm))
+        let grant = try await TokenGrant.ask(
+            realm, key, client, acceptsAnyCertificate: acceptsAnyCertificate(for: realm))
         await client.tokens.keep(grant.token, for: key, seconds: grant.seconds)
         return grant.token
     }
 
-    /// The service that the registry's challenge names. It is shown the user's credentials, so a hostile registry must not
-    /// have them sent in the clear, nor ask for something in its place inside this machine (CVE-2026-48978).
+    /// The token service named by the registry's challenge. It receives the user's credentials, so a hostile registry must not
+    /// direct them to plain HTTP or to a service on this machine (CVE-2026-48978).
     private func tokenService(_ challenge: Challenge) async throws(RegistryError) -> Address {
         guard let realm = challenge.parameters["realm"].flatMap(Address.init) else {
             throw .invalid("registry \(authority) asks for a token without saying where")
@@ -43,7 +44,7 @@ extension RegistrySession {
             if origin?.scheme == "https", realm.scheme == "http" { throw refusal(of: realm, "a token needs TLS") }
             return realm
         }
-        // Only where the registry itself is spoken to in the clear, and only to hosts that are named insecure, too.
+        // Plain HTTP only if the registry itself uses it and the token host is listed as insecure.
         if realm.scheme == "http", origin?.scheme != "http" || !client.isNamedInsecure(realm.authority) {
             throw refusal(of: realm, "a token needs TLS")
         }
@@ -61,7 +62,7 @@ extension RegistrySession {
         return .invalid("registry \(authority) sends for its token to \(place), refused: \(reason)")
     }
 
-    /// Tries the credentials. Returns a refresh token when the registry has one to give, else "".
+    /// Checks the credentials. Returns a refresh token if the registry issues one, else "".
     package func logIn() async throws(RegistryError) -> String {
         let address = try await findOrigin()
         guard let challenge else { return "" }
@@ -72,13 +73,15 @@ extension RegistrySession {
             let key = TokenCache.Key(
                 registry: address.description, realm: "", service: challenge.parameters["service"] ?? "", scopes: [],
                 credentials: credentials)
-            let grant = try await TokenGrant.ask(realm, key, client, isBlind: isBlind(for: realm), isOffline: true)
+            let grant = try await TokenGrant.ask(
+                realm, key, client, acceptsAnyCertificate: acceptsAnyCertificate(for: realm), isOffline: true)
             identity = grant.identity
             headers = [("Authorization", "Bearer " + grant.token)]
         } else if let credentials {
             headers = [("Authorization", "Basic " + credentials.basic)]
         }
-        let answer = try await client.send("GET", address, headers, isBlind: isBlind(for: address))
+        let answer = try await client.send(
+            "GET", address, headers, acceptsAnyCertificate: acceptsAnyCertificate(for: address))
         await answer.discard()
         guard answer.status == 200 else {
             let word = answer.status == 401 ? " Unauthorized" : ""

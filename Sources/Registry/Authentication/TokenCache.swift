@@ -1,7 +1,7 @@
-/// Tokens that are still good, shared by everything that goes to the same registry.
+/// Valid tokens, shared by all sessions with the same registry.
 actor TokenCache {
     struct Key: Hashable {
-        /// The registry that sent us to the realm: a token is for nobody else, whatever another one says of its realm.
+        /// The registry that named the token service: its tokens are not used for other registries that name the same one.
         let registry: String
         let realm: String
         let service: String
@@ -17,11 +17,11 @@ actor TokenCache {
         return token.value
     }
 
-    /// Without a time a token lives a minute (distribution, token specification).
+    /// Without an expiry a token lives a minute (distribution, token specification).
     func keep(_ value: String, for key: Key, seconds: Int64?) {
         let now = ContinuousClock.now
         tokens = tokens.filter { $0.value.expires > now }
-        // A day at most, whatever the service says; one that runs out on its way is of no use.
+        // At most a day, and five seconds less than stated, so that it does not expire on its way.
         let life = max(5, min(seconds ?? 60, 86400)) - 5
         tokens[key] = (value, now.advanced(by: .seconds(life)))
     }

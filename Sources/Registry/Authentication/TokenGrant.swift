@@ -1,16 +1,17 @@
 internal import JSON
 
-/// What a token service gives (distribution, token authentication specification).
+/// The response of a token service (distribution, token authentication specification).
 struct TokenGrant: Sendable {
     let token: String
-    /// How long it lives, if the service says.
+    /// The lifetime, if stated.
     let seconds: Int64?
-    /// A refresh token, when one was asked for; "" otherwise.
+    /// A refresh token, when one was requested; "" otherwise.
     let identity: String
 
-    /// Asks with a refresh token by POST, else with a password or nothing by GET.
+    /// Requests a token: with a refresh token by POST, otherwise with a password or anonymously by GET.
     static func ask(
-        _ realm: Address, _ key: TokenCache.Key, _ client: RegistryClient, isBlind: Bool, isOffline: Bool = false
+        _ realm: Address, _ key: TokenCache.Key, _ client: RegistryClient, acceptsAnyCertificate: Bool,
+        isOffline: Bool = false
     ) async throws(RegistryError) -> TokenGrant {
         let credentials = key.credentials
         let answer: Answer
@@ -22,7 +23,7 @@ struct TokenGrant: Sendable {
             let form = fields.map { "\($0)=\(Address.escaped($1))" }.joined(separator: "&")
             answer = try await client.send(
                 "POST", realm, [("Content-Type", "application/x-www-form-urlencoded")], .bytes(Array(form.utf8)),
-                isBlind: isBlind)
+                acceptsAnyCertificate: acceptsAnyCertificate)
         } else {
             var address: Address? = realm
             func add(_ name: String, _ value: String) { address = address?.adding(name, value) }
@@ -38,7 +39,7 @@ struct TokenGrant: Sendable {
                 headers.append(("Authorization", "Basic " + credentials.basic))
             }
             guard let address else { throw .invalid("invalid token address \(realm)") }
-            answer = try await client.send("GET", address, headers, isBlind: isBlind)
+            answer = try await client.send("GET", address, headers, acceptsAnyCertificate: acceptsAnyCertificate)
         }
         guard answer.status == 200 else { throw await answer.refusal() }
         let json = try? JSON.parse(try await answer.collect(limit: 1 << 20))

@@ -3,41 +3,44 @@ internal import Glibc
 internal import Linux
 internal import NIOSSL
 
-/// Whom to believe that it is a certain registry, and what to show it: Docker's `certs.d/HOST[:PORT]`.
+/// The certificates for one registry: which authorities to accept and which client certificate to present. Read from Docker's
+/// `certs.d/HOST[:PORT]`.
 struct Trust: Hashable, Sendable {
-    /// Any certificate will do: the registry is named insecure.
-    let isBlind: Bool
-    /// Certificate authorities beside the system's.
+    /// Accept any certificate, because the registry is listed as insecure.
+    let acceptsAnyCertificate: Bool
+    /// Certificate authorities in addition to the system's.
     let authorities: [String]
     let certificate: String?
     let key: String?
-    /// Changes when a file does, so that new certificates count at once.
+    /// Changes with the files, so that new certificates take effect at once.
     private let version: [Int]
 
-    /// The system's authorities and nothing to show.
-    static let system = Trust(isBlind: false, authorities: [], certificate: nil, key: nil, version: [])
+    /// The system's authorities and no client certificate.
+    static let system = Trust(acceptsAnyCertificate: false, authorities: [], certificate: nil, key: nil, version: [])
 
-    private init(isBlind: Bool, authorities: [String], certificate: String?, key: String?, version: [Int]) {
-        self.isBlind = isBlind
+    private init(acceptsAnyCertificate: Bool, authorities: [String], certificate: String?, key: String?, version: [Int])
+    {
+        self.acceptsAnyCertificate = acceptsAnyCertificate
         self.authorities = authorities
         self.certificate = certificate
         self.key = key
         self.version = version
     }
 
-    /// What the first of `directories` with a folder for `authority` says.
-    init(for authority: String, in directories: [String], isBlind: Bool) throws(RegistryError) {
+    /// From the first of `directories` that has a folder for `authority`.
+    init(for authority: String, in directories: [String], acceptsAnyCertificate: Bool) throws(RegistryError) {
         for directory in directories {
             let folder = directory + "/" + authority
             guard let names = Directory.read(folder) else { continue }
-            try self.init(folder, names.sorted(), isBlind: isBlind)
+            try self.init(folder, names.sorted(), acceptsAnyCertificate: acceptsAnyCertificate)
             return
         }
-        self.init(isBlind: isBlind, authorities: [], certificate: nil, key: nil, version: [])
+        self.init(
+            acceptsAnyCertificate: acceptsAnyCertificate, authorities: [], certificate: nil, key: nil, version: [])
     }
 
     /// Docker's rules: `.crt` is an authority; `.cert` and `.key` come in pairs.
-    private init(_ folder: String, _ names: [String], isBlind: Bool) throws(RegistryError) {
+    private init(_ folder: String, _ names: [String], acceptsAnyCertificate: Bool) throws(RegistryError) {
         let certificates = names.filter { $0.hasByteSuffix(".cert") }
         let keys = names.filter { $0.hasByteSuffix(".key") }
         for name in certificates where !keys.contains(name.dropLast(4) + "key") {
@@ -57,15 +60,16 @@ struct Trust: Hashable, Sendable {
             }
         }
         self.init(
-            isBlind: isBlind, authorities: names.filter { $0.hasByteSuffix(".crt") }.map { "\(folder)/\($0)" },
+            acceptsAnyCertificate: acceptsAnyCertificate,
+            authorities: names.filter { $0.hasByteSuffix(".crt") }.map { "\(folder)/\($0)" },
             certificate: certificates.first.map { "\(folder)/\($0)" },
             key: certificates.first.map { "\(folder)/\($0.dropLast(4))key" }, version: version)
     }
 
-    /// For a connection. A file that cannot be read is named.
+    /// The TLS configuration; an unreadable file is named in the error.
     func configuration() throws(RegistryError) -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
-        if isBlind { configuration.certificateVerification = .none }
+        if acceptsAnyCertificate { configuration.certificateVerification = .none }
         do {
             for path in authorities {
                 configuration.additionalTrustRoots.append(.certificates(try NIOSSLCertificate.fromPEMFile(path)))

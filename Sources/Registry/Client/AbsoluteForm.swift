@@ -2,14 +2,14 @@ internal import ByteText
 internal import NIOCore
 internal import NIOHTTP1
 
-/// Writes the whole address into a request's first line, as a proxy for plain HTTP wants it.
+/// Puts the absolute URL into the request line, as a plain HTTP proxy requires.
 ///
-/// The HTTP client knows no other proxy than one that opens tunnels, and that is what many refuse for other ports than 443.
+/// The HTTP client itself supports only CONNECT tunnels, which many proxies refuse for ports other than 443.
 final class AbsoluteForm: ChannelOutboundHandler {
     typealias OutboundIn = HTTPClientRequestPart
     typealias OutboundOut = HTTPClientRequestPart
 
-    /// Into a new connection to a proxy, between the client and what encodes its requests.
+    /// Inserts the handler into a new connection to a proxy, before the request encoder.
     static func install(in pipeline: ChannelPipeline.SynchronousOperations) throws {
         let encoder = try pipeline.context(handlerType: HTTPRequestEncoder.self)
         try pipeline.addHandler(AbsoluteForm(), position: .after(encoder.handler))

@@ -1,14 +1,14 @@
 internal import ByteText
 internal import JSON
 
-/// An absolute `http` or `https` address in parts.
+/// An absolute `http` or `https` URL, split into parts.
 ///
-/// Every value is one that all parsers read alike: a plain host name or address and a port that exists.
+/// Accepts only what all parsers read alike: a plain host name or IP address and a valid port.
 package struct Address: Equatable, CustomStringConvertible {
     let scheme: String
-    /// Lower case, with the port as written.
+    /// Host and port, lower case, with the port as written.
     let authority: String
-    /// Path and query, from the slash.
+    /// Path and query, beginning with a slash.
     let target: String
     /// Without port and brackets.
     let host: String
@@ -22,7 +22,7 @@ package struct Address: Equatable, CustomStringConvertible {
         authority = rest[..<end].lowercased()
         let tail = rest[end...].prefix(untilByte: "#")
         target = tail.hasBytePrefix("/") ? String(tail) : "/" + tail
-        // User information in an address is how credentials get lost: it is no host.
+        // User information in a URL leaks credentials easily, so it is refused.
         guard scheme == "http" || scheme == "https", let parts = Self.split(authority), Self.isHost(parts.host),
             parts.host.contains(byte: ":") == authority.hasBytePrefix("["),
             target.utf8.allSatisfy({ $0 >= 32 && $0 != 127 })
@@ -35,12 +35,12 @@ package struct Address: Equatable, CustomStringConvertible {
 
     var withoutQuery: String { "\(scheme)://\(authority)\(target.prefix(untilByte: "?"))" }
 
-    /// Whether both are the same service: what is secret for one may go to the other.
+    /// Whether both have the same scheme, host and port, so that credentials for one may be sent to the other.
     func hasSameOrigin(as other: Address) -> Bool {
         scheme == other.scheme && host == other.host && port == other.port
     }
 
-    /// A location header or link, which may be relative (RFC 3986, 5.2).
+    /// Resolves a Location or Link header, which may be relative (RFC 3986, 5.2).
     func resolve(_ location: String) -> Address? {
         let reference = location.prefix(untilByte: "#")
         if Self.hasScheme(reference) { return Address(String(reference)) }
@@ -71,7 +71,7 @@ package struct Address: Equatable, CustomStringConvertible {
         }
     }
 
-    /// RFC 3986, 5.2.4: `.` and `..` taken back, never above the root; empty segments stay.
+    /// Removes dot segments, never above the root (RFC 3986, 5.2.4); empty segments stay.
     private static func withoutDots(_ path: String) -> String {
         var kept: [Substring] = []
         let segments = path.split(byte: "/", omittingEmptySubsequences: false).dropFirst()
@@ -79,7 +79,7 @@ package struct Address: Equatable, CustomStringConvertible {
             switch segment {
             case ".", "..":
                 if segment == "..", !kept.isEmpty { kept.removeLast() }
-                // What ends so is a folder.
+                // A path that ends in a dot segment names a directory.
                 if index == segments.count - 1 { kept.append("") }
             default: kept.append(segment)
             }
@@ -87,7 +87,7 @@ package struct Address: Equatable, CustomStringConvertible {
         return "/" + kept.joined(separator: "/")
     }
 
-    /// The parts of `host`, `host:port`, `[::1]` or `[::1]:port`; nil when the port is no number from 1 to 65535.
+    /// The parts of `host`, `host:port`, `[::1]` or `[::1]:port`; nil when the port is not a number from 1 to 65535.
     static func split(_ authority: String) -> (host: String, port: Int?)? {
         var host = Substring(authority)
         var rest = Substring()
@@ -105,7 +105,7 @@ package struct Address: Equatable, CustomStringConvertible {
         return (String(host), port)
     }
 
-    /// A name as the domain name system has them, or an address.
+    /// A valid DNS name or an IP address.
     private static func isHost(_ text: String) -> Bool {
         if text.contains(byte: ":") { return Network.address(text) != nil }
         return !text.isEmpty
@@ -114,7 +114,7 @@ package struct Address: Equatable, CustomStringConvertible {
             }
     }
 
-    /// For a query: everything but unreserved characters escaped.
+    /// Percent-encodes everything but unreserved characters, for a query.
     static func escaped(_ text: String) -> String {
         var bytes: [UInt8] = []
         let digits = Array("0123456789ABCDEF".utf8)
@@ -127,7 +127,7 @@ package struct Address: Equatable, CustomStringConvertible {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The opposite of ``escaped(_:)``; what is no escape stays.
+    /// Percent-decodes; invalid escapes are kept as they are.
     static func unescaped(_ text: String) -> String {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
@@ -144,13 +144,13 @@ package struct Address: Equatable, CustomStringConvertible {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// With one more parameter in the query.
+    /// The URL with one more query parameter.
     func adding(_ name: String, _ value: String) -> Address? {
         Address("\(self)\(target.contains(byte: "?") ? "&" : "?")\(name)=\(Self.escaped(value))")
     }
 }
 
 extension String {
-    /// `GET` as Go's errors have it: `Get`.
+    /// `GET` as in Go's error texts: `Get`.
     var capitalizedASCII: String { prefix(1) + dropFirst().lowercased() }
 }

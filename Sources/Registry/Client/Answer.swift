@@ -7,7 +7,7 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 
-/// What came back, the body still to be read.
+/// A response whose body has not been read yet.
 struct Answer: Sendable {
     private let response: HTTPClientResponse
     let address: Address
@@ -25,7 +25,7 @@ struct Answer: Sendable {
 
     func headers(named name: String) -> [String] { response.headers[name] }
 
-    /// The whole body, at most `limit` bytes of it.
+    /// The whole body; an error when it is longer than `limit` bytes.
     func collect(limit: Int) async throws(RegistryError) -> [UInt8] {
         var bytes: [UInt8] = []
         try await forEach { (piece: [UInt8]) async throws(RegistryError) in
@@ -36,7 +36,7 @@ struct Answer: Sendable {
         return bytes
     }
 
-    /// The body piece by piece until `body` returns false.
+    /// Passes the body on piece by piece until `body` returns false.
     func forEach(
         _ body: (_ piece: [UInt8]) async throws(RegistryError) -> Bool
     ) async throws(RegistryError) {
@@ -46,7 +46,7 @@ struct Answer: Sendable {
         }
     }
 
-    /// The body, to be read once.
+    /// The body as pieces, to be read once.
     struct Pieces {
         fileprivate var iterator: HTTPClientResponse.Body.AsyncIterator
         fileprivate let method: String
@@ -60,7 +60,7 @@ struct Answer: Sendable {
                     piece = try await iterator.next()
                 } catch {
                     let failure = Answer.failure(error, method, address, silence: nil)
-                    // Whatever breaks a body that had begun can be tried again.
+                    // Any failure in the middle of a body is worth a retry.
                     if case .cancelled = failure { throw failure }
                     throw .broken("\(failure)")
                 }
@@ -72,15 +72,15 @@ struct Answer: Sendable {
 
     var pieces: Pieces { Pieces(iterator: response.body.makeAsyncIterator(), method: method, address: address) }
 
-    /// Reads what is left, so that the connection can be used again.
+    /// Reads the rest of the body, so that the connection can be reused.
     func discard() async {
         _ = try? await collect(limit: 1 << 16)
     }
 
-    /// A registry's words as one line: with line feeds it could write others that look like ours.
+    /// Text from a registry, escaped to one line: with line feeds it could forge lines of our output.
     private static func line(_ text: String) -> String { TerminalText.escaped(text, keepsLines: false) }
 
-    /// The error in the body, as a value.
+    /// The error described in the body.
     func refusal() async -> RegistryError {
         let bytes = (try? await collect(limit: 1 << 16)) ?? []
         let json = try? JSON.parse(bytes)
@@ -97,13 +97,13 @@ struct Answer: Sendable {
         }
     }
 
-    /// Why there was no answer, in Docker's words where the kernel refused.
+    /// Why the request failed, in Docker's words for kernel errors.
     static func failure(
         _ error: any Error, _ method: String, _ address: Address, silence: Duration?
     ) -> RegistryError {
         if let error = error as? RegistryError { return error }
         if error is CancellationError { return .cancelled }
-        // What stands in a query may be secret.
+        // The query is left out because it may contain secrets.
         let asked = "\(method.capitalizedASCII) \"\(address.withoutQuery)\""
         if let reason = TLSFailure.reason(error, address) { return .unreachable("\(asked): \(reason)") }
         if let error = error as? NIOConnectionError {

@@ -1,7 +1,7 @@
 internal import ByteText
 internal import Glibc
 
-/// A range of addresses: `10.0.0.0/8`, `fd00::/8`.
+/// An address range: `10.0.0.0/8`, `fd00::/8`.
 struct Network: Equatable, Sendable {
     private let bytes: [UInt8]
     private let length: Int
@@ -18,7 +18,7 @@ struct Network: Equatable, Sendable {
     /// Whether `host` is an address in this range.
     func contains(_ host: String) -> Bool {
         guard var other = Self.address(host) else { return false }
-        // An IPv4 address in IPv6's clothes (RFC 4291, section 2.5.5.2) is that address.
+        // An IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2) counts as that IPv4 address.
         if other.count == 16, bytes.count == 4, other.starts(with: Self.mappedPrefix) { other.removeFirst(12) }
         guard other.count == bytes.count else { return false }
         for bit in 0..<length {
@@ -35,8 +35,8 @@ struct Network: Equatable, Sendable {
     /// `localhost` and the loopback networks.
     static func isLoopback(_ host: String) -> Bool { host == "localhost" || loopback.contains { $0.contains(host) } }
 
-    /// What an address reaches on whichever machine it is used: the machine itself, and its link, where clouds answer with
-    /// the machine's own credentials.
+    /// Addresses that mean something else on every machine: loopback and link-local. Clouds serve a machine's credentials on a
+    /// link-local address.
     enum Reach: CaseIterable {
         case machine
         case link
@@ -58,7 +58,7 @@ struct Network: Equatable, Sendable {
         return nil
     }
 
-    /// The addresses of a host name; none when there are none. Blocks.
+    /// The addresses of a host name; empty when it does not resolve. Blocks.
     static func lookUp(_ host: String) -> [String] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

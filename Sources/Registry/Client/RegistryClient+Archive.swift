@@ -1,4 +1,4 @@
-/// The body of an address on the web, piece by piece; see ``RegistryClient/archive(at:)``.
+/// The body of a downloaded URL, piece by piece; see ``RegistryClient/archive(at:)``.
 package struct ArchivePieces {
     private var pieces: Answer.Pieces
 
@@ -11,10 +11,10 @@ package struct ArchivePieces {
 }
 
 extension RegistryClient {
-    /// As many as Go's client follows.
+    /// The limit of Go's client.
     private static let redirectsLimit = 10
 
-    /// Asks for a file that is no registry's, the way that leads to registries: through the same proxies.
+    /// Downloads a URL that is not a registry's, with the proxies and certificates of registries.
     package func archive(at text: String) async throws(RegistryError) -> sending ArchivePieces {
         guard var address = Address(text) else { throw .invalid("not an address of http or https without a user") }
         for _ in 0...Self.redirectsLimit {

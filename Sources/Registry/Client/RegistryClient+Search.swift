@@ -3,7 +3,7 @@ internal import JSON
 internal import NIOCore
 internal import OCI
 
-/// An image that a search found.
+/// An image found by a search.
 package struct SearchResult: Sendable, Equatable {
     package var name: String
     package var description = ""
@@ -13,7 +13,7 @@ package struct SearchResult: Sendable, Equatable {
 }
 
 extension RegistryClient {
-    /// Asks the v1 search API of Docker Hub's kind; a registry that has only a catalog is searched by name.
+    /// Searches by Docker Hub's v1 API. For a registry that offers only a catalog, filters the catalog by name.
     ///
     /// - Parameter term: `busybox`, or `registry:5000/busybox`.
     package func search(

@@ -7,17 +7,17 @@ internal import NIOPosix
 package import OCI
 internal import Synchronization
 
-/// Connections to registries, shared by everything that goes there.
+/// The HTTP connections to all registries.
 package final class RegistryClient: Sendable {
     let options: RegistryOptions
     let tokens = TokenCache()
-    /// One for everybody the system trusts, others for registries with certificates or proxies of their own.
+    /// One client for the system's certificate authorities, others for registries with their own certificates or proxies.
     private let connections = Mutex<[Way: HTTPClient]>([:])
 
     private struct Way: Hashable {
         let trust: Trust
         let proxy: ProxyAddress?
-        /// The proxy is sent the requests themselves.
+        /// Plain requests are sent to the proxy itself instead of through a tunnel.
         let isForwarded: Bool
     }
 
@@ -25,7 +25,7 @@ package final class RegistryClient: Sendable {
         self.options = options
     }
 
-    /// Once, when no session is in use any more.
+    /// Call once, when no session is in use any more.
     package func shutdown() async {
         let clients = connections.withLock { connections in
             defer { connections = [:] }
@@ -34,7 +34,7 @@ package final class RegistryClient: Sendable {
         for client in clients { try? await client.shutdown() }
     }
 
-    /// The ways to a repository for reading: mirrors first, its registry last.
+    /// Sessions for reading a repository: mirrors first, the registry last.
     package func sessions(
         for reference: Reference, credentials: RegistryCredentials?, notice: @escaping Notice = { _ in }
     ) async -> [RegistrySession] {
@@ -54,7 +54,7 @@ package final class RegistryClient: Sendable {
         return sessions
     }
 
-    /// The way to the registry itself.
+    /// A session with the registry itself.
     package func session(
         for reference: Reference, credentials: RegistryCredentials?, notice: @escaping Notice = { _ in }
     ) async -> RegistrySession {
@@ -63,7 +63,7 @@ package final class RegistryClient: Sendable {
             notice: notice)
     }
 
-    /// What the user is told while something waits.
+    /// Receives messages for the user, for example while a transfer waits.
     package typealias Notice = @Sendable (String) -> Void
 
     func endpoint(_ domain: String) async -> RegistryEndpoint {
@@ -79,14 +79,15 @@ package final class RegistryClient: Sendable {
 
     static let hubNames: Set<String> = ["docker.io", "index.docker.io", "registry-1.docker.io"]
 
-    /// Named so, or in a network named so, by its address or by one that its name has.
+    /// Whether the host is listed as insecure, by name, by its address, or by an address that its name resolves to.
     private func isInsecure(_ authority: String) async -> Bool {
         if isNamedInsecure(authority) { return true }
         guard let host = Address.split(authority)?.host, Network.address(host) == nil else { return false }
         return await addresses(of: host).contains { isInNetworkNamedInsecure($0) }
     }
 
-    /// Named so by its own name or address. Names are not looked up: whoever owns a name may have it mean anything.
+    /// Whether the host is listed as insecure by its own name or address. Without a look-up, because whoever controls a name's
+    /// DNS can point it at any address.
     func isNamedInsecure(_ authority: String) -> Bool {
         let authority = authority.lowercased()
         guard let host = Address.split(authority)?.host else { return false }
@@ -98,10 +99,10 @@ package final class RegistryClient: Sendable {
         (options.insecureRegistries.compactMap(Network.init) + Network.loopback).contains { $0.contains(address) }
     }
 
-    /// An address is its own; a name has those that the system knows.
+    /// The address itself, or the addresses a name resolves to.
     func addresses(of host: String) async -> [String] {
         if Network.address(host) != nil { return [host] }
-        // A pool that is shut down is the end of the process.
+        // The pool is shut down only when the process ends.
         return (try? await NIOThreadPool.singleton.runIfActive { Network.lookUp(host) }) ?? []
     }
 
@@ -113,12 +114,13 @@ package final class RegistryClient: Sendable {
         case file(FilePart)
     }
 
-    /// One request and its answer, nothing followed and nothing repeated.
+    /// Sends one request; does not follow redirects or retry.
     func send(
-        _ method: String, _ address: Address, _ headers: [(String, String)], _ body: Body = .none, isBlind: Bool = false
+        _ method: String, _ address: Address, _ headers: [(String, String)], _ body: Body = .none,
+        acceptsAnyCertificate: Bool = false
     ) async throws(RegistryError) -> Answer {
         let proxy = try options.proxies.proxy(for: address)
-        // A plain request goes to an HTTP proxy itself; only for TLS it is asked for a tunnel (RFC 9112, section 3.2.2).
+        // Plain HTTP requests go to an HTTP proxy directly; only TLS uses a tunnel (RFC 9112, section 3.2.2).
         let forwarder = address.scheme == "http" && proxy?.kind == .http ? proxy : nil
         var request = HTTPClientRequest(url: forwarder.map { "\($0.address)\(address.target)" } ?? address.description)
         request.method = .init(rawValue: method)
@@ -135,9 +137,10 @@ package final class RegistryClient: Sendable {
         case .bytes(let bytes): request.body = .bytes(ByteBuffer(bytes: bytes))
         case .file(let part): request.body = .stream(part, length: .known(part.count))
         }
-        let client = try client(for: address, proxy, isForwarded: forwarder != nil, isBlind: isBlind)
+        let client = try client(
+            for: address, proxy, isForwarded: forwarder != nil, acceptsAnyCertificate: acceptsAnyCertificate)
         do {
-            // The time limits for connecting and for silence are the client's.
+            // The client has its own time limits for connecting and for silence.
             let response = try await client.execute(request, deadline: .distantFuture)
             return Answer(response, to: method, address)
         } catch {
@@ -146,20 +149,22 @@ package final class RegistryClient: Sendable {
     }
 
     private func client(
-        for address: Address, _ proxy: ProxyAddress?, isForwarded: Bool, isBlind: Bool
+        for address: Address, _ proxy: ProxyAddress?, isForwarded: Bool, acceptsAnyCertificate: Bool
     ) throws(RegistryError) -> HTTPClient {
         let trust =
             address.scheme == "https"
-            ? try Trust(for: address.authority, in: options.certificateDirectories, isBlind: isBlind) : .system
+            ? try Trust(
+                for: address.authority, in: options.certificateDirectories, acceptsAnyCertificate: acceptsAnyCertificate
+            ) : .system
         let way = Way(trust: trust, proxy: proxy, isForwarded: isForwarded)
         if let client = connections.withLock({ $0[way] }) { return client }
         var configuration = HTTPClient.Configuration()
-        // Followed here, where it is known which headers another host must not see.
+        // Redirects are followed by the caller, who decides which headers another host may see.
         configuration.redirectConfiguration = .disallow
         configuration.timeout.connect = .seconds(15)
         configuration.timeout.read = .nanoseconds(options.silence.nanoseconds)
         configuration.timeout.write = .nanoseconds(options.silence.nanoseconds)
-        // Who waits wants to know that nobody answers.
+        // Report an unreachable host at once instead of retrying.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 32
         configuration.httpVersion = .http1Only
@@ -178,7 +183,7 @@ package final class RegistryClient: Sendable {
                 }
         }
         return connections.withLock { connections in
-            // Somebody else may have been faster.
+            // Another task may have made the client meanwhile.
             if let client = connections[way] { return client }
             let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
             connections[way] = client
@@ -187,12 +192,12 @@ package final class RegistryClient: Sendable {
     }
 }
 
-/// Where a registry is, and how it may be spoken to.
+/// The address of a registry and the ways it may be contacted.
 struct RegistryEndpoint: Sendable, Equatable {
     let authority: String
     /// In the order they are tried.
     let schemes: [String]
-    /// Any certificate will do.
+    /// Accept any certificate.
     let isInsecure: Bool
     let isMirror: Bool
 }

@@ -1,19 +1,19 @@
 internal import ByteText
 internal import AsyncHTTPClient
 
-/// How registries are reached.
+/// The daemon's settings for contacting registries.
 package struct RegistryOptions: Sendable {
-    /// `host`, `host:port` or networks (`10.0.0.0/8`): spoken to without trust, or without TLS at all.
+    /// `host`, `host:port` or networks (`10.0.0.0/8`): certificates are not verified, and plain HTTP is allowed.
     package var insecureRegistries: [String] = []
-    /// Addresses to try before a registry, by its name: `["docker.io": ["https://mirror.example"]]`. A path in an
-    /// address stands in front of the repository's name there, as caching proxies for several registries want it.
+    /// URLs to try before a registry, by registry name: `["docker.io": ["https://mirror.example"]]`. A path in the URL is put
+    /// before the repository name, as caching proxies for several registries require.
     package var mirrors: [String: [String]] = [:]
-    /// Where `HOST[:PORT]/*.crt`, `*.cert` and `*.key` are; the first directory that has the host counts.
+    /// Directories with `HOST[:PORT]/*.crt`, `*.cert` and `*.key`; the first one that has the host is used.
     package var certificateDirectories = ["/etc/gantry/certs.d", "/etc/docker/certs.d"]
     package var proxies = Proxies()
-    /// How often a transfer is taken up again without having got any further.
+    /// How often a transfer is resumed without progress.
     package var maxAttempts = 5
-    /// A registry that is silent for so long is taken for gone.
+    /// A registry that sends nothing for this long counts as unreachable.
     package var silence = Duration.seconds(60)
     /// The longest `Retry-After` that is waited for.
     package var patience = Duration.seconds(90)
@@ -21,7 +21,7 @@ package struct RegistryOptions: Sendable {
     package init() {}
 }
 
-/// The HTTP proxies of the daemon's configuration and environment.
+/// The HTTP proxies from the daemon's configuration and environment.
 package struct Proxies: Sendable, Equatable {
     package var http = ""
     package var https = ""
@@ -51,7 +51,7 @@ package struct Proxies: Sendable, Equatable {
                 if let network = Network(rule), network.contains(host) { return true }
                 continue
             }
-            // A rule that is no host says nothing.
+            // Invalid rules are ignored.
             guard let (name, port) = Address.split(rule) else { continue }
             if let port, port != address.port { continue }
             if name == host { return true }
@@ -77,7 +77,7 @@ package struct ProxyAddress: Hashable, Sendable {
     let username: String
     let password: String
 
-    /// Without the name and the password.
+    /// Without user name and password.
     package var address: String {
         "\(kind == .http ? "http" : "socks5")://\(host.contains(byte: ":") ? "[\(host)]" : host):\(port)"
     }
@@ -108,7 +108,7 @@ package struct ProxyAddress: Hashable, Sendable {
         if name.isEmpty { throw .invalid("a proxy without a host: give it as http://HOST:PORT or socks5://HOST:PORT") }
         switch scheme {
         case "http": kind = .http
-        // Names are looked up by the proxy either way, as Go's client has it.
+        // The proxy resolves names in both cases, as in Go's client.
         case "socks5", "socks5h": kind = .socks
         default:
             throw .invalid(

@@ -1,20 +1,20 @@
 internal import NIOCore
 internal import NIOHTTP1
 
-/// Refuses answers before the HTTP client sees them that it would end the process for, and those that never come to a point.
+/// Refuses responses that would crash the HTTP client, and endless 1xx responses.
 ///
-/// A status below 100 (`HTTP/1.1 099`) is a whole answer to the parser and the announcement of one to async-http-client 1.37, which
-/// then meets the end of what has not begun.
+/// For a status below 100 (`HTTP/1.1 099`) the parser reports a complete response, but async-http-client 1.37 treats it as
+/// informational and then traps at its end.
 final class StatusCheck: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias InboundOut = HTTPClientResponsePart
 
-    /// So many answers that only announce one (1xx); Go's client takes five.
+    /// The most 1xx responses before a final one; Go's client takes five.
     private static let announcementsLimit = 16
     private var announcements = 0
     private var isRefused = false
 
-    /// Into a new connection, between what parses answers and the client.
+    /// Inserts the handler into a new connection, between response parser and client.
     static func install(in pipeline: ChannelPipeline.SynchronousOperations) throws {
         let parser = try pipeline.context(handlerType: ByteToMessageHandler<HTTPResponseDecoder>.self)
         try pipeline.addHandler(StatusCheck(), position: .after(parser.handler))
@@ -40,7 +40,7 @@ final class StatusCheck: ChannelInboundHandler {
         case 100, 102...199:
             announcements += 1
             return announcements <= Self.announcementsLimit
-        // 101 among them: nobody has asked for another protocol.
+        // Including 101, because no protocol switch was requested.
         default: return false
         }
     }

@@ -1,15 +1,15 @@
 internal import NIOCore
 internal import NIOSSL
 
-/// Why two sides did not come to trust each other, in Docker's words.
+/// Explains failed TLS handshakes, in Docker's words.
 enum TLSFailure {
-    /// Nil when the error is about something else.
+    /// Nil when the error has another cause.
     static func reason(_ error: any Error, _ address: Address) -> String? {
         if error is NIOSSLExtraError {
             return "tls: failed to verify certificate: x509: certificate is not valid for \(address.host)"
         }
         guard let error = error as? NIOSSLError else { return nil }
-        // The library gives its reasons as text only.
+        // BoringSSL's reasons are available as text only.
         let text = "\(error)"
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") || text.contains("HTTPS_PROXY") {
             return "http: server gave HTTP response to HTTPS client"

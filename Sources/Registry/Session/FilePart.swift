@@ -3,14 +3,14 @@ internal import Linux
 internal import NIOCore
 internal import NIOPosix
 
-/// A stretch of a file as the body of a request: read as it is sent, 256 KB at a time.
+/// A range of a file as a request body, read while it is sent, 256 KB at a time.
 struct FilePart: AsyncSequence, Sendable {
     typealias Element = ByteBuffer
 
     let file: SharedDescriptor
     let offset: Int64
     let count: Int64
-    /// Told of every piece, with its size, when it is about to be sent.
+    /// Called before each piece is sent, with its size.
     let onSend: @Sendable (Int64) -> Void
 
     struct AsyncIterator: AsyncIteratorProtocol {
@@ -21,7 +21,7 @@ struct FilePart: AsyncSequence, Sendable {
             let (file, offset, left) = (part.file, part.offset + position, part.count - position)
             guard left > 0 else { return nil }
             let size = Int(left < 256 << 10 ? left : 256 << 10)
-            // Reading may wait for a disk.
+            // Off the concurrency pool, because reading may block on the disk.
             let piece = try await NIOThreadPool.singleton.runIfActive {
                 var buffer = ByteBufferAllocator().buffer(capacity: size)
                 try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { bytes in

@@ -5,7 +5,7 @@ package import OCI
 internal import Store
 
 extension RegistrySession {
-    /// A manifest or index as it came.
+    /// A manifest or index, byte for byte.
     package struct Document: Sendable {
         package let bytes: [UInt8]
         package let mediaType: String?
@@ -21,7 +21,7 @@ extension RegistrySession {
 
     private nonisolated var pullScopes: [String] { ["repository:\(path):pull"] }
 
-    /// The document under a tag or digest. Its bytes match `digest`, and what the registry says about them.
+    /// Fetches the document of a tag or digest and verifies it against `digest` and the registry's own digest header.
     package func manifest(_ name: String, digest: Digest? = nil) async throws(RegistryError) -> Document {
         let answer = try await perform(
             Request(
@@ -36,7 +36,8 @@ extension RegistrySession {
         return Document(bytes: bytes, mediaType: type, digest: actual)
     }
 
-    /// What the registry calls a document. Anything but a digest is refused: it may be meant for a path (CVE-2024-3727).
+    /// The digest that the registry states for a document. Anything else is refused, because it could be used as a path
+    /// (CVE-2024-3727).
     func claimedDigest(_ answer: Answer) throws(RegistryError) -> Digest? {
         guard let text = answer.header("Docker-Content-Digest") else { return nil }
         do throws(OCIError) {
@@ -46,7 +47,7 @@ extension RegistrySession {
         }
     }
 
-    /// A small blob, verified.
+    /// Fetches a small blob and verifies it.
     package func document(_ descriptor: ContentDescriptor) async throws(RegistryError) -> [UInt8] {
         guard descriptor.size <= Self.documentLimit else {
             throw .invalid("document \(descriptor.digest) is larger than \(Self.documentLimit) bytes")
@@ -62,11 +63,11 @@ extension RegistrySession {
         return bytes
     }
 
-    /// The tags of the repository, as the registry sorts them.
+    /// The tags of the repository, in the registry's order.
     package func tags() async throws(RegistryError) -> [String] {
         var tags: [String] = []
         var next: Address? = try await address("/v2/\(path)/tags/list")
-        // A registry that never ends must not keep us for ever.
+        // A registry that always names a next page must not keep the loop running.
         for _ in 0..<1000 {
             guard let page = next else { return tags }
             let answer = try await perform(Request(address: page, scopes: pullScopes))
@@ -87,14 +88,13 @@ extension RegistrySession {
         return next.flatMap { $0.hasSameOrigin(as: page) ? $0 : nil }
     }
 
-    /// A blob in pieces from `offset` on, up to exactly `descriptor.size` bytes. A broken transfer is taken up where it
-    /// stopped.
+    /// Downloads a blob from `offset`, exactly up to `descriptor.size` bytes, and resumes broken transfers.
     ///
-    /// Addresses of other hosts in the descriptor (`urls`) are not followed, as Docker has it on Linux: they would have
-    /// the daemon ask whomever an image's author wants it to (CVE-2020-15157).
+    /// Hosts named in the descriptor (`urls`) are not contacted, as in Docker on Linux: an image's author could direct the daemon
+    /// to any host (CVE-2020-15157).
     ///
-    /// The digest is the receiver's to verify: it sees every byte anyway.
-    /// - Parameter receive: gets the next piece; false means that no more is wanted.
+    /// The receiver verifies the digest, because it processes every byte anyway.
+    /// - Parameter receive: gets the next piece; false ends the download.
     package func blob(
         _ descriptor: ContentDescriptor, from offset: Int64 = 0, receive: @Sendable ([UInt8]) async -> Bool
     ) async throws(RegistryError) {
@@ -122,12 +122,12 @@ extension RegistrySession {
         }
     }
 
-    /// Hands over a body that begins at `received`, or before.
+    /// Passes a body on from offset `received`; the body may begin earlier.
     private static func pass(
         _ answer: Answer, _ descriptor: ContentDescriptor, _ received: inout Int64,
         _ receive: @Sendable ([UInt8]) async -> Bool
     ) async throws(RegistryError) -> Bool {
-        // A server without ranges starts again at the first byte; one with ranges must start where it was asked to.
+        // A server without Range support restarts at offset 0; one with it must start at the requested offset.
         var skipped = answer.status == 206 ? 0 : received
         if answer.status == 206, received > 0, let range = answer.header("Content-Range"),
             !range.hasBytePrefix("bytes \(received)-")

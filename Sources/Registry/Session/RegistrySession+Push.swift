@@ -6,10 +6,10 @@ package import OCI
 internal import Store
 
 extension RegistrySession {
-    /// How a blob came to be in the repository.
+    /// How a pushed blob got into the repository.
     package enum UploadOutcome: Sendable, Equatable {
         case wasThere
-        /// The registry took it from another of its repositories.
+        /// The registry copied it from another of its repositories.
         case mounted(from: String)
         case sent
     }
@@ -26,12 +26,12 @@ extension RegistrySession {
         return answer.status == 200
     }
 
-    /// Brings a blob into the repository in the cheapest way there is.
+    /// Gets a blob into the repository: already there, mounted, or uploaded, in this order.
     ///
     /// - Parameters:
-    ///   - file: its content, read from the start.
-    ///   - origins: repositories of the same registry that may have it.
-    ///   - onSend: how many bytes have been sent; may fall back when a transfer broke.
+    /// - file: its content, read from the start.
+    /// - origins: repositories of the same registry that may have it.
+    /// - onSend: how many bytes have been sent; may decrease when a transfer is restarted.
     package func place(
         _ blob: ContentDescriptor, file: SharedDescriptor, origins: [String],
         onSend: @escaping @Sendable (Int64) -> Void
@@ -40,7 +40,7 @@ extension RegistrySession {
         for origin in origins where origin != path {
             switch try await tryMount(blob.digest, from: origin) {
             case .done: return .mounted(from: origin)
-            // The registry has opened an upload instead; others it would not mount either.
+            // The registry opened an upload instead of mounting; it would refuse other mounts too.
             case .upload(let session):
                 try await upload(blob, file, session, onSend)
                 return .sent
@@ -51,7 +51,7 @@ extension RegistrySession {
         return .sent
     }
 
-    /// Puts a manifest or index under a tag, or under its digest.
+    /// Uploads a manifest or index under a tag or its digest.
     package func put(_ document: [UInt8], mediaType: String, as name: String) async throws(RegistryError) -> Digest {
         let digest = ContentHash.digest(of: document)
         let answer = try await perform(
@@ -64,7 +64,7 @@ extension RegistrySession {
         return digest
     }
 
-    /// Lets the registry take a blob from another of its repositories; false when it has not done so.
+    /// Asks the registry to mount a blob from another of its repositories; false when it did not.
     package func mount(_ digest: Digest, from origin: String) async throws(RegistryError) -> Bool {
         if try await has(digest) { return true }
         if case .done = try await tryMount(digest, from: origin) { return true }
@@ -90,7 +90,7 @@ extension RegistrySession {
             await answer.discard()
             return answer.status == 201 ? .done : .upload(try session(answer))
         } catch {
-            // Being allowed to write here says nothing about reading there.
+            // Permission to push here does not imply permission to read there.
             switch error {
             case .refused, .unauthorized: return .refused
             default: throw error
@@ -107,7 +107,7 @@ extension RegistrySession {
         return try session(answer)
     }
 
-    /// Where the upload goes on.
+    /// The URL at which the upload continues.
     private nonisolated func session(_ answer: Answer) throws(RegistryError) -> Address {
         guard let location = answer.header("Location"), let next = answer.address.resolve(location) else {
             throw .invalid("registry \(authority) does not say where to upload to")
@@ -120,7 +120,7 @@ extension RegistrySession {
         return next
     }
 
-    /// In one request; in several when the registry, or a proxy in front of it, finds that too large.
+    /// Uploads in one request, or in several when the registry or a proxy in front of it refuses the size.
     private func upload(
         _ blob: ContentDescriptor, _ file: SharedDescriptor, _ first: Address?,
         _ onSend: @escaping @Sendable (Int64) -> Void
@@ -147,7 +147,7 @@ extension RegistrySession {
                     pieceSize = pieceSize == .max ? 32 << 20 : pieceSize / 4
                     session = nil
                     continue
-                // What was sent before it broke may have been lost, or doubled: then from the start.
+                // The registry may have lost or duplicated bytes sent before the failure: start again.
                 case .refused(let status, _, _) where offset > 0 && status < 500: session = nil
                 case .broken, .unreachable: session = place
                 case .refused(let status, _, _) where status >= 500: session = nil
@@ -198,7 +198,7 @@ extension RegistrySession {
             scopes: pushScopes, accepted: accepted, repeats: 0)
     }
 
-    /// Where a broken upload stands; nil to begin again.
+    /// The current offset of a broken upload; nil to start again.
     private func progress(of session: Address, _ size: Int64) async -> (Address?, Int64) {
         do throws(RegistryError) {
             let answer = try await perform(

@@ -2,7 +2,7 @@ internal import ByteText
 internal import JSON
 internal import NIOCore
 
-/// One repository of one registry: how it is reached, who asks, and what it wants to see first.
+/// The connection to one repository of one registry, with credentials and authentication state.
 package actor RegistrySession {
     nonisolated let client: RegistryClient
     nonisolated let endpoint: RegistryEndpoint
@@ -12,7 +12,7 @@ package actor RegistrySession {
     nonisolated let notice: RegistryClient.Notice
     /// `https://registry.example/`, once it has answered.
     private(set) var origin: Address?
-    /// The registry's own: see ``learn(_:)``.
+    /// The registry's challenge: see ``rememberChallenge(_:)``.
     private(set) var challenge: Challenge?
 
     init(
@@ -29,7 +29,7 @@ package actor RegistrySession {
     /// The registry's name and port.
     package nonisolated var authority: String { endpoint.authority }
 
-    /// Whether this is somebody who repeats what the registry has.
+    /// Whether this is a mirror rather than the registry itself.
     package nonisolated var isMirror: Bool { endpoint.isMirror }
 
     struct Request: Sendable {
@@ -37,16 +37,16 @@ package actor RegistrySession {
         var address: Address
         var headers: [(String, String)] = []
         var body = RegistryClient.Body.none
-        /// What the answer to a challenge must allow.
+        /// The permissions that a token must grant.
         var scopes: [String]
         var accepted: Set<Int> = [200]
-        /// How often it is sent again when the registry fails.
+        /// How often the request is retried when the registry fails.
         var repeats = 3
     }
 
     // MARK: Requests
 
-    /// An address of the registry, which has answered at least once then.
+    /// A URL of the registry. Finds the registry's scheme first if needed.
     func address(_ target: String) async throws(RegistryError) -> Address {
         guard let address = try await findOrigin().resolve(target) else {
             throw .invalid("invalid registry address \(authority)")
@@ -54,8 +54,7 @@ package actor RegistrySession {
         return address
     }
 
-    /// Sends, answers the challenge, waits when told to, follows redirects of what is only read. Anything but an
-    /// accepted status is thrown.
+    /// Sends a request, authenticates, waits on 429, and follows redirects of GET and HEAD. Throws unless the status is accepted.
     func perform(_ request: Request) async throws(RegistryError) -> Answer {
         var failures = 0
         var waits = 0
@@ -65,7 +64,7 @@ package actor RegistrySession {
             do throws(RegistryError) {
                 answer = try await follow(request, isRenewed: isRenewed)
             } catch {
-                // Silence is broken, not final, once the registry has answered before.
+                // Once the registry has answered before, a timeout counts as a broken transfer and is retried.
                 failures += 1
                 guard case .broken = error, failures <= request.repeats else { throw error }
                 try await Self.pause(failures)
@@ -73,7 +72,7 @@ package actor RegistrySession {
             }
             if request.accepted.contains(answer.status) { return answer }
             switch answer.status {
-            // Somebody else's wish for credentials is none of ours (CVE-2020-15157).
+            // A challenge from another host must not get this registry's credentials (CVE-2020-15157).
             case 401 where !isOurs(request.address) || answer.address != request.address:
                 await answer.discard()
                 throw .refused(
@@ -83,8 +82,8 @@ package actor RegistrySession {
             case 401 where !isRenewed:
                 isRenewed = true
                 let refusal = await answer.refusal()
-                guard learn(answer) else { throw refusal }
-                // The same words again would be refused again.
+                guard rememberChallenge(answer) else { throw refusal }
+                // The same credentials would be refused again.
                 if challenge?.scheme == "basic", credentials?.username.isEmpty ?? true { throw .anonymous }
             case 429:
                 waits += 1
@@ -106,12 +105,13 @@ package actor RegistrySession {
         var address = request.address
         for _ in 0..<6 {
             var headers = request.headers
-            // Only to the service that asked for it: a storage service behind a redirect has its own signature. Who was
-            // sent elsewhere and back comes by somebody else's word (CVE-2024-45336).
+            // A storage service behind a redirect has its own signature. Once a redirect has left the origin, credentials are not
+            // sent again even if a later one returns to it (CVE-2024-45336).
             if !address.hasSameOrigin(as: request.address) { authorization = nil }
             if let authorization { headers.append(("Authorization", authorization)) }
             let answer = try await client.send(
-                request.method, address, headers, request.body, isBlind: isBlind(for: address))
+                request.method, address, headers, request.body,
+                acceptsAnyCertificate: acceptsAnyCertificate(for: address))
             guard mayFollow, [301, 302, 303, 307, 308].contains(answer.status) else { return answer }
             await answer.discard()
             guard let location = answer.header("Location"), let next = address.resolve(location) else {
@@ -125,16 +125,16 @@ package actor RegistrySession {
         throw .invalid("registry \(authority) redirects too often")
     }
 
-    /// Whether an address is the registry's own: only there credentials go, and only from there challenges come
-    /// (CVE-2020-15157). Another port is another service (GHSA-vh4v-2xq2-g5cg).
+    /// Whether a URL is on the registry's own origin: credentials go only there and challenges are accepted only from there
+    /// (CVE-2020-15157). Another port is another origin (GHSA-vh4v-2xq2-g5cg).
     private func isOurs(_ address: Address) -> Bool { origin.map { address.hasSameOrigin(as: $0) } ?? false }
 
-    /// Whether any certificate will do there: "insecure" is said of a host, not of those it sends us to.
-    nonisolated func isBlind(for address: Address) -> Bool {
+    /// Whether to accept any certificate: "insecure" applies to the listed host, not to hosts it redirects to.
+    nonisolated func acceptsAnyCertificate(for address: Address) -> Bool {
         address.host == Address.split(authority)?.host ? endpoint.isInsecure : client.isNamedInsecure(address.authority)
     }
 
-    /// Waits as long as the registry asks for and tells the user; false when that is too long.
+    /// Waits as long as the registry asks, after a message to the user; false when that is too long.
     private func wait(_ refusal: RegistryError, _ attempt: Int) async throws(RegistryError) -> Bool {
         guard case .tooManyRequests(_, let asked) = refusal else { return false }
         let seconds = asked ?? (1 << attempt)
@@ -144,9 +144,9 @@ package actor RegistrySession {
         return true
     }
 
-    // MARK: Finding the way
+    // MARK: Scheme
 
-    /// Asks `/v2/` once: what answers there decides between https and http, and brings the challenge.
+    /// Requests `/v2/` once to choose between https and http; the response also has the challenge.
     func findOrigin() async throws(RegistryError) -> Address {
         if let origin { return origin }
         var failure: RegistryError?
@@ -154,31 +154,31 @@ package actor RegistrySession {
             guard let address = Address("\(scheme)://\(authority)/v2/") else { throw invalidAuthority(scheme) }
             let answer: Answer
             do throws(RegistryError) {
-                answer = try await client.send("GET", address, [], isBlind: endpoint.isInsecure)
+                answer = try await client.send("GET", address, [], acceptsAnyCertificate: endpoint.isInsecure)
             } catch {
                 if case .cancelled = error { throw error }
                 failure = error
                 continue
             }
-            // A TLS server tells a plain client so with status 400.
+            // A TLS server answers a plain HTTP client with status 400.
             if scheme == "http", answer.status == 400, endpoint.schemes.count > 1, let failure { throw failure }
             await answer.discard()
-            if answer.status == 401 { learn(answer) }
+            if answer.status == 401 { rememberChallenge(answer) }
             origin = address
             return address
         }
         throw failure ?? .unreachable("registry \(authority) does not answer")
     }
 
-    /// Go's words for a port that no machine has.
+    /// Go's error text for an invalid port.
     private nonisolated func invalidAuthority(_ scheme: String) -> RegistryError {
         let port = authority.lastIndex(ofByte: ":").map { authority[authority.utf8.index(after: $0)...] } ?? ""
         return .unreachable("Get \"\(scheme)://\(authority)/v2/\": dial tcp: address \(port): invalid port")
     }
 
-    /// Remembers how the registry wants to be asked. Only for answers of its own to what it was asked directly.
+    /// Stores the challenge. Only for responses of the registry itself to requests that were not redirected.
     @discardableResult
-    private func learn(_ answer: Answer) -> Bool {
+    private func rememberChallenge(_ answer: Answer) -> Bool {
         let known = answer.headers(named: "WWW-Authenticate").compactMap(Challenge.init)
         guard
             let found = known.first(where: { $0.scheme == "bearer" }) ?? known.first(where: { $0.scheme == "basic" })

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Adds up what is sent of one request.
+/// Counts the bytes sent for one request.
 final class UploadProgress: Sendable {
     private let sent: Atomic<Int64>
     private let onSend: @Sendable (Int64) -> Void

@@ -25,7 +25,7 @@ package enum ContainerJoin {
     }
 
     /// Clones the process that joins the namespaces of `target` (a pidfd of the first process), sets everything up, and clones the
-    /// one that executes the program: ``ClonedProcess/settled()`` gives that. `root` is the container's root where it shares the
+    /// one that executes the program: ``ClonedProcess/executingProcess()`` gives that. `root` is the container's root where it shares the
     /// caller's mount namespace. A caller that `sleeps` until then spares the first of them a memory of its own.
     package static func clone(
         _ process: ProcessSpec, target: Int32, kinds: UInt64 = usualKinds, root: Int32 = -1, cgroups: [CgroupJoin],

@@ -12,7 +12,7 @@ package struct ClonedProcess {
 
     /// The process that executes the program, when this one has said that it is ready or has ended: in its place, and without it
     /// from then on. Nil when it has not come so far; why is in the status socket.
-    package func settled() -> ClonedProcess? {
+    package func executingProcess() -> ClonedProcess? {
         guard let sibling else { return self }
         var value: Int32 = 0
         _ = linux_wait_blocking(pidfd, &value)
@@ -23,7 +23,7 @@ package struct ClonedProcess {
         return handle >= 0 ? ClonedProcess(pid: sibling.value, pidfd: handle) : nil
     }
 
-    /// Whether ``settled()`` gives another process.
+    /// Whether ``executingProcess()`` gives another process.
     package var clonesAnother: Bool { sibling != nil }
 }
 

@@ -43,7 +43,7 @@ enum ExecCommand {
             status: channel.child, sleeps: true)
         channel.closeChild()
         // Without a child the channel says why.
-        let child = joining.settled()
+        let child = joining.executingProcess()
         defer { if let child { close(child.pidfd) } }
         var terminal: Int32 = -1
         try channel.waitUntilReady(

@@ -31,7 +31,7 @@ enum ContainerCgroup {
         guard var made = cgroup else { return }
         do throws(CgroupError) {
             try made.make(
-                made.isUnit ? limits.forOneTaskMore : limits, context.isRootless ? .strictWhereAllowed : .strict)
+                made.isUnit ? limits.withOneMoreTask : limits, context.isRootless ? .strictWhereAllowed : .strict)
         } catch {
             throw LaunchFailure(error.description)
         }

@@ -88,7 +88,7 @@ struct ContainerCreation: ~Copyable {
         }
         if child.clonesAnother {
             record.pid = 0
-            guard let process = child.settled() else {
+            guard let process = child.executingProcess() else {
                 throw LaunchFailure("the container's process ended while it was being set up")
             }
             (record.pid, created.pidfd) = (process.pid, process.pidfd)

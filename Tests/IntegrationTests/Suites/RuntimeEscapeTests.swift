@@ -114,6 +114,20 @@ extension Integration {
             #expect(try Bundle.look(canary) == before)
         }
 
+        /// The same where the image has a directory of the name to which the link leads on the host: what is missing is made in the
+        /// directory that was found, and not looked up by its name once more.
+        @Test func missingDirectoriesAreMadeWhereTheLinkLeadsInside() throws {
+            let bundle = try Bundle("true")
+            let canary = try bundle.canary()
+            try succeed(["mkdir", "-p", bundle.root + canary])
+            symlink(canary, bundle.root + "/absolute")
+            bundle.add(mount: "/absolute/new/deep", type: "tmpfs", source: "x")
+            let before = try Bundle.look(canary)
+            let result = try bundle.run()
+            #expect(try Bundle.look(canary) == before)
+            #expect(result.status == 0 && Programs.exists(bundle.root + canary + "/new/deep"), "\(result)")
+        }
+
         /// CVE-2021-30465, CVE-2024-45310: a destination whose parents another container exchanges meanwhile.
         @Test func exchangedDestinations() throws {
             let bundle = try Bundle("cat /proc/self/mountinfo")
