@@ -135,7 +135,9 @@ extension Integration {
             let host = try succeed(["sh", "-c", script]).split(separator: "\n").map(String.init)
             let inside = try daemon.ok(.first, "run", "--rm", "--privileged", "busybox", "sh", "-c", script)
                 .split(separator: "\n").map(String.init)
-            let missing = Set(host).subtracting(inside).filter { !$0.hasPrefix("/dev/std") && !["/dev/console", "/dev/ptmx"].contains($0) }
+            let missing = Set(host).subtracting(inside).filter {
+                !$0.hasPrefix("/dev/std") && !["/dev/console", "/dev/ptmx"].contains($0)
+            }
             #expect(missing.isEmpty, "\(missing)")
         }
     }
