@@ -188,7 +188,7 @@ let package = Package(
             ] + nio),
 
         // Floor 7
-        room("CommandLine", ["Flags", "GoTemplate", "JSON", "Linux", "CLinux"]),
+        room("CommandLine", ["Flags", "GoTemplate", "OCI", "JSON", "Linux", "CLinux"]),
 
         // Programs
         program("gantry", ["CommandLine"], staticProgram),
@@ -223,7 +223,7 @@ let package = Package(
         tests("NetworkingTests", ["Networking", "Netlink", "Linux"]),
         tests("APIServerTests", ["APIServer", "HTTP", "Engine", "Images", "Networking", "OCI", "Linux"]),
         tests("HTTPTests", ["HTTP", "Linux"] + nio),
-        tests("CommandLineTests", ["CommandLine", "Flags", "JSON", "Linux"]),
+        tests("CommandLineTests", ["CommandLine", "OCI", "Flags", "JSON", "Linux"]),
         tests("ConcurrencyTests", ["Concurrency", "Linux"]),
         tests("FlagsTests", ["Flags"]),
         tests("GoTemplateTests", ["GoTemplate", "JSON"]),

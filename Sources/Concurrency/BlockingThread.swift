@@ -19,7 +19,7 @@ package final class BlockingThread: Sendable {
     }
 
     /// Starts a thread that nobody waits for.
-    static func detached(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    package static func detached(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
         pthread_detach(try start(body))
     }
 

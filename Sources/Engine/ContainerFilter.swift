@@ -1,6 +1,7 @@
 internal import ByteText
 internal import DockerAPI
 internal import Images
+internal import JSON
 internal import Networking
 internal import OCI
 
@@ -41,7 +42,7 @@ struct ContainerFilter: Sendable {
         guard let text = values["until"].first else { return }
         if values["until"].count > 1 { throw .invalid("more than one until filter specified") }
         guard let moment = Timestamp(moment: text) else {
-            throw .invalid("failed to parse value as time or duration: \(text.quoted)")
+            throw .invalid("failed to parse value as time or duration: \(quoted(text))")
         }
         until = moment
     }

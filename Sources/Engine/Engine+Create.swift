@@ -130,7 +130,7 @@ extension Engine {
         }
         guard Self.isHostname(config.Hostname) else {
             throw .invalid(
-                "invalid hostname \(config.Hostname.quoted): at most 64 bytes, without white space and control characters"
+                "invalid hostname \(quoted(config.Hostname)): at most 64 bytes, without white space and control characters"
             )
         }
         let words = (config.Entrypoint?.words ?? []) + (config.Cmd?.words ?? [])

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Concurrency
 internal import Glibc
 internal import Linux
 internal import Netlink
@@ -13,19 +14,7 @@ final class RulesetWatch: Sendable {
             let changes = SharedDescriptor(try RulesetSocket.changes())
             let wake = SharedDescriptor(Descriptor(owning: Int32(try checking("eventfd") { Int(linux_eventfd()) })))
             self.wake = wake
-            let box = Unmanaged.passRetained(Job { Self.run(changes, wake, onChange) })
-            var thread = pthread_t()
-            let result = pthread_create(
-                &thread, nil,
-                { argument in
-                    if let argument { Unmanaged<Job>.fromOpaque(argument).takeRetainedValue().body() }
-                    return nil
-                }, box.toOpaque())
-            guard result == 0 else {
-                box.release()
-                throw SystemError("pthread_create", code: result)
-            }
-            pthread_detach(thread)
+            try BlockingThread.detached { Self.run(changes, wake, onChange) }
         } catch let error as NetlinkError {
             throw NetworkError(error)
         } catch let error as SystemError {
@@ -38,11 +27,6 @@ final class RulesetWatch: Sendable {
     deinit {
         var one: UInt64 = 1
         _ = write(wake.raw, &one, 8)
-    }
-
-    private final class Job: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
     private static func run(_ changes: SharedDescriptor, _ wake: SharedDescriptor, _ onChange: () -> Void) {

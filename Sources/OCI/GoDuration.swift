@@ -1,4 +1,5 @@
 internal import ByteText
+internal import JSON
 
 /// Go's way of writing how long: `1h30m`, `1.5s`, `300ms`.
 package enum GoDuration {
@@ -22,8 +23,7 @@ package enum GoDuration {
             guard let value = Double(text), let scale = units[String(unit)] else { return nil }
             total += value * scale
         }
-        let nanoseconds = (total * sign).rounded()
-        return abs(nanoseconds) < 9.2e18 ? Int64(nanoseconds) : nil
+        return Int64(whole: (total * sign).rounded())
     }
 
     private static let units: [String: Double] = [

@@ -1,6 +1,7 @@
 import CommandLine
 import JSON
 import Linux
+import OCI
 import Testing
 
 /// Numbers and texts from outside that nobody means.
@@ -21,7 +22,7 @@ struct ExtremeTests {
     }
 
     @Test(arguments: ["9223372036854775807h", "-9223372036854775807h", "2562048h", "99999999999999999999s", "1e5s"])
-    func refusesDurations(_ text: String) { #expect(Quantities.duration(text) == nil) }
+    func refusesDurations(_ text: String) { #expect(GoDuration.nanoseconds(text) == nil) }
 
     @Test(arguments: [
         "2026-01-01T00:00:00+999999999999999999:00", "-2147483648-01-01", "2026-99999999999-01", "99999-01-01",

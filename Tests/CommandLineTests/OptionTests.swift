@@ -1,4 +1,5 @@
 import JSON
+import OCI
 import Testing
 
 import CommandLine
@@ -43,9 +44,9 @@ struct OptionTests {
         #expect(Quantities.bytes("-1") == nil)
         #expect(Quantities.nanoCPUs("1.5") == 1_500_000_000)
         #expect(Quantities.nanoCPUs("x") == nil)
-        #expect(Quantities.duration("1h2m3.5s") == 3_723_500_000_000)
-        #expect(Quantities.duration("100ms") == 100_000_000)
-        #expect(Quantities.duration("5") == nil)
+        #expect(GoDuration.nanoseconds("1h2m3.5s") == 3_723_500_000_000)
+        #expect(GoDuration.nanoseconds("100ms") == 100_000_000)
+        #expect(GoDuration.nanoseconds("5") == nil)
     }
 
     @Test func variables() throws {

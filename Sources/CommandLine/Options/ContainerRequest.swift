@@ -1,6 +1,7 @@
 internal import ByteText
 internal import Flags
 internal import JSON
+internal import OCI
 
 /// The body of `POST /containers/create` out of the flags of `run` and `create`. Only what was said is sent.
 struct ContainerRequest {
@@ -91,7 +92,7 @@ struct ContainerRequest {
         }
         let keys = ["Interval", "Timeout", "StartPeriod", "StartInterval"]
         for (name, key) in zip(names, keys) {
-            guard let value = flags.optional(name).flatMap(Quantities.duration) else { continue }
+            guard let value = flags.optional(name).flatMap(GoDuration.nanoseconds) else { continue }
             if value < 0 { throw CommandError("--\(name) cannot be negative") }
             health[key] = JSON(value)
         }

@@ -1,6 +1,7 @@
 internal import ByteText
 internal import Flags
 internal import JSON
+internal import OCI
 
 /// Sizes, durations and fractions as they are typed behind flags.
 package enum Quantities {
@@ -45,37 +46,11 @@ package enum Quantities {
         return Double(text).flatMap { Int64(whole: ($0 * 1e9).rounded()) }
     }
 
-    /// Nanoseconds out of Go's `1h2m3.5s`, `100ms`; nil when it is no duration.
-    package static func duration(_ text: String) -> Int64? {
-        var rest = text[...]
-        var sign = 1.0
-        if let first = rest.first, first == "-" || first == "+" {
-            sign = first == "-" ? -1 : 1
-            rest = rest.dropFirst()
-        }
-        if rest == "0" { return 0 }
-        if rest.isEmpty { return nil }
-        var total = 0.0
-        while !rest.isEmpty {
-            let number = rest.prefix { ("0"..."9").contains($0) || $0 == "." }
-            rest = rest.dropFirst(number.count)
-            let unit = rest.prefix { !(("0"..."9").contains($0) || $0 == ".") }
-            rest = rest.dropFirst(unit.count)
-            guard let value = Double(number), let scale = units[String(unit)] else { return nil }
-            total += value * scale
-        }
-        return Int64(whole: (sign * total).rounded())
-    }
-
     static func durationRefusal(_ text: String) -> String? {
-        if duration(text) != nil { return nil }
+        if GoDuration.nanoseconds(text) != nil { return nil }
         if !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == 0x2E }) {
             return "time: missing unit in duration \(quoted(text))"
         }
         return "time: invalid duration \(quoted(text))"
     }
-
-    private static let units: [String: Double] = [
-        "ns": 1, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9,
-    ]
 }

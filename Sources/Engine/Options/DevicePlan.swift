@@ -2,6 +2,7 @@ internal import ByteText
 internal import Cgroups
 internal import DockerAPI
 internal import Glibc
+internal import JSON
 internal import Linux
 internal import Runtime
 
@@ -48,7 +49,7 @@ struct DevicePlan {
         let inside = mapping.PathInContainer.isEmpty ? mapping.PathOnHost : mapping.PathInContainer
         func refuse(_ why: String) -> EngineError {
             .invalid(
-                "error gathering device information while adding custom device \(mapping.PathOnHost.quoted): \(why)")
+                "error gathering device information while adding custom device \(quoted(mapping.PathOnHost)): \(why)")
         }
         guard inside.hasBytePrefix("/") else { throw refuse("\(inside) is not an absolute path in the container") }
         var status = stat()

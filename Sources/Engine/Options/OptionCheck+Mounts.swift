@@ -25,7 +25,7 @@ extension OptionCheck {
     private static func check(_ mount: MountRequest) throws(EngineError) {
         let type = mount.`Type`
         func refuse(_ why: String) -> EngineError {
-            .invalid("invalid mount config for type \(type.quoted): \(why)")
+            .invalid("invalid mount config for type \(quoted(type)): \(why)")
         }
         func exclude(_ name: String, _ owner: String, _ isGiven: Bool) throws(EngineError) {
             if isGiven, type != owner { throw refuse("field \(name) must not be specified") }

@@ -41,12 +41,12 @@ struct OptionCheck {
         ]
         for (name, values) in lines {
             if let value = values.first(where: { $0.utf8.contains { $0 < 0x20 || $0 == 0x7F } }) {
-                throw .invalid("invalid \(name) \(value.quoted): control characters cannot be in it")
+                throw .invalid("invalid \(name) \(quoted(value)): control characters cannot be in it")
             }
         }
         let words = (config.Entrypoint?.words ?? []) + (config.Cmd?.words ?? []) + (config.Env ?? [])
         if let word = words.first(where: { $0.utf8.contains(0) }) {
-            throw .invalid("invalid argument or variable \(word.quoted): a null character cannot be in it")
+            throw .invalid("invalid argument or variable \(quoted(word)): a null character cannot be in it")
         }
     }
 
@@ -131,7 +131,7 @@ struct OptionCheck {
                 "[" + (list.arrayValue ?? []).compactMap(\.stringValue).joined(separator: " ") + "]"
             }
             throw .invalid(
-                "could not select device driver \(driver.quoted) with capabilities: [\(wanted.joined(separator: " "))]: "
+                "could not select device driver \(quoted(driver)) with capabilities: [\(wanted.joined(separator: " "))]: "
                     + "DeviceRequests (--gpus) are not available in this release")
         }
         if !(-1000...1000).contains(host.OomScoreAdj) {

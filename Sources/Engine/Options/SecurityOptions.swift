@@ -1,4 +1,5 @@
 internal import DockerAPI
+internal import JSON
 internal import Runtime
 
 /// What `--security-opt` asks for.
@@ -29,7 +30,7 @@ struct SecurityOptions: Sendable {
         // The colon is Docker's old separator: it only counts where there is no other.
         guard let separator = [Character("="), ":"].first(where: option.contains),
             let index = option.firstIndex(of: separator)
-        else { throw .invalid("invalid --security-opt 1: \(option.quoted)") }
+        else { throw .invalid("invalid --security-opt 1: \(quoted(option))") }
         let value = String(option[option.utf8.index(after: index)...])
         switch option[..<index] {
         case "seccomp": seccomp = value.isEmpty ? nil : try Self.seccomp(value)
@@ -43,7 +44,7 @@ struct SecurityOptions: Sendable {
             guard value == "unconfined" || value.isEmpty else {
                 throw .notAvailable("the AppArmor profile of --security-opt \(option)")
             }
-        default: throw .invalid("invalid --security-opt 2: \(option.quoted)")
+        default: throw .invalid("invalid --security-opt 2: \(quoted(option))")
         }
     }
 
@@ -75,7 +76,7 @@ struct SecurityOptions: Sendable {
     static func warnings(_ seccomp: Seccomp?) -> [String] {
         guard case .profile(let profile) = seccomp else { return [] }
         return profile.unknownDenials().map {
-            "The seccomp profile forbids \($0.quoted), which is no system call that is known here: the rule has no effect."
+            "The seccomp profile forbids \(quoted($0)), which is no system call that is known here: the rule has no effect."
         }
     }
 
@@ -84,7 +85,7 @@ struct SecurityOptions: Sendable {
         switch value {
         case "1", "t", "T", "TRUE", "true", "True": return true
         case "0", "f", "F", "FALSE", "false", "False": return false
-        default: throw .invalid("invalid --security-opt 2: \(option.quoted)")
+        default: throw .invalid("invalid --security-opt 2: \(quoted(option))")
         }
     }
 }
@@ -93,24 +94,6 @@ extension EngineError {
     /// What this release does not do, by the name that the request has for it.
     static func notAvailable(_ what: String) -> EngineError {
         .invalid("\(what) is not available in this release of Gantry; leave it out (docs/run.md has what is available)")
-    }
-}
-
-extension String {
-    /// In double quotes, as Go's %q.
-    var quoted: String {
-        var text = "\""
-        for scalar in unicodeScalars {
-            switch scalar {
-            case "\"", "\\": text += "\\\(scalar)"
-            case "\n": text += "\\n"
-            case "\t": text += "\\t"
-            case _ where scalar.value < 0x20:
-                text += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        return text + "\""
     }
 }
 
