@@ -1,3 +1,4 @@
+internal import JSON
 internal import ByteText
 internal import DockerAPI
 internal import Glibc
@@ -138,8 +139,8 @@ extension MountPoint {
         guard ["rslave", "rshared"].contains(Propagation) else {
             throw .invalid(
                 "invalid mount config: must use either propagation mode \"rslave\" or \"rshared\" when mount source is within "
-                    + "the daemon root, daemon root: \(dataRoot.quoted), bind mount source: \(Source.quoted), "
-                    + "propagation: \(Propagation.quoted)")
+                    + "the daemon root, daemon root: \(quoted(dataRoot)), bind mount source: \(quoted(Source)), "
+                    + "propagation: \(quoted(Propagation))")
         }
     }
 
