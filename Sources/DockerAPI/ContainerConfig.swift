@@ -1,12 +1,12 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
 internal import JSON
 
-/// `{}`: how Go's sets look on the wire.
+/// `{}`, the JSON form of elements in Go sets.
 package struct EmptyObject: Codable, Sendable, Equatable {
     package init() {}
 }
 
-/// A list of words that old clients may send as one string (Go's `strslice.StrSlice`).
+/// A list of strings that old clients may send as one string (Go's `strslice.StrSlice`).
 package struct Words: Codable, Sendable, Equatable, ExpressibleByArrayLiteral {
     package var words: [String]
 
@@ -25,7 +25,7 @@ package struct Words: Codable, Sendable, Equatable, ExpressibleByArrayLiteral {
     package func encode(to encoder: any Encoder) throws { try words.encode(to: encoder) }
 }
 
-/// What runs in a container, independent of the host (`Config` in the API).
+/// The host-independent part of a container's configuration (`Config` in the API).
 package struct ContainerConfig: Codable, Sendable, Equatable, WritesNull {
     package var Hostname: String = ""
     package var Domainname: String = ""

@@ -1,7 +1,7 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
 package import JSON
 
-/// The body of `POST /containers/create`: a ``ContainerConfig`` with two more members beside its own.
+/// The body of `POST /containers/create`: the members of ``ContainerConfig`` plus two more.
 package struct ContainerCreateRequest: Codable, Sendable {
     package var config: ContainerConfig
     package var HostConfig: HostConfig
@@ -38,7 +38,7 @@ package struct NetworkingConfig: Codable, Sendable, Equatable {
     }
 }
 
-/// A container's place in one network, as asked for and as it is.
+/// A container's endpoint in one network, as requested and as reported.
 package struct EndpointSettings: Codable, Sendable, Equatable, WritesNull {
     package var IPAMConfig: EndpointIPAMConfig?
     package var Links: [String]?
@@ -59,7 +59,7 @@ package struct EndpointSettings: Codable, Sendable, Equatable, WritesNull {
     package init() {}
 }
 
-/// The addresses that a container asks for in a network.
+/// The addresses requested for an endpoint.
 package struct EndpointIPAMConfig: Codable, Sendable, Equatable {
     package var IPv4Address: String?
     package var IPv6Address: String?
@@ -78,7 +78,7 @@ package struct ContainerCreateResponse: Codable, Sendable {
     }
 }
 
-/// The body of `POST /containers/{id}/update`: resources and the restart policy; what is zero stays as it is.
+/// The body of `POST /containers/{id}/update`: resources and restart policy; zero means unchanged.
 package struct ContainerUpdateRequest: Codable, Sendable {
     package var CpuShares: Int64?
     package var Memory: Int64?
@@ -99,7 +99,7 @@ package struct ContainerUpdateRequest: Codable, Sendable {
     package var MemorySwappiness: Int64?
     package var OomKillDisable: Bool?
     package var RestartPolicy: RestartPolicy?
-    // What the document has and an update cannot change.
+    // Members of the document that an update cannot change.
     package var CgroupParent: String?
     package var CpuRealtimePeriod: Int64?
     package var CpuRealtimeRuntime: Int64?

@@ -21,7 +21,7 @@ package struct ContainerState: Codable, Sendable, Equatable {
     package init() {}
 }
 
-/// The answer of `GET /containers/{id}/json`.
+/// The response of `GET /containers/{id}/json`.
 package struct ContainerInspect: Codable, Sendable, WritesNull {
     package var Id: String = ""
     package var Created: String = ""
@@ -63,7 +63,7 @@ package struct GraphDriver: Codable, Sendable, WritesNull {
     package init() {}
 }
 
-/// A mount as it is in a container.
+/// A mount of a container, as inspect reports it.
 package struct MountPoint: Codable, Sendable, Equatable {
     package var `Type`: String = "bind"
     package var Name: String?
@@ -149,7 +149,7 @@ package struct PublishedPort: Codable, Sendable, Equatable {
     }
 }
 
-/// The answer of `GET /exec/{id}/json`.
+/// The response of `GET /exec/{id}/json`.
 package struct ExecInspect: Codable, Sendable, WritesNull {
     package struct Process: Codable, Sendable {
         package var tty: Bool = false

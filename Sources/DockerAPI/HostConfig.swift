@@ -1,7 +1,7 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
 package import JSON
 
-/// How a container runs on this host. Sizes are bytes, times microseconds unless said otherwise.
+/// The host-dependent part of a container's configuration. Sizes are bytes, times microseconds unless said otherwise.
 package struct HostConfig: Codable, Sendable, Equatable, WritesNull {
     /// `source:destination[:options]`.
     package var Binds: [String]?
@@ -61,7 +61,7 @@ package struct HostConfig: Codable, Sendable, Equatable, WritesNull {
     package var Devices: [DeviceMapping] = []
     package var DeviceCgroupRules: [String]?
     package var DeviceRequests: [JSON]?
-    /// Of clients before 1.42; what they ask for is told to have no effect.
+    /// From clients before 1.42; ignored with a warning.
     package var KernelMemory: Int64?
     package var KernelMemoryTCP: Int64?
     package var MemoryReservation: Int64 = 0
@@ -101,7 +101,7 @@ package struct RestartPolicy: Codable, Sendable, Equatable {
     package init() {}
 }
 
-/// Where a container's port is published. `HostPort` is a number or a range in text; empty means any.
+/// The host side of a published port. `HostPort` is a number or a range as text; empty means any.
 package struct PortBinding: Codable, Sendable, Equatable {
     package var HostIp: String = ""
     package var HostPort: String = ""
@@ -146,7 +146,7 @@ package struct Ulimit: Codable, Sendable, Equatable {
     }
 }
 
-/// A mount asked for with `--mount`.
+/// A mount as given with `--mount`.
 package struct MountRequest: Codable, Sendable, Equatable {
     /// `bind`, `volume`, `tmpfs`.
     package var `Type`: String
@@ -180,7 +180,7 @@ package struct BindOptions: Codable, Sendable, Equatable {
 package struct TmpfsOptions: Codable, Sendable, Equatable {
     package var SizeBytes: Int64?
     package var Mode: Int?
-    /// A name and perhaps a value each.
+    /// Each entry is a name and optionally a value.
     package var Options: [[String]]?
 
     package init() {}

@@ -1,7 +1,7 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
 package import JSON
 
-/// One row of `GET /images/json`. There may be thousands: it becomes JSON by hand, many times faster than by `Codable`.
+/// One row of `GET /images/json`. Encoded by hand, many times faster than by `Codable`, because there may be thousands.
 package struct ImageSummary: Sendable {
     package var Created: Int64 = 0
     package var Id: String = ""
@@ -29,7 +29,7 @@ package struct ImageSummary: Sendable {
     }
 }
 
-/// The answer of `GET /images/{name}/json`.
+/// The response of `GET /images/{name}/json`.
 package struct ImageInspect: Codable, Sendable, WritesNull {
     package struct RootFS: Codable, Sendable {
         package var `Type`: String = "layers"
@@ -71,7 +71,7 @@ package struct ImageInspect: Codable, Sendable, WritesNull {
     package init() {}
 }
 
-/// One line of the answer of `DELETE /images/{name}`; just one of the two is set.
+/// One line of the response of `DELETE /images/{name}`; exactly one member is set.
 package struct ImageDeleteItem: Codable, Sendable {
     package var Untagged: String?
     package var Deleted: String?
@@ -82,7 +82,7 @@ package struct ImageDeleteItem: Codable, Sendable {
     }
 }
 
-/// One line of the answer of `GET /images/{name}/history`.
+/// One line of the response of `GET /images/{name}/history`.
 package struct ImageHistoryItem: Codable, Sendable, WritesNull {
     package var Id: String = "<missing>"
     package var Created: Int64 = 0
@@ -94,7 +94,7 @@ package struct ImageHistoryItem: Codable, Sendable, WritesNull {
     package init() {}
 }
 
-/// One message of a stream of progress (pull, import, load, push).
+/// One message of a progress stream (pull, import, load, push).
 package struct ProgressMessage: Codable, Sendable {
     package struct Detail: Codable, Sendable {
         package var current: Int64?

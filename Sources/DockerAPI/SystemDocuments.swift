@@ -1,7 +1,7 @@
 // swift-format-ignore-file: AlwaysUseLowerCamelCase
 internal import JSON
 
-/// The API versions that the daemon speaks.
+/// The API versions that the daemon supports.
 package enum APIVersion {
     package static let newest = "1.50"
     package static let oldest = "1.24"
@@ -45,7 +45,7 @@ package struct EventMessage: Codable, Sendable {
     }
 }
 
-/// The answer of `GET /version`.
+/// The response of `GET /version`.
 package struct VersionResponse: Codable, Sendable {
     package struct Platform: Codable, Sendable {
         package var Name: String
@@ -101,7 +101,7 @@ package struct VersionResponse: Codable, Sendable {
     }
 }
 
-/// One row of `GET /networks` and the answer of `GET /networks/{id}`.
+/// One row of `GET /networks` and the response of `GET /networks/{id}`.
 package struct NetworkResource: Codable, Sendable {
     package struct Subnet: Codable, Sendable {
         package var Subnet: String?
@@ -163,7 +163,7 @@ package struct NetworkResource: Codable, Sendable {
     package init() {}
 }
 
-/// The body of every error.
+/// The body of every error response.
 package struct ErrorResponse: Codable, Sendable {
     package var message: String
     /// Gantry's own: what `run` is to end with. Docker's clients guess it from the message.

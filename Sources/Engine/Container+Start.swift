@@ -99,7 +99,7 @@ extension Container {
             let root = try environment.snapshots.mount(id: id, volatile: record.host.AutoRemove)
             try link.launch(spec, rootfs: root, log: try log?.duplicate())
         }
-        if spec.networkComes { try await connectNetwork(record, link) }
+        if spec.takesNetworkFromDaemon { try await connectNetwork(record, link) }
         if record.networkMode == "host" { publishNetwork("connect") }
     }
 

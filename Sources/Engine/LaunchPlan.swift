@@ -92,7 +92,7 @@ struct LaunchPlan {
         spec.hostname = config.Hostname
         spec.domainname = config.Domainname
         spec.namespaces = try namespaces(network)
-        spec.networkComes = network == nil && record.networkMode != "host"
+        spec.takesNetworkFromDaemon = network == nil && record.networkMode != "host"
         spec.mounts = mounts()
         spec.readonlyRootfs = host.ReadonlyRootfs
         if !host.Privileged {

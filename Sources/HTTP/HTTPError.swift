@@ -1,10 +1,10 @@
-/// Why a message was refused, or a connection given up.
+/// Why a request was refused or a connection ended.
 package enum HTTPError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The client broke the grammar of RFC 9112; the text says where.
+    /// The request violates RFC 9112; the text says where.
     case malformed(String)
     /// The request line and headers were larger than `limit` bytes.
     case headTooLarge(limit: Int)
-    /// Only HTTP/1.0 and HTTP/1.1 are spoken.
+    /// Only HTTP/1.0 and HTTP/1.1 are supported.
     case unsupportedVersion(String)
     /// A transfer coding other than `chunked`.
     case unsupportedTransferCoding(String)
@@ -16,9 +16,9 @@ package enum HTTPError: Error, Equatable, Sendable, CustomStringConvertible {
     case truncated
     /// The client closed the connection.
     case clientGone
-    /// The handler used the body or the answer in an order that HTTP does not have.
+    /// The handler used body or response in an invalid order.
     case misuse(String)
-    /// An address that cannot be listened on; the text names it and the cause.
+    /// Cannot listen; the text has address and cause.
     case cannotListen(String)
 
     /// The status code for a request refused with this error.

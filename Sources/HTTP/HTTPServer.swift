@@ -4,7 +4,7 @@ package import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// Listens on any number of sockets and serves each connection in a task of its own.
+/// Listens on any number of sockets and serves each connection in its own task.
 package final class HTTPServer: Sendable {
     private struct State {
         var listeners: [(channel: any Channel, socket: ListeningSocket)] = []
@@ -19,7 +19,7 @@ package final class HTTPServer: Sendable {
     private let state = Mutex(State())
     private let accepted = Atomic(0)
     private let newConnection = AsyncSignal()
-    /// The connections that are served.
+    /// The connections being served.
     private let serving = WaitGroup()
 
     package init(group: any EventLoopGroup, limits: HTTPLimits = HTTPLimits(), handler: @escaping HTTPHandler) {
@@ -28,7 +28,7 @@ package final class HTTPServer: Sendable {
         self.handler = handler
     }
 
-    /// Takes connections on `socket` from now on.
+    /// Starts accepting connections on `socket`.
     package func serve(_ socket: ListeningSocket) async throws {
         let isLocal = socket.isLocal
         let channel = try await ServerBootstrap(group: group)
@@ -42,10 +42,10 @@ package final class HTTPServer: Sendable {
         state.withLock { $0.listeners.append((channel: channel, socket: socket)) }
     }
 
-    /// Connections since the start.
+    /// Connections accepted since the start.
     package var acceptedConnections: Int { accepted.load(ordering: .relaxed) }
 
-    /// Returns when there were more than `count` connections since the start, or when the task is cancelled. For one caller at a time.
+    /// Waits until more than `count` connections have been accepted, or the task is cancelled. Only one caller at a time.
     package func accepted(moreThan count: Int) async {
         while acceptedConnections <= count, await newConnection.wait() {}
     }
@@ -53,8 +53,8 @@ package final class HTTPServer: Sendable {
     /// Connections open now.
     package var connectionCount: Int { state.withLock { $0.connections.count } }
 
-    /// Stops listening, lets running requests finish for at most `grace`, and closes the rest. Streams and hijacked
-    /// connections end at once.
+    /// Stops listening, lets running requests finish for at most `grace`, and closes the rest. Streams and hijacked connections
+    /// are closed at once.
     package func shutdown(grace: Duration = .seconds(5)) async {
         let (listeners, connections) = state.withLock { state in
             state.closed = true
@@ -76,7 +76,7 @@ package final class HTTPServer: Sendable {
         for connection in state.withLock({ Array($0.connections.values) }) { connection.cut() }
     }
 
-    /// On the event loop of a new connection.
+    /// Called on the event loop of a new connection.
     private func accept(_ channel: any Channel, isLocal: Bool) throws {
         let control = ConnectionControl(channel, isLocal: isLocal)
         try channel.pipeline.syncOperations.addHandler(ClientWatch(control))
@@ -91,7 +91,7 @@ package final class HTTPServer: Sendable {
         serving.begin()
         accepted.wrappingAdd(1, ordering: .relaxed)
         newConnection.signal()
-        // Owned by the table until it ends: shutdown and the watch reach it through its control.
+        // The table owns the task until it ends; shutdown and ClientWatch cancel it through its control.
         let task = Task {
             _ = try? await stream.executeThenClose { inbound, _ in
                 await Connection(control, inbound, limits: self.limits).serve(self.handler)
@@ -113,7 +113,7 @@ package final class HTTPServer: Sendable {
         return accepted
     }
 
-    /// Cuts overdue connections. Sweeps only while there are connections, so an idle daemon sleeps.
+    /// Cuts overdue connections. Runs only while there are connections, so that an idle daemon sleeps.
     private func sweep(on loop: any EventLoop) {
         let now = monotonicNanoseconds()
         let overdue = state.withLock { state in

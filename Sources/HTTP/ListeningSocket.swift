@@ -2,8 +2,8 @@ internal import ByteText
 package import Glibc
 internal import Synchronization
 
-/// A bound and listening stream socket, made before the server serves it, so that its owner and mode are right
-/// before the first client can connect.
+/// A bound, listening stream socket. Created before the server runs, so that owner and mode are set before the first client
+/// connects.
 package final class ListeningSocket: Sendable {
     private enum Place: Sendable {
         case path(String, device: UInt64, inode: UInt64)
@@ -13,7 +13,7 @@ package final class ListeningSocket: Sendable {
 
     /// For messages: `unix:///run/gantry/gantry.sock`, `tcp://127.0.0.1:2375`.
     package let name: String
-    /// A unix socket.
+    /// Whether it is a unix socket.
     package let isLocal: Bool
     private let place: Place
     private let number: Mutex<Int32?>
@@ -29,7 +29,7 @@ package final class ListeningSocket: Sendable {
         if let number = number.withLock({ $0 }) { close(number) }
     }
 
-    /// Listens on a unix socket with mode 0660. A socket file nobody listens on is replaced.
+    /// Listens on a unix socket with mode 0660. Replaces a socket file on which nobody listens.
     ///
     /// - Parameter group: the group that may connect, besides root.
     package static func unix(_ path: String, group: gid_t? = nil) throws(HTTPError) -> ListeningSocket {
@@ -65,14 +65,14 @@ package final class ListeningSocket: Sendable {
         }
         let number = socket(AF_UNIX, type, 0)
         guard number >= 0 else { throw failed("socket") }
-        // Linux takes the mode of the socket's own inode for the file: nobody else can connect before the chmod.
+        // Linux gives the socket file the mode of the socket's inode, so nobody else can connect before the chmod.
         guard fchmod(number, 0o600) == 0, withAddress({ bind(number, $0, length) }) == 0 else {
             let error = failed("bind")
             close(number)
             throw error
         }
         var made = stat()
-        // It listens before its mode lets others in: whoever watches the directory for it finds it ready (`gantry` does).
+        // Listens before the final mode is set: a process that waits for the file (as `gantry` does) can then connect at once.
         guard listen(number, 1024) == 0, group == nil || chown(path, uid_t.max, group ?? 0) == 0,
             chmod(path, 0o660) == 0, lstat(path, &made) == 0
         else {
@@ -85,7 +85,7 @@ package final class ListeningSocket: Sendable {
         return ListeningSocket(number, name, place, isLocal: true)
     }
 
-    /// Listens on the first address that `host` stands for; an empty host means every IPv4 address.
+    /// Listens on the first address that `host` resolves to; an empty host means every IPv4 address.
     package static func tcp(host: String, port: UInt16) throws(HTTPError) -> ListeningSocket {
         let name = "tcp://\(host.contains(byte: ":") ? "[\(host)]" : host):\(port)"
         var hints = addrinfo()
@@ -111,7 +111,7 @@ package final class ListeningSocket: Sendable {
         return ListeningSocket(number, name, .network, isLocal: false)
     }
 
-    /// A listening socket that was passed on, as systemd does.
+    /// A listening socket inherited from the parent process, as with systemd socket activation.
     package static func inherited(_ number: Int32) -> ListeningSocket {
         var address = sockaddr()
         var length = socklen_t(MemoryLayout<sockaddr>.size)
@@ -120,7 +120,7 @@ package final class ListeningSocket: Sendable {
             number, "fd://\(number)", .inherited, isLocal: known && address.sa_family == sa_family_t(AF_UNIX))
     }
 
-    /// The port it is bound to, when it is a network socket; useful when 0 was asked for.
+    /// The port of a network socket, also when 0 was requested.
     package var port: UInt16? {
         var address = sockaddr_in6()
         var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
@@ -128,11 +128,11 @@ package final class ListeningSocket: Sendable {
         let result = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(number, $0, &length) }
         }
-        // The port is at the same place for both families.
+        // The port has the same offset in both address families.
         return result == 0 ? UInt16(bigEndian: address.sin6_port) : nil
     }
 
-    /// Gives the descriptor away to the server.
+    /// Passes ownership of the descriptor to the server.
     func release() throws(HTTPError) -> Int32 {
         let taken = number.withLock { number in
             defer { number = nil }
@@ -142,7 +142,7 @@ package final class ListeningSocket: Sendable {
         return taken
     }
 
-    /// Removes the socket file, unless somebody else has put theirs in its place.
+    /// Removes the socket file, unless another process has replaced it.
     func unlink() {
         guard case .path(let path, let device, let inode) = place else { return }
         var present = stat()

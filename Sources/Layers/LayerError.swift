@@ -27,7 +27,7 @@ package enum LayerError: Error, Sendable, CustomStringConvertible {
         case .escape(let name): "layer archive has an entry outside its root: \(name.prefix(200))"
         case .interrupted: "layer archive was interrupted"
         case .missing(let digest): "layer \(digest) is not in the store"
-        case .unknownSnapshot(let id): "no file system prepared for container \(id)"
+        case .unknownSnapshot(let id): "no snapshot for container \(id)"
         case .store(let error): error.description
         case .system(let error): error.description
         }

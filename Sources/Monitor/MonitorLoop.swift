@@ -148,7 +148,7 @@ package final class MonitorLoop {
     private func loseDaemon() {
         daemon.close()
         // A child that still waits for its network will never get it.
-        if let spec, spec.networkComes, network < 0, first.status >= 0 {
+        if let spec, spec.takesNetworkFromDaemon, network < 0, first.status >= 0 {
             _ = linux_pidfd_send_signal(first.pidfd, SIGKILL)
         }
     }
@@ -302,7 +302,7 @@ package final class MonitorLoop {
         // The processes in it keep the namespace; the daemon holds it while the container is being started.
         close(network)
         network = -1
-        spec?.networkComes = false
+        spec?.takesNetworkFromDaemon = false
     }
 
     /// Makes the streams and the status socket, clones, and keeps this side's ends.
@@ -367,7 +367,7 @@ package final class MonitorLoop {
             guard hasStarted, !first.isFinished, let spec else {
                 throw LaunchFailure("the container is not running")
             }
-            var kinds = ContainerJoin.usualKinds
+            var kinds = ContainerJoin.defaultKinds
             if spec.namespaces.time != .host { kinds |= ContainerJoin.timeKind }
             if spec.namespaces.user != .host { kinds = ContainerJoin.kinds(of: first.pid) }
             let target = first.pidfd

@@ -5,7 +5,7 @@ extension LaunchSpec {
     private enum Tag: UInt16 {
         case process = 0x8001, hostname, domainname, namespaces, userMapping, groupMapping, clockOffset, mount
         case rootfsPath, readonlyRootfs, rootfsPropagation, mountLabel, maskedPath, readonlyPath, device, sysctl, cgroup
-        case networkComes
+        case takesNetworkFromDaemon
     }
 
     private enum ClockTag: UInt16 { case clock = 0x8001, seconds, nanoseconds }
@@ -47,7 +47,7 @@ extension LaunchSpec {
                     $0.put(CgroupTag.path, join.path)
                 }
             }
-            writer.put(Tag.networkComes, networkComes)
+            writer.put(Tag.takesNetworkFromDaemon, takesNetworkFromDaemon)
         }
     }
 
@@ -79,7 +79,7 @@ extension LaunchSpec {
             case .device: devices.append(try DeviceSpec(field.parts))
             case .sysctl: sysctls.append(try Self.sysctl(field.parts))
             case .cgroup: cgroups.append(try Self.cgroup(field.parts))
-            case .networkComes: networkComes = try field.flag()
+            case .takesNetworkFromDaemon: takesNetworkFromDaemon = try field.flag()
             case nil: try field.passOver()
             }
         }

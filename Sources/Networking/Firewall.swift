@@ -15,7 +15,7 @@ final class Firewall {
     /// The ruleset generation after this daemon's last change.
     private var generation: UInt32
     /// Another program changed the ruleset since this daemon's last change.
-    private var isSuspect = false
+    private var hasForeignChange = false
 
     init(table: String) throws(NetworkError) {
         guard let context = nft_ctx_new(UInt32(NFT_CTX_DEFAULT)) else {
@@ -44,7 +44,7 @@ final class Firewall {
             throw .system("the firewall refused a change: \(text.split(byte: "\n").first ?? "no reason given")")
         }
         let now = try currentGeneration()
-        if now &- generation > 1 { isSuspect = true }
+        if now &- generation > 1 { hasForeignChange = true }
         generation = now
     }
 
@@ -69,7 +69,7 @@ final class Firewall {
     /// other tables cost only one listing.
     func isDamaged(_ endpoints: [NetworkEndpoint]) throws(NetworkError) -> Bool {
         let now = try currentGeneration()
-        guard isSuspect || now != generation else { return false }
+        guard hasForeignChange || now != generation else { return false }
         guard try list("table ip \(table)", terse: true) == listing else { return true }
         var expected = Set(
             endpoints.flatMap { endpoint in
@@ -81,7 +81,7 @@ final class Firewall {
             }
         }
         guard expected.isEmpty else { return true }
-        (generation, isSuspect) = (now, false)
+        (generation, hasForeignChange) = (now, false)
         return false
     }
 
@@ -98,7 +98,7 @@ final class Firewall {
         try run(
             "add table ip \(table)\ndelete table ip \(table)\n" + commands
                 + endpoints.map { additions($0.ports, $0.ipAddress) }.joined())
-        isSuspect = false
+        hasForeignChange = false
         listing = try list("table ip \(table)", terse: true)
     }
 

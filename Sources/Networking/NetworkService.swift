@@ -38,7 +38,7 @@ package actor NetworkService {
         let routes: RouteSocket
         let firewall: Firewall?
         var pool: AddressPool
-        let isOurs: Bool
+        let isOwn: Bool
     }
 
     /// `namespace` holds the bridge, the rules and the published ports; nil for the daemon's own.
@@ -74,7 +74,7 @@ package actor NetworkService {
                     name, hardwareAddress: HardwareAddress(for: address), mtu: UInt32(configuration.mtu))
             }
             guard let link = try existing ?? routes.link(named: name) else {
-                throw NetworkError.system("bridge \(name) is gone again")
+                throw NetworkError.system("bridge \(name) has disappeared")
             }
             if configuration.userBridge == nil {
                 for old in try routes.addresses()
@@ -101,7 +101,7 @@ package actor NetworkService {
             bridge = Bridge(
                 name: name, index: link.index, gateway: gateway, routes: routes, firewall: firewall,
                 pool: AddressPool(network: network, range: range ?? network, reserved: [address, gateway]),
-                isOurs: configuration.userBridge == nil)
+                isOwn: configuration.userBridge == nil)
         } catch let error as NetworkError {
             throw error
         } catch let error as NetlinkError {
@@ -132,7 +132,7 @@ package actor NetworkService {
             return (IPv4Address(network.base.value + 1), network.prefixLength)
         }
         throw NetworkError.system(
-            "every default address pool overlaps with a network of this host; choose one with \"bip\": \"ADDRESS/LENGTH\" "
+            "every default address pool overlaps with a network of this host; set one with \"bip\": \"ADDRESS/LENGTH\" "
                 + "in the configuration file")
     }
 
@@ -170,7 +170,7 @@ package actor NetworkService {
         self.bridge = nil
         watch = nil
         try? bridge.firewall?.remove()
-        if bridge.isOurs { try? bridge.routes.delete(bridge.name, index: bridge.index) }
+        if bridge.isOwn { try? bridge.routes.delete(bridge.name, index: bridge.index) }
     }
 
     // MARK: Endpoints
@@ -211,7 +211,7 @@ package actor NetworkService {
                 far: .init(name: "eth0", hardwareAddress: mac), namespace: opened.namespace.raw,
                 mtu: UInt32(configuration.mtu))
             guard let inside = try opened.routes.link(named: "eth0") else {
-                throw NetworkError.system("the container's link is gone again")
+                throw NetworkError.system("the container's link has disappeared")
             }
             try opened.routes.addAddress(
                 address, prefixLength: bridge.pool.network.prefixLength, to: "eth0", index: inside.index)
@@ -302,7 +302,7 @@ package actor NetworkService {
                 Task { await self.checkRules() }
             }
         } catch {
-            report("changes of the firewall by other programs are not noticed: \(error)")
+            report("changes of the firewall by other programs cannot be detected: \(error)")
         }
         checkRules()
     }
@@ -311,7 +311,7 @@ package actor NetworkService {
         do throws(NetworkError) {
             _ = try repair()
         } catch {
-            report("the firewall's table was changed by another program and cannot be put right: \(error)")
+            report("the firewall's table was changed by another program and cannot be restored: \(error)")
         }
     }
 

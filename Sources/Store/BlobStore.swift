@@ -3,13 +3,13 @@ package import Linux
 package import OCI
 internal import Synchronization
 
-/// Content by digest: an OCI image layout (image-spec, image-layout.md) with a place for what is still arriving.
+/// Content-addressed blobs in an OCI image layout (image-spec, image-layout.md), with a directory for incomplete ones.
 package final class BlobStore: Sendable {
-    /// The directory with `oci-layout`.
+    /// The directory that contains `oci-layout`.
     package let root: String
     private let counter = Atomic<UInt64>(0)
 
-    /// Opens or makes the store. What an earlier process left half-written is removed.
+    /// Opens or creates the store. Removes files that an earlier process left incomplete.
     package init(root: String) throws(StoreError) {
         self.root = root
         try Self.makeDirectory(root, mode: 0o710)
@@ -25,10 +25,10 @@ package final class BlobStore: Sendable {
         }
     }
 
-    /// The path of a blob, whether it is there or not.
+    /// The path of a blob, which need not exist.
     package func path(_ digest: Digest) -> String { "\(root)/blobs/\(digest.algorithm.rawValue)/\(digest.hex)" }
 
-    /// In bytes, or nil when it is not there.
+    /// In bytes, or nil when the blob is missing.
     package func size(_ digest: Digest) -> Int64? {
         var status = stat()
         guard stat(path(digest), &status) == 0 else { return nil }
@@ -37,7 +37,7 @@ package final class BlobStore: Sendable {
 
     package func contains(_ digest: Digest) -> Bool { size(digest) != nil }
 
-    /// For reading from the start. The content is not verified again.
+    /// Opens a blob for reading. Its content is not verified again.
     package func open(_ digest: Digest) throws(StoreError) -> Descriptor {
         do throws(SystemError) {
             return try Descriptor.open(path(digest), O_RDONLY | O_NOFOLLOW)
@@ -46,7 +46,7 @@ package final class BlobStore: Sendable {
         }
     }
 
-    /// A document of at most `limit` bytes, verified.
+    /// Reads and verifies a document of at most `limit` bytes.
     package func read(_ digest: Digest, limit: Int) throws(StoreError) -> [UInt8] {
         let file = try open(digest)
         let bytes: [UInt8]
@@ -60,11 +60,11 @@ package final class BlobStore: Sendable {
         return bytes
     }
 
-    /// Stores `bytes` and names them.
+    /// Stores `bytes` and returns their digest.
     @discardableResult
     package func put(_ bytes: [UInt8]) throws(StoreError) -> Digest {
         let digest = ContentHash.digest(of: bytes)
-        // A power failure may have left less, or something else.
+        // Verified, because a power failure may have truncated or damaged an existing file.
         if size(digest) == Int64(bytes.count), (try? read(digest, limit: bytes.count)) != nil { return digest }
         let blob = try ingest()
         try blob.write(bytes)
@@ -77,14 +77,14 @@ package final class BlobStore: Sendable {
         return try BlobWriter(store: self, path: "\(root)/ingest/\(getpid())-\(number)", algorithm: algorithm)
     }
 
-    /// Starts a blob, or goes on with it where an earlier writer was interrupted. One writer of a blob at a time.
+    /// Starts a blob, or continues one whose writer was interrupted. Only one writer per blob.
     ///
-    /// The new writer has seen nothing yet: what is there already must be written to it again, for its hash.
+    /// The existing bytes must be written to the new writer again, so that it can hash them.
     package func resume(_ digest: Digest) throws(StoreError) -> BlobWriter {
         try BlobWriter(store: self, resuming: partialPath(digest), digest)
     }
 
-    /// What there is of a blob that was interrupted: its size, and the file for reading. Nil when there is nothing.
+    /// The size and content of an interrupted blob; nil when there is none.
     package func partial(_ digest: Digest) -> (size: Int64, file: SharedDescriptor)? {
         guard let file = try? Descriptor.open(partialPath(digest), O_RDONLY | O_NOFOLLOW) else { return nil }
         var status = stat()
@@ -92,7 +92,7 @@ package final class BlobStore: Sendable {
         return (Int64(status.st_size), SharedDescriptor(file))
     }
 
-    /// The blobs that were interrupted.
+    /// The interrupted blobs.
     package func partials() -> [Digest] {
         Directory.names(in: root + "/partial").compactMap { name in
             try? Digest(String(name.map { $0 == "-" ? ":" : $0 }))
@@ -111,16 +111,16 @@ package final class BlobStore: Sendable {
         "\(root)/partial/\(digest.algorithm.rawValue)-\(digest.hex)"
     }
 
-    /// Takes a blob out of sight at once; its space is free after ``RetiredBlob/delete()``. Nil when it was not there.
+    /// Renames a blob so that it is no longer found; ``RetiredBlob/delete()`` frees its space. Nil when it is missing.
     package func retire(_ digest: Digest) -> RetiredBlob? {
         guard let size = size(digest) else { return nil }
         let gone = "\(root)/ingest/old-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue)"
-        // Without room for another name it goes the slow way.
+        // If the rename fails (full disk), delete the file directly.
         if rename(path(digest), gone) != 0, unlink(path(digest)) != 0 { return nil }
         return RetiredBlob(size: size, path: gone)
     }
 
-    /// Every blob that is there.
+    /// All blobs in the store.
     package func digests() -> [Digest] {
         Digest.Algorithm.allCases.flatMap { algorithm in
             Directory.names(in: "\(root)/blobs/\(algorithm.rawValue)").compactMap {
@@ -129,7 +129,7 @@ package final class BlobStore: Sendable {
         }
     }
 
-    /// Replaces `oci-layout` or `index.json` as a whole.
+    /// Replaces `oci-layout` or `index.json` atomically.
     package func replace(_ name: String, with bytes: [UInt8]) throws(StoreError) {
         let temporary = "\(root)/ingest/\(name).\(counter.add(1, ordering: .relaxed).newValue)"
         do throws(SystemError) {
@@ -145,7 +145,8 @@ package final class BlobStore: Sendable {
     static func makeDirectory(_ path: String, mode: mode_t) throws(StoreError) {
         do throws(SystemError) {
             if mkdir(path, mode) != 0, errno != EEXIST { throw SystemError("mkdir", path, code: errno) }
-            // Not what the umask or an older version left (CVE-2021-41091, CVE-2024-25621).
+            // Sets the mode explicitly, because the umask or an older version may have left another (CVE-2021-41091,
+            // CVE-2024-25621).
             try retrying("chmod", path) { chmod(path, mode) }
         } catch {
             throw .system(error)
@@ -153,18 +154,18 @@ package final class BlobStore: Sendable {
     }
 }
 
-/// A blob that has no name any more.
+/// A blob that was removed from the store and whose file still exists.
 package struct RetiredBlob: Sendable {
     /// In bytes.
     package let size: Int64
     let path: String
 
-    /// What stays behind is removed at the next start.
+    /// If it fails, the next start removes the file.
     package func delete() { unlink(path) }
 }
 
 extension Descriptor {
-    /// write(2) until every byte is written.
+    /// Repeats write(2) until all bytes are written.
     package borrowing func writeAll(_ bytes: [UInt8]) throws(SystemError) {
         try bytes.withUnsafeBufferPointer { (buffer) throws(SystemError) in
             try writeAll(UnsafeRawBufferPointer(buffer))

@@ -2,17 +2,17 @@ internal import Glibc
 internal import Linux
 package import OCI
 
-/// A blob that is still arriving: hashed while it is written, visible only after ``finish(expected:)``, and gone when it
-/// is dropped before. For one thread at a time.
+/// Writes a blob: hashes it while it is written, publishes it with ``finish(expected:)``, and deletes it when the writer is
+/// released before. Not thread-safe.
 package final class BlobWriter {
     private let store: BlobStore
     private let path: String
     private let file: Descriptor
     private var hash: ContentHash
     private var isFinished = false
-    /// Whether what arrived stays when the writer goes.
+    /// Keep the incomplete file when the writer is released.
     private var isKept = false
-    /// Bytes that are in the file and have not been written again yet.
+    /// Bytes of a resumed file that have not been written to this writer again yet.
     private var known: Int64 = 0
     /// Bytes so far.
     package private(set) var size: Int64 = 0
@@ -28,7 +28,7 @@ package final class BlobWriter {
         }
     }
 
-    /// Goes on with a file that may be there; what it has so far is to be written again.
+    /// Continues an existing file, if there is one; its bytes are to be written again.
     init(store: BlobStore, resuming path: String, _ digest: Digest) throws(StoreError) {
         self.store = store
         self.path = path
@@ -49,7 +49,7 @@ package final class BlobWriter {
         if !isFinished, !isKept { unlink(path) }
     }
 
-    /// What arrived is not what was wanted: nobody shall go on from it.
+    /// Deletes the incomplete file, because the received bytes are wrong and must not be resumed.
     package func discard() { isKept = false }
 
     package func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
@@ -57,7 +57,7 @@ package final class BlobWriter {
         hash.update(bytes)
     }
 
-    /// Bytes that somebody else hashes, as all others before ``publish(as:)``.
+    /// Appends bytes that the caller hashes. Then all bytes must be hashed by the caller, up to ``publish(as:)``.
     package func append(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         let repeated = min(known, Int64(bytes.count))
         known -= repeated
@@ -75,11 +75,11 @@ package final class BlobWriter {
         }
     }
 
-    /// The digest of what was written so far.
+    /// The digest of the bytes written so far.
     package var digest: Digest { hash.digest }
 
-    /// Publishes the blob under its digest, which must be `expected` if given. The data reaches the disk later; whoever
-    /// must be sure calls syncfs(2) once for many.
+    /// Publishes the blob under its digest, which must equal `expected` if given. The data may reach the disk later; callers that
+    /// need durability call syncfs(2) once for many blobs.
     @discardableResult
     package func finish(expected: Digest? = nil) throws(StoreError) -> (digest: Digest, size: Int64) {
         let digest = hash.digest
@@ -91,7 +91,7 @@ package final class BlobWriter {
         return (digest, size)
     }
 
-    /// Publishes the blob under the digest that somebody else has found.
+    /// Publishes the blob under a digest computed by the caller.
     package func publish(as digest: Digest) throws(StoreError) {
         let target = store.path(digest)
         do throws(SystemError) {

@@ -1,7 +1,7 @@
 internal import Crypto
 package import OCI
 
-/// A running SHA-256 or SHA-512.
+/// An incremental SHA-256 or SHA-512.
 package struct ContentHash: Sendable {
     private enum State: Sendable {
         case sha256(SHA256)
@@ -25,7 +25,7 @@ package struct ContentHash: Sendable {
         }
     }
 
-    /// The digest of everything so far.
+    /// The digest of all bytes so far.
     package var digest: OCI.Digest {
         switch state {
         case .sha256(let hash): OCI.Digest(.sha256, hash: hash.finalize())

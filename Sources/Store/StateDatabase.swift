@@ -2,8 +2,8 @@ package import GRDB
 internal import Glibc
 internal import Linux
 
-/// One step of the schema: `name` is unique in the whole product and never changes, nor does what it does. Its number is its place in
-/// the list that ``StateDatabase`` is opened with, where new ones go to the end.
+/// One step of the database schema. Its `name` is unique among all modules and, like its effect, never changes. Its version
+/// number is its position in the list passed to ``StateDatabase``; new ones are appended.
 package struct Migration: Sendable {
     package let name: String
     package let apply: @Sendable (Database) throws -> Void
@@ -14,17 +14,17 @@ package struct Migration: Sendable {
     }
 }
 
-/// The one SQLite database of the daemon: one connection, write-ahead log, a small cache.
+/// The daemon's SQLite database: one connection, write-ahead log, a small cache.
 ///
-/// `synchronous=NORMAL`: a transaction survives the daemon at once and a power failure after the next checkpoint; the
-/// file is never inconsistent. Calls block their thread for as long as SQLite works, usually well under a millisecond;
-/// the asynchronous forms do not.
+/// `synchronous=NORMAL`: a committed transaction survives a crash of the daemon, and a power failure after the next checkpoint;
+/// the file is never inconsistent. Synchronous calls block their thread while SQLite works, usually well under a millisecond; the
+/// asynchronous ones do not.
 package final class StateDatabase: Sendable {
     private let queue: DatabaseQueue
-    /// Kept for the log of changes, so that things can be removed when the disk is full.
+    /// Disk space reserved for the write-ahead log, so that deletions still work on a full disk.
     private static let reserve = 1 << 20
 
-    /// Opens or makes the file and brings it up to date: from whatever earlier release. One of a later release is refused.
+    /// Opens or creates the file and migrates it from any earlier release. A file written by a later release is refused.
     package init(path: String, migrations: [Migration]) throws(StoreError) {
         var configuration = Configuration()
         configuration.journalMode = .wal
@@ -56,16 +56,16 @@ package final class StateDatabase: Sendable {
         let version: Int
     }
 
-    /// This release would read tables that are no longer what it knows, and write what the later one cannot read.
+    /// Refuses, because this release does not know the later tables and could write data that the later release cannot read.
     private static func refuseLaterRelease(_ applied: Set<String>, _ migrations: [Migration]) throws(LaterRelease) {
         let unknown = applied.subtracting(migrations.map(\.name))
         if !unknown.isEmpty { throw LaterRelease(version: applied.count) }
     }
 
-    /// Blocks for the first part of the log, which SQLite fills from its start after every checkpoint.
+    /// Allocates blocks for the start of the log, which SQLite overwrites after every checkpoint.
     private func reserveSpace(_ path: String) {
         guard let file = try? Descriptor.open(path, O_WRONLY | O_NOFOLLOW) else { return }
-        // Without room there is no reserve.
+        // On a full disk the daemon runs without the reserve.
         try? file.reserve(Self.reserve)
     }
 
@@ -77,14 +77,14 @@ package final class StateDatabase: Sendable {
         }
     }
 
-    /// One transaction: all or nothing.
+    /// Runs one transaction.
     @discardableResult
     package func write<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
         do {
             do {
                 return try queue.write(body)
             } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
-                // What has been checkpointed makes room in the log.
+                // A checkpoint frees space in the log.
                 try queue.writeWithoutTransaction { _ = try $0.checkpoint(.passive) }
                 return try queue.write(body)
             }
@@ -93,7 +93,7 @@ package final class StateDatabase: Sendable {
         }
     }
 
-    /// One transaction on SQLite's own thread; the caller's thread is free meanwhile.
+    /// Runs one transaction on SQLite's own thread without blocking the caller's.
     @discardableResult
     package func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value

@@ -1,16 +1,16 @@
 package import Linux
 package import OCI
 
-/// Why content or state could not be kept or found.
+/// Why content or state could not be stored or read.
 package enum StoreError: Error, Sendable, CustomStringConvertible {
-    /// No such blob.
+    /// The blob is missing.
     case missing(Digest)
-    /// The bytes are not those the digest names.
+    /// The bytes do not match the digest.
     case mismatch(expected: Digest, actual: Digest)
-    /// More bytes than a document of this kind may have.
+    /// Larger than a document of this kind may be.
     case tooLarge(Digest, limit: Int)
     case system(SystemError)
-    /// SQLite's answer.
+    /// SQLite's error text.
     case database(String)
 
     package var description: String {

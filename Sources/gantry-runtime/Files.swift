@@ -4,7 +4,7 @@ internal import Glibc
 internal import Linux
 internal import Runtime
 
-/// Whole files.
+/// Reads and writes whole files.
 enum Files {
     static func failure(_ what: String) -> LaunchFailure {
         LaunchFailure("\(what): \(SystemError("", code: errno).reason)")
@@ -33,7 +33,7 @@ enum Files {
         }
     }
 
-    /// Whoever reads `path` sees the old bytes or the new ones.
+    /// Replaces a file atomically: readers see the old or the new content.
     static func replace(
         _ bytes: [UInt8], _ path: String, mode: mode_t, at directory: Int32 = AT_FDCWD
     ) throws(LaunchFailure) {
@@ -41,7 +41,7 @@ enum Files {
         guard renameat(directory, path + ".new", directory, path) == 0 else { throw failure("write \(path)") }
     }
 
-    /// A handle on it, -1 with errno.
+    /// Opens a directory; -1 with errno.
     static func directory(_ path: String) -> Int32 { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
 
     static func makeDirectory(_ path: String, mode: mode_t) throws(LaunchFailure) {
@@ -59,7 +59,7 @@ enum Files {
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw failure("create \(path)") }
     }
 
-    /// The path of the host that everybody means, without symbolic links.
+    /// The absolute host path without symbolic links.
     static func absolute(_ path: String, _ what: String) throws(LaunchFailure) -> String {
         guard let resolved = realpath(path, nil) else { throw failure("\(what) \(path)") }
         defer { free(resolved) }
@@ -67,7 +67,7 @@ enum Files {
     }
 }
 
-/// What /proc says of a process.
+/// Reads a process's state from /proc.
 enum ProcessStatus {
     static func status(_ pid: Int32) -> (state: Character, startTime: UInt64)? {
         guard let bytes = try? Files.read("/proc/\(pid)/stat"), let end = bytes.lastIndex(of: 0x29) else { return nil }

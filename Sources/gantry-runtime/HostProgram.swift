@@ -4,14 +4,14 @@ internal import Glibc
 internal import Linux
 internal import Runtime
 
-/// Programs of the host that do a part of the work: ps, criu and systemd's.
+/// Runs programs of the host: ps, criu and systemd's.
 enum HostProgram {
-    /// Its exit code, 128 + n after signal n. What it prints goes to standard error.
+    /// Returns the exit code, 128 + n after signal n. The program's output goes to standard error.
     static func run(_ name: String, _ arguments: [String]) throws(LaunchFailure) -> Int32 {
         wait(try spawn(name, arguments, output: 2))
     }
 
-    /// Its standard output as well, with or without its `errors`.
+    /// Captures standard output, optionally with `errors`.
     static func capture(
         _ name: String, _ arguments: [String], errors: Bool = false
     ) throws(LaunchFailure) -> (output: String, code: Int32) {
@@ -27,12 +27,12 @@ enum HostProgram {
         return (String(decoding: bytes, as: UTF8.self), wait(pid))
     }
 
-    /// The last line of what a program that failed has said, or its exit code.
+    /// The last line of a failed program's output, or its exit code.
     static func reason(_ output: String, _ code: Int32) -> String {
         output.split(byte: "\n").last.map { String($0) } ?? "ended with \(code)"
     }
 
-    /// A way to speak with one, whose end the other is.
+    /// A socket pair for talking to a program.
     static func channel(_ name: String, _ type: __socket_type) throws(LaunchFailure) -> LocalSocketPair {
         do throws(SystemError) {
             return try LocalSocketPair(Int32(type.rawValue))
@@ -41,7 +41,7 @@ enum HostProgram {
         }
     }
 
-    /// Its process, with these as its standard streams, and with one more descriptor of the same number.
+    /// Starts a program with these standard streams, and one more inherited descriptor with the same number.
     static func spawn(
         _ name: String, _ arguments: [String], input: Int32 = 0, output: Int32 = 1, error: Int32 = 2,
         inherited: Int32? = nil
@@ -52,7 +52,7 @@ enum HostProgram {
         for (stream, number) in [(input, 0), (output, 1), (error, 2)] as [(Int32, Int32)] where stream != number {
             posix_spawn_file_actions_adddup2(&actions, stream, number)
         }
-        // Onto itself: it stays open across the execution.
+        // dup2 onto itself clears close-on-exec.
         if let inherited { posix_spawn_file_actions_adddup2(&actions, inherited, inherited) }
         let words: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }

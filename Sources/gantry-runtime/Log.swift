@@ -4,7 +4,7 @@ internal import JSON
 internal import Monitor
 internal import OCI
 
-/// Where messages go and how they look: runc's two formats, which conmon and containerd read.
+/// The log's destination and format: runc's two formats, which conmon and containerd read.
 struct Log {
     enum Level: Int, Comparable {
         case error, warning, info, debug
@@ -29,7 +29,7 @@ struct Log {
     var isJSON = false
     var level = Level.info
 
-    /// A failure of the whole command. When the log is a file the person at the terminal is told as well.
+    /// Logs the failure of the command. If the log is a file, also writes to standard error.
     func fail(_ message: String) {
         write(.error, message)
         if path != nil { Self.put("\(TerminalText.escaped(message))\n", 2) }

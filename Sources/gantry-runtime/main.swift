@@ -1,4 +1,4 @@
 internal import Glibc
 
-// Nothing more: closures at the top level would be the main actor's, which comes with Dispatch and its start.
+// Nothing else here: top-level closures would belong to the main actor, which starts Dispatch.
 exit(NamedProgram.run())

@@ -2,7 +2,7 @@ import HTTP
 import NIOCore
 import Testing
 
-/// Feeds `text` in pieces of `size` bytes; the decoded data, whether the end was seen, and what is left.
+/// Feeds `text` in pieces of `size` bytes; returns the decoded data, whether the end was seen, and the rest.
 private func decode(_ text: String, pieces size: Int = .max) throws -> (data: String, ended: Bool, rest: String) {
     var decoder = ChunkedDecoder()
     var waiting = ByteBuffer(string: text)
@@ -33,7 +33,7 @@ private func decode(_ text: String, pieces size: Int = .max) throws -> (data: St
         #expect(result.rest == "GET")
     }
 
-    @Test func waitsForTheWholeEnd() throws {
+    @Test func waitsForCompleteEnd() throws {
         #expect(try decode("3\r\nabc\r\n0\r\n").ended == false)
         #expect(try decode("3\r\nab").ended == false)
     }

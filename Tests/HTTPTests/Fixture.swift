@@ -5,14 +5,14 @@ import NIOPosix
 import Synchronization
 import Testing
 
-/// Blocking clients run here, away from the tasks of the server.
+/// A queue for blocking clients, separate from the server's tasks.
 private let clients = {
     let pool = NIOThreadPool(numberOfThreads: 16)
     pool.start()
     return pool
 }()
 
-/// A server on a socket of its own for one test.
+/// A server with its own socket for one test.
 struct Fixture: Sendable {
     static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private static let count = Atomic(0)
@@ -34,13 +34,13 @@ struct Fixture: Sendable {
         try outcome.get()
     }
 
-    /// Runs `body` with a connected client on a thread where it may block.
+    /// Runs `body` with a connected client on a thread that may block.
     func client<T: Sendable>(_ body: @escaping @Sendable (Client) throws -> T) async throws -> T {
         let path = path
         return try await clients.runIfActive { try body(Client(path)) }
     }
 
-    /// Sends `text`, ends the client's direction when `ends`, and returns all that comes back.
+    /// Sends `text`, closes the client's direction when `ends`, and returns everything received.
     func exchange(_ text: String, ends: Bool = false) async throws -> String {
         try await client { client in
             try client.send(text)
@@ -60,7 +60,7 @@ extension Result where Failure == any Error {
     }
 }
 
-/// A blocking client that gives up after a minute.
+/// A blocking client with a timeout of a minute.
 final class Client {
     struct Failed: Error {}
 
@@ -98,12 +98,12 @@ final class Client {
         }
     }
 
-    /// Ends the client's direction.
+    /// Closes the client's direction.
     func finish() {
         shutdown(number, Int32(SHUT_WR))
     }
 
-    /// The next bytes; empty at the end, nil when the connection broke or nothing came.
+    /// The next bytes; empty at the end, nil on a broken connection or a timeout.
     func receive(_ limit: Int = 65536) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: limit)
         let count = recv(number, &bytes, limit, 0)
@@ -119,7 +119,7 @@ final class Client {
         return String(decoding: all, as: UTF8.self) + "<broken>"
     }
 
-    /// Reads until `mark` has come.
+    /// Reads until `mark` was received.
     func receive(until mark: String) throws -> String {
         var all = ""
         while !all.contains(mark) {

@@ -23,7 +23,7 @@ extension String {
 }
 
 @Suite struct HTTPServerTests {
-    /// Answers with the method, the path and the body.
+    /// Responds with the method, the path and the body.
     static let echo: HTTPHandler = { request, responder in
         let bytes = try await request.body.collect(limit: 1 << 20)
         var buffer = ByteBuffer(string: "\(request.method) \(request.path) ")
@@ -31,7 +31,7 @@ extension String {
         try await responder.respond(.ok, body: buffer)
     }
 
-    @Test func answersOneAfterTheOther() async throws {
+    @Test func answersPipelinedRequestsInOrder() async throws {
         try await Fixture.with(handler: Self.echo) { fixture in
             let answer = try await fixture.exchange(
                 "GET /a HTTP/1.1\r\n\(host)\r\nPOST /b HTTP/1.1\r\n\(host)Content-Length: 3\r\n\r\nxyz"
@@ -52,7 +52,7 @@ extension String {
         }
     }
 
-    @Test func answersAClientThatEndedItsDirection() async throws {
+    @Test func answersHalfClosedClient() async throws {
         try await Fixture.with(handler: { request, responder in
             try await Task.sleep(for: .milliseconds(50))
             let stream = try await responder.stream(.ok)
@@ -64,7 +64,7 @@ extension String {
         }
     }
 
-    @Test func streamsToAnOldClientUntilTheEnd() async throws {
+    @Test func streamsToHTTP10ClientUntilClose() async throws {
         try await Fixture.with(handler: { _, responder in
             let stream = try await responder.stream(.ok)
             try await stream.write(ByteBuffer(string: "one "))
@@ -76,7 +76,7 @@ extension String {
         }
     }
 
-    @Test func sendsContinueOnlyWhenTheBodyIsWanted() async throws {
+    @Test func sendsContinueOnlyWhenBodyIsRead() async throws {
         try await Fixture.with(handler: { request, responder in
             if request.path == "/no" {
                 try await responder.respond(.forbidden)
@@ -113,7 +113,7 @@ extension String {
         }
     }
 
-    @Test func deliversAnEarlyAnswerToAClientThatStillSends() async throws {
+    @Test func deliversEarlyResponseToSendingClient() async throws {
         try await Fixture.with(handler: { _, responder in
             try await responder.respond(.notFound, body: ByteBuffer(string: "no such thing"))
         }) { fixture in
@@ -132,7 +132,7 @@ extension String {
         }
     }
 
-    @Test func cutsHalfAnAnswer() async throws {
+    @Test func cutsIncompleteResponse() async throws {
         struct Broken: Error {}
         try await Fixture.with(handler: { request, responder in
             if request.path == "/early" { throw Broken() }
@@ -147,7 +147,7 @@ extension String {
         }
     }
 
-    @Test func stopsWorkingForAClientThatIsGone() async throws {
+    @Test func cancelsHandlerOfDisconnectedClient() async throws {
         let ended = Mutex(0)
         try await Fixture.with(handler: { _, responder in
             defer { ended.withLock { $0 += 1 } }
@@ -163,7 +163,7 @@ extension String {
         }
     }
 
-    @Test func holdsUpTheProducerOfASlowReader() async throws {
+    @Test func slowReaderBlocksProducer() async throws {
         let sent = Atomic(0)
         try await Fixture.with(handler: { _, responder in
             let stream = try await responder.stream(.ok)
@@ -186,7 +186,7 @@ extension String {
         }
     }
 
-    @Test func holdsUpAFastSender() async throws {
+    @Test func slowHandlerBlocksSender() async throws {
         try await Fixture.with(handler: { request, responder in
             try await Task.sleep(for: .milliseconds(500))
             var count = 0
@@ -223,7 +223,7 @@ extension String {
         }
     }
 
-    @Test func shutdownLetsARunningRequestFinish() async throws {
+    @Test func shutdownLetsRunningRequestFinish() async throws {
         try await Fixture.with(handler: { _, responder in
             try await Task.sleep(for: .milliseconds(300))
             try await responder.respond(.ok, body: ByteBuffer(string: "done"))
@@ -236,7 +236,7 @@ extension String {
         }
     }
 
-    @Test func takesOverOnlyADeadSocket() async throws {
+    @Test func replacesOnlyUnusedSocketFile() async throws {
         try await Fixture.with(handler: Self.echo) { fixture in
             let path = fixture.path
             #expect(throws: HTTPError.self) { try ListeningSocket.unix(path) }

@@ -8,7 +8,7 @@ import Testing
 private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
 
 @Suite struct HijackTests {
-    /// Echoes until the client ends its direction, then says so.
+    /// Echoes until the client closes its direction, then sends a final message.
     static let echo: HTTPHandler = { request, responder in
         let bytes = try await request.body.collect(limit: 1 << 20)
         let connection = try await responder.hijack(["Content-Type": "application/vnd.docker.raw-stream"])
@@ -18,7 +18,7 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         try await connection.finish()
     }
 
-    @Test func upgradesWithoutABodyAndTakesEarlyBytes() async throws {
+    @Test func upgradesWithoutBodyAndKeepsEarlyBytes() async throws {
         try await Fixture.with(handler: Self.echo) { fixture in
             let answer = try await fixture.exchange("POST /attach HTTP/1.1\r\n\(upgrade)\r\nearly", ends: true)
             #expect(
@@ -39,7 +39,7 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         }
     }
 
-    @Test func answersARawStreamWithoutUpgrade() async throws {
+    @Test func hijacksWithoutUpgrade() async throws {
         try await Fixture.with(handler: Self.echo) { fixture in
             let answer = try await fixture.exchange(
                 "POST /exec HTTP/1.1\r\nHost: d\r\nContent-Length: 2\r\n\r\n{}later", ends: true)
@@ -48,7 +48,7 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         }
     }
 
-    @Test func deliversEverythingAfterTheClientsEnd() async throws {
+    @Test func deliversEverythingAfterHalfClose() async throws {
         try await Fixture.with(handler: { _, responder in
             let connection = try await responder.hijack()
             while try await connection.read() != nil {}
@@ -68,7 +68,7 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         }
     }
 
-    /// A handler that splices with one end of a local socket; `peer` works on the other end, on its own thread.
+    /// A handler that splices with one end of a local socket; `peer` uses the other end on its own thread.
     static func splicing(
         detachKeys: DetachKeys? = nil, ended: @escaping @Sendable (HijackedConnection.SpliceEnd) -> Void = { _ in },
         peer: @escaping @Sendable (Int32) -> Void
@@ -86,7 +86,7 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         }
     }
 
-    @Test func splicesBothWaysAndBothEnds() async throws {
+    @Test func spliceForwardsDataAndHalfCloses() async throws {
         let handler = Self.splicing { number in
             var bytes = [UInt8](repeating: 0, count: 4096)
             while true {
@@ -103,7 +103,7 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         }
     }
 
-    @Test func spliceEndsWithTheLocalSideThoughTheClientIsOpen() async throws {
+    @Test func spliceEndsWithLocalSide() async throws {
         let handler = Self.splicing { number in
             _ = write(number, "bye", 3)
             shutdown(number, Int32(SHUT_RDWR))
@@ -114,12 +114,12 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         }
     }
 
-    @Test func spliceHoldsUpBothWriters() async throws {
+    @Test func spliceBlocksWritersOfSlowReaders() async throws {
         let blocked = Atomic(false)
         let handler = Self.splicing { number in
             let block = [UInt8](repeating: 0x62, count: 65536)
             var sent = 0
-            // The client reads nothing yet: only what sockets and writers hold can go.
+            // The client does not read yet: only socket and writer buffers can fill.
             var time = timeval(tv_sec: 0, tv_usec: 100_000)
             setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
             while true {
@@ -151,7 +151,7 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         }
     }
 
-    @Test func detachKeysEndTheSplice() async throws {
+    @Test func detachKeysEndSplice() async throws {
         try await confirmation { confirmed in
             let handler = Self.splicing(
                 detachKeys: .standard,
@@ -160,7 +160,7 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
                     var bytes = [UInt8](repeating: 0, count: 16)
                     let count = read(number, &bytes, 16)
                     #expect(Array(bytes[..<max(count, 0)]) == Array("ab".utf8))
-                    // The end of the attach is the end of the stream.
+                    // Detaching ends the stream.
                     #expect(read(number, &bytes, 16) == 0)
                 })
             try await Fixture.with(handler: handler) { fixture in
@@ -170,7 +170,7 @@ private let upgrade = "Host: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         }
     }
 
-    @Test func spliceEndsWhenTheClientIsGone() async throws {
+    @Test func spliceEndsWhenClientDisconnects() async throws {
         try await confirmation { confirmed in
             let handler = Self.splicing(
                 ended: { if $0 == .clientGone { confirmed() } },

@@ -9,7 +9,7 @@ private func parse(_ text: String) throws -> RequestHead? {
 }
 
 @Suite struct RequestHeadTests {
-    @Test func readsALineAndItsFields() throws {
+    @Test func parsesRequestLineAndFields() throws {
         let head = try #require(
             try parse("POST /v1.43/images/a%2Fb/tag?repo=x%20y&tag=a+b&flag HTTP/1.1\r\nHost: d\r\nx-a:  1 \r\n\r\n"))
         #expect(head.method == "POST")
@@ -29,7 +29,7 @@ private func parse(_ text: String) throws -> RequestHead? {
         #expect(try parse("GET \(target) HTTP/1.1\r\nHost: d\r\n\r\n")?.target.path == path)
     }
 
-    @Test func readsByteByByte() throws {
+    @Test func parsesByteByByte() throws {
         let text = "\r\nPUT /x HTTP/1.1\r\nHost: d\r\nContent-Length: 3\r\n\r\nabc"
         var parser = RequestHeadParser(limit: 65536)
         var buffer = ByteBuffer()
@@ -44,7 +44,7 @@ private func parse(_ text: String) throws -> RequestHead? {
         #expect(buffer.readableBytes == 0)
     }
 
-    @Test func leavesWhatFollowsTheHead() throws {
+    @Test func keepsBytesAfterHead() throws {
         var parser = RequestHeadParser(limit: 65536)
         var buffer = ByteBuffer(string: "GET / HTTP/1.1\r\nHost: d\r\n\r\nearly")
         #expect(try parser.parse(&buffer) != nil)
@@ -52,7 +52,7 @@ private func parse(_ text: String) throws -> RequestHead? {
         #expect(parser.isFresh)
     }
 
-    @Test func keepsAliveOnlyWhereBothSidesAgree() throws {
+    @Test func closesOnHTTP10AndConnectionClose() throws {
         #expect(try parse("GET / HTTP/1.0\r\n\r\n")?.keepAlive == false)
         #expect(try parse("GET / HTTP/1.1\r\nHost: d\r\nConnection: x, Close\r\n\r\n")?.keepAlive == false)
     }
@@ -71,7 +71,7 @@ private func parse(_ text: String) throws -> RequestHead? {
         "GET / HTTP/1.1\r\nHost: d\r\nnothing\r\n\r\n", "GET / HTTP/1.1\r\nHost: d\r\n: x\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: d\r\nX: a\u{0}b\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-        // Lengths that two servers could read differently.
+        // Lengths that two servers could parse differently.
         "POST / HTTP/1.1\r\nHost: d\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: d\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: d\r\nContent-Length: 3, 3\r\n\r\n",
@@ -90,7 +90,7 @@ private func parse(_ text: String) throws -> RequestHead? {
     ]
 
     @Test(arguments: malformed)
-    func refusesWhatBreaksTheGrammar(text: String) {
+    func refusesMalformedHeads(text: String) {
         let error = #expect(throws: HTTPError.self) { try parse(text) }
         #expect(error?.status == .badRequest)
     }
@@ -107,7 +107,7 @@ private func parse(_ text: String) throws -> RequestHead? {
         #expect(error?.status.code == status)
     }
 
-    @Test func boundsTheHead() {
+    @Test func limitsHeadSize() {
         let field = "X: " + String(repeating: "a", count: 70_000) + "\r\n"
         #expect(throws: HTTPError.headTooLarge(limit: 65536)) { try parse("GET / HTTP/1.1\r\nHost: d\r\n" + field) }
         #expect(throws: HTTPError.headTooLarge(limit: 65536)) {
@@ -117,8 +117,8 @@ private func parse(_ text: String) throws -> RequestHead? {
         #expect(throws: HTTPError.self) { try parse("GET / HTTP/1.1\r\nHost: d\r\n" + many + "\r\n") }
     }
 
-    /// Any change of any one byte is read, refused or waits for more; nothing else.
-    @Test func survivesEveryByteInEveryPlace() throws {
+    /// Changing any single byte gives a head, an error or a wait for more, and no crash.
+    @Test func survivesEveryByteAtEveryOffset() throws {
         let good = Array("POST /a?b=%20 HTTP/1.1\r\nHost: d\r\nContent-Length: 12\r\nConnection: close\r\n\r\n".utf8)
         for place in good.indices {
             for value in UInt8.min...UInt8.max {

@@ -3,7 +3,7 @@ import HTTP
 import NIOCore
 import Testing
 
-/// What a client may not do for ever: send the head or the body of a request.
+/// Time limits for a client that sends its request too slowly.
 @Suite struct TimeLimitTests {
     private static let limits = {
         var limits = HTTPLimits()
@@ -14,7 +14,7 @@ import Testing
         return limits
     }()
 
-    /// Sends `head`, then a byte after the other until the server has had enough: at most for ten seconds.
+    /// Sends `head`, then single bytes until the server closes the connection, for at most ten seconds.
     private func refusesToWait(for head: String) async throws {
         try await Fixture.with(limits: Self.limits, handler: HTTPServerTests.echo) { fixture in
             let answer = try await fixture.client { client in
@@ -31,15 +31,15 @@ import Testing
         }
     }
 
-    @Test func endsAHeadThatTrickles() async throws {
+    @Test func timesOutSlowHead() async throws {
         try await refusesToWait(for: "GET / HTTP/1.1\r\nHost: d\r\nX-Long: ")
     }
 
-    @Test func endsADocumentThatTrickles() async throws {
+    @Test func timesOutSlowDocument() async throws {
         try await refusesToWait(for: "POST / HTTP/1.1\r\nHost: d\r\nContent-Length: 1048000\r\n\r\n")
     }
 
-    @Test func endsAStreamThatStops() async throws {
+    @Test func timesOutStalledStream() async throws {
         try await Fixture.with(
             limits: Self.limits,
             handler: { request, responder in
@@ -52,8 +52,8 @@ import Testing
         }
     }
 
-    /// The time in which the server itself is busy does not count against the client.
-    @Test func doesNotCountTheServersOwnTime() async throws {
+    /// Time spent in the server's handler does not count against the client.
+    @Test func handlerTimeDoesNotCount() async throws {
         try await Fixture.with(
             limits: Self.limits,
             handler: { request, responder in

@@ -39,7 +39,7 @@ struct CredentialTests {
                 }
                 guard kind != "back" else { continue }
                 #expect(throws: ImageError.self) { try result.get() }
-                #expect("\(result)".contains("are for that registry alone"), "\(result)")
+                #expect("\(result)".contains("are only for that registry"), "\(result)")
             }
         }
         let requests = try await registry.requests()

@@ -129,7 +129,7 @@ struct HostileArchiveTests {
             _ = try fixture.unpack(bytes)
             Issue.record("unpacked")
         } catch {
-            #expect("\(error)".contains("grows more than"))
+            #expect("\(error)".contains("expands to more than"))
         }
         #expect(try fixture.isClean)
     }

@@ -114,7 +114,7 @@ enum Samples {
         spec.devices = [DeviceSpec(.block, "/dev/x", major: 8, minor: 300, mode: 0o600, uid: 1, gid: 2)]
         spec.sysctls = [("net.ipv4.ip_forward", "1"), ("kernel.domainname", "")]
         spec.cgroups = [CgroupJoin(controller: "memory", path: "/sys/fs/cgroup/memory/x")]
-        spec.networkComes = true
+        spec.takesNetworkFromDaemon = true
         return spec
     }
 }

@@ -177,7 +177,7 @@ struct LifecycleTests {
     @Test func waitsForItsNetwork() throws {
         let sandbox = Sandbox()
         var spec = sandbox.spec(["ls", "/sys/class/net"])
-        spec.networkComes = true
+        spec.takesNetworkFromDaemon = true
         let container = try sandbox.start(spec)
         usleep(50000)
         #expect(container.events.all.isEmpty)

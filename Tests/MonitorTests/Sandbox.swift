@@ -41,7 +41,7 @@ final class Sandbox: Sendable {
         write(
             "/etc/passwd",
             "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n4242:x:7:7::/:/bin/sh\n")
-        write("/etc/group", "root:x:0:\nwheel:x:10:alice\nalice:x:1000:\nstaff:x:50:alice,bob\n")
+        write("/etc/group", "root:x:0:\nwheel:x:10:alice\nalice:x:1000:\nstaff:x:50:bob,alice\n")
     }
 
     deinit { Self.remove(directory) }

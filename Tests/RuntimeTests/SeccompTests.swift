@@ -11,7 +11,7 @@ struct SeccompTests {
         #expect(plain != all)
     }
 
-    @Test func readsTheOCIForm() throws {
+    @Test func parsesOCIFormat() throws {
         let profile = try SeccompProfile(
             text: Array(
                 """
@@ -24,7 +24,7 @@ struct SeccompTests {
         #expect(throws: LaunchFailure.self) { try SeccompProfile(text: Array("{".utf8)) }
     }
 
-    /// Docker reads them; a profile of which half is left alone would protect from nothing.
+    /// Docker reads these too; ignoring half of a profile would silently remove protection.
     @Test(arguments: [
         #"{"defaultAction": "SCMP_ACT_ALLOW", "SYSCALLS": []}"#,
         #"{"defaultAction": "SCMP_ACT_ALLOW", "DefaultAction": "SCMP_ACT_ERRNO"}"#,
@@ -34,8 +34,8 @@ struct SeccompTests {
         #expect(throws: LaunchFailure.self) { try SeccompProfile(text: Array(text.utf8)) }
     }
 
-    /// libseccomp 2.5 has no name for what came after Linux 5.16: a rule for such a call must not be dropped in silence.
-    @Test func forbidsCallsThatLibseccompDoesNotKnow() throws {
+    /// libseccomp 2.5 lacks names for calls added after Linux 5.16; rules for them must not be dropped silently.
+    @Test func deniesCallsUnknownToLibseccomp() throws {
         func profile(_ rules: String) throws -> SeccompProfile {
             try SeccompProfile(text: Array(#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [\#(rules)]}"#.utf8))
         }
@@ -53,8 +53,8 @@ struct SeccompTests {
         #expect(SeccompProfile.dockerDefault.unknownDenials().isEmpty)
     }
 
-    /// `minKernel` as Docker reads it: every kernel that this runs on is newer than 4.0 and older than 200.0.
-    @Test func readsDockersForm() throws {
+    /// `minKernel` as in Docker: every supported kernel is newer than 4.0 and older than 200.0.
+    @Test func parsesDockerFormat() throws {
         func filter(_ rule: String) throws -> [UInt8] {
             let text =
                 """
@@ -81,7 +81,7 @@ struct SeccompTests {
         }
     }
 
-    @Test func cacheGivesTheSameAgain() throws {
+    @Test func cacheReturnsSameFilter() throws {
         let directory = "/tmp/gantry-seccomp-\(getpid())"
         defer {
             if let stream = opendir(directory) {

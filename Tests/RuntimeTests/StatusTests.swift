@@ -3,7 +3,7 @@ import Linux
 import Runtime
 import Testing
 
-/// The messages of a process that is being set up.
+/// The status messages of a process being set up.
 @Suite struct StatusTests {
     private func receive(_ socket: borrowing Descriptor) throws -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 8192)
@@ -11,8 +11,8 @@ import Testing
         return Array(buffer[..<count])
     }
 
-    /// Its caller lets it go on while it fails already: why it does comes through all the same.
-    @Test(arguments: [SOCK_SEQPACKET, SOCK_STREAM]) func lastWordsAreHeard(_ type: __socket_type) throws {
+    /// A failure that is sent while the caller releases the process still arrives.
+    @Test(arguments: [SOCK_SEQPACKET, SOCK_STREAM]) func finalFailureIsReceived(_ type: __socket_type) throws {
         let pair = try LocalSocketPair(Int32(type.rawValue))
         let words = StatusMessage.failure(LaunchFailure(exitCode: 126, "no such luck"))
         #expect(words.send(on: pair.second.raw))
@@ -23,8 +23,8 @@ import Testing
         #expect(try receive(caller).isEmpty)
     }
 
-    /// The other end may be a process that the container has taken over; clients print what it sends.
-    @Test func messagesCannotStealTerminals() throws {
+    /// The sender may be a process that the container has taken over, and clients print the message.
+    @Test func messagesHaveNoControlCharacters() throws {
         let failure = StatusMessage.failure(LaunchFailure(exitCode: 7, "a\u{1b}]0;b\u{7}\nc"))
         let escaped = LaunchFailure(exitCode: 125, "a\\u001b]0;b\\u0007\\u000ac")
         #expect(try StatusMessage(decoding: failure.encoded()) == .failure(escaped))

@@ -4,7 +4,7 @@ import OCI
 import Store
 import Testing
 
-/// A directory that goes with its owner.
+/// A temporary directory, removed with this object.
 final class Scratch {
     let path: String
 
@@ -17,7 +17,7 @@ final class Scratch {
 }
 
 @Suite struct BlobStoreTests {
-    @Test func keepsWhatMatches() throws {
+    @Test func storesBlobThatMatchesDigest() throws {
         let scratch = try Scratch()
         let store = try BlobStore(root: scratch.path + "/blobs")
         let digest = try store.put(Array("hello".utf8))
@@ -30,7 +30,7 @@ final class Scratch {
         #expect(!store.contains(digest))
     }
 
-    @Test func publishesNothingWrong() throws {
+    @Test func doesNotPublishMismatch() throws {
         let scratch = try Scratch()
         let store = try BlobStore(root: scratch.path + "/blobs")
         let expected = ContentHash.digest(of: Array("right".utf8))
@@ -43,7 +43,7 @@ final class Scratch {
         #expect(try FileManager.default.contentsOfDirectory(atPath: store.root + "/ingest").isEmpty)
     }
 
-    @Test func noticesDamageAndSize() throws {
+    @Test func detectsDamageAndWrongSize() throws {
         let scratch = try Scratch()
         let store = try BlobStore(root: scratch.path + "/blobs")
         let digest = try store.put(Array("hello".utf8))
@@ -52,7 +52,7 @@ final class Scratch {
         #expect(throws: StoreError.self) { try store.read(digest, limit: 100) }
     }
 
-    @Test func sweepsWhatWasInterrupted() throws {
+    @Test func removesInterruptedBlobs() throws {
         let scratch = try Scratch()
         let root = scratch.path + "/blobs"
         _ = try BlobStore(root: root)
@@ -61,7 +61,7 @@ final class Scratch {
         #expect(try FileManager.default.contentsOfDirectory(atPath: root + "/ingest").isEmpty)
     }
 
-    @Test func isAnImageLayoutThatOnlyRootCanRead() throws {
+    @Test func imageLayoutIsReadableByRootOnly() throws {
         let scratch = try Scratch()
         let root = scratch.path + "/blobs"
         try FileManager.default.createDirectory(
@@ -78,7 +78,7 @@ final class Scratch {
 }
 
 @Suite struct StateDatabaseTests {
-    @Test func migratesAndKeeps() throws {
+    @Test func migratesAndKeepsData() throws {
         let scratch = try Scratch()
         let path = scratch.path + "/state.db"
         let first = Migration("test-1") { try $0.execute(sql: "CREATE TABLE thing (name TEXT PRIMARY KEY)") }
@@ -98,7 +98,7 @@ final class Scratch {
         #expect(names == ["a"])
     }
 
-    @Test func refusesADatabaseOfALaterRelease() throws {
+    @Test func refusesDatabaseOfLaterRelease() throws {
         let scratch = try Scratch()
         let path = scratch.path + "/state.db"
         let first = Migration("test-1") { try $0.execute(sql: "CREATE TABLE thing (name TEXT PRIMARY KEY)") }
@@ -112,7 +112,7 @@ final class Scratch {
             error?.description
                 == "state database: \(path) was written by a later release of Gantry (schema 2, this release "
                 + "has 2): start that release, or give this one another --data-root")
-        // And nothing was changed in it.
+        // The database is unchanged.
         let database = try StateDatabase(path: path, migrations: [first, third])
         let columns = try database.read { try $0.columns(in: "thing").map(\.name) }
         #expect(columns == ["name"])

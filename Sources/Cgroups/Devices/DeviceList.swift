@@ -27,8 +27,8 @@ package struct DeviceList: Equatable, Sendable {
         for other in exceptions where other.covers(rule) && !other.access.isDisjoint(with: rule.access) {
             throw CgroupError(
                 "set devices", "",
-                "device rule \(rule.allow ? "allow" : "deny") \(rule.line) makes a hole in \(other.line), which cgroup "
-                    + "version 1 cannot keep; name the devices one by one")
+                "device rule \(rule.allow ? "allow" : "deny") \(rule.line) excludes part of \(other.line), which cgroup "
+                    + "version 1 cannot express; list the devices one by one")
         }
         for index in exceptions.indices.reversed() where index == same || rule.covers(exceptions[index]) {
             exceptions[index].access.subtract(rule.access)

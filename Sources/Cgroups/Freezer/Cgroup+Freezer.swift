@@ -53,7 +53,7 @@ extension Cgroup {
             if attempt % 25 == 0 { usleep(10) }
         }
         _ = ControlFile.write("THAWED", path + "/freezer.state")
-        throw CgroupError("freeze", path, "the processes do not come to a stop")
+        throw CgroupError("freeze", path, "some processes did not freeze")
     }
 
     /// Version 2 reports a change of cgroup.events as POLLPRI.
@@ -78,6 +78,7 @@ extension Cgroup {
         }
         // A process in vfork or in an uninterruptible wait may never freeze.
         if frozen { _ = ControlFile.write("0", path + "/cgroup.freeze") }
-        throw CgroupError(frozen ? "freeze" : "thaw", path, "the processes do not come to a stop")
+        throw CgroupError(
+            frozen ? "freeze" : "thaw", path, frozen ? "some processes did not freeze" : "some processes stayed frozen")
     }
 }

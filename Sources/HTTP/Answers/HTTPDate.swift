@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Synchronization
 
-/// The text of the Date header, made once a second.
+/// The text of the Date header, cached for a second.
 enum HTTPDate {
     private static let cached = Mutex<(second: Int, text: String)>((second: -1, text: ""))
 

@@ -1,7 +1,7 @@
 package import NIOCore
 internal import Synchronization
 
-/// The answer to one request: exactly one of ``respond(_:_:body:)``, ``stream(_:_:)`` and ``hijack(_:upgradingTo:)``.
+/// The response to one request: exactly one of ``respond(_:_:body:)``, ``stream(_:_:)`` and ``hijack(_:upgradingTo:)``.
 package final class HTTPResponder: Sendable {
     enum Progress: Sendable {
         case fresh
@@ -28,7 +28,7 @@ package final class HTTPResponder: Sendable {
         state = Mutex(State(keepsAlive: head.keepAlive))
     }
 
-    /// Header fields that every later answer to this request gets, whatever it is.
+    /// Sets header fields for every later response to this request.
     package func setCommonHeaders(_ headers: HTTPHeaders) {
         state.withLock { $0.common = headers }
     }
@@ -38,7 +38,7 @@ package final class HTTPResponder: Sendable {
         state.withLock { if case .fresh = $0.progress { true } else { false } }
     }
 
-    /// Sends a whole answer. For HEAD only the headers go, with the length the body would have.
+    /// Sends a whole response. For HEAD only the headers, with the length of the body.
     package func respond(_ status: HTTPStatus, _ headers: HTTPHeaders = [:], body: ByteBuffer? = nil) async throws {
         try advance(to: .answered)
         var headers = headers
@@ -63,11 +63,11 @@ package final class HTTPResponder: Sendable {
         return stream
     }
 
-    /// Takes the connection out of HTTP: reads the body to its end, sends `101 UPGRADED` when the client asked to
-    /// upgrade and `200 OK` otherwise, and hands over the raw bytes, beginning with those already received.
+    /// Hijacks the connection: reads the body to its end, sends `101 UPGRADED` when the client asked to upgrade and `200 OK`
+    /// otherwise, and returns the raw byte stream, beginning with bytes already received.
     ///
-    /// Returns when the client has read the head: docker-py reads it through a buffer and the stream past that buffer,
-    /// and loses what comes in the same piece.
+    /// Returns only after the client has read the head: docker-py reads the head through a buffer and the stream past it, and
+    /// loses stream bytes that arrive together with the head.
     package func hijack(
         _ headers: HTTPHeaders = [:], upgradingTo token: String = "tcp"
     ) async throws -> HijackedConnection {
@@ -83,18 +83,18 @@ package final class HTTPResponder: Sendable {
         if upgrades { text += "Connection: Upgrade\r\nUpgrade: \(token)\r\n" }
         try await connection.writer.write(ByteBuffer(string: text + "\r\n"))
         try await connection.writer.flush()
-        await connection.control.untilTaken(within: .milliseconds(250))
+        await connection.control.waitUntilRead(within: .milliseconds(250))
         return hijacked
     }
 
-    /// How far the answer is, for the connection that looks after it.
+    /// The progress of the response, for the connection.
     var progress: Progress { state.withLock { $0.progress } }
 
     /// The head that was sent allows another request.
     var keepsAlive: Bool { state.withLock { $0.keepsAlive } }
 
     private func advance(to next: Progress) throws {
-        // What the client may still send is only taken over a connection that can tell it from the next request.
+        // The connection is reused only if the rest of the body can be read and discarded.
         let unread = body.isWithheld || (body.remainingLength ?? 0) > connection.limits.drain
         let closing = connection.control.isClosing
         try state.withLock { state in
@@ -125,7 +125,7 @@ package final class HTTPResponder: Sendable {
         return buffer
     }
 
-    /// A header value can never end its line.
+    /// Removes line ends from a header value.
     private func printable(_ value: String) -> String {
         guard value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return value }
         return String(decoding: value.utf8.map { $0 < 0x20 || $0 == 0x7F ? 0x20 : $0 }, as: UTF8.self)

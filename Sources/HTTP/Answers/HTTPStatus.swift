@@ -1,4 +1,4 @@
-/// A status code with its usual reason phrase (RFC 9110, section 15).
+/// A status code with its standard reason phrase (RFC 9110, section 15).
 package struct HTTPStatus: Sendable, Equatable, CustomStringConvertible {
     package let code: Int
     package let reason: String

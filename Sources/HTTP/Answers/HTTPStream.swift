@@ -1,7 +1,7 @@
 package import NIOCore
 internal import Synchronization
 
-/// An answer's body on its way out, piece by piece; each piece is sent at once.
+/// A response body sent in pieces; each piece is sent at once.
 package final class HTTPStream: Sendable {
     enum Framing: Sendable {
         case none
@@ -18,7 +18,7 @@ package final class HTTPStream: Sendable {
         self.writer = writer
     }
 
-    /// Waits when the client is slow; throws ``HTTPError/clientGone`` when there is none any more.
+    /// Waits while the client is slow; throws ``HTTPError/clientGone`` when it has disconnected.
     package func write(_ piece: ByteBuffer) async throws {
         guard !finished.load(ordering: .relaxed) else { throw HTTPError.misuse("written after the end") }
         guard piece.readableBytes > 0 else { return }
@@ -39,7 +39,7 @@ package final class HTTPStream: Sendable {
         try await write(ByteBuffer(bytes: bytes))
     }
 
-    /// Ends the body; without effect the second time.
+    /// Ends the body; a second call has no effect.
     package func finish() async throws {
         guard finished.exchange(true, ordering: .relaxed) == false else { return }
         if framing == .chunked { try await writer.write(ByteBuffer(string: "0\r\n\r\n")) }

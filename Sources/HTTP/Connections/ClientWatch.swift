@@ -1,10 +1,10 @@
 internal import NIOCore
 
-/// Tells the connection when its client is gone.
+/// Notifies the connection when its client has disconnected.
 ///
-/// On a unix socket a client's half-close can be told from its going away, so only the latter counts. On TCP both
-/// look the same until something is written; there the end of input counts, except on hijacked connections, where
-/// it is the end of standard input.
+/// On a unix socket a half-close differs from a full close, so only the latter counts. On TCP both look the same until something
+/// is written: there the end of input counts as a disconnect, except on hijacked connections, where it is the end of standard
+/// input.
 final class ClientWatch: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

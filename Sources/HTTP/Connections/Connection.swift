@@ -1,6 +1,6 @@
 internal import NIOCore
 
-/// One client: its requests, one after the other.
+/// Serves one client: its requests, one after the other.
 final class Connection: Sendable {
     let control: ConnectionControl
     let reader: ConnectionReader
@@ -21,7 +21,7 @@ final class Connection: Sendable {
         } catch let error as HTTPError where error != .clientGone && error != .truncated {
             await refuse(error)
         } catch {
-            // The connection broke or was cancelled: there is nobody to tell.
+            // The connection broke or was cancelled: no response can be sent.
         }
     }
 
@@ -39,7 +39,7 @@ final class Connection: Sendable {
             try await handler(HTTPRequest(head: head, body: body, isLocal: control.isLocal), responder)
         } catch {
             guard responder.isFresh else {
-                // Half an answer must not look whole.
+                // Cut the connection, so that the client does not take a partial response for a whole one.
                 control.cut()
                 return false
             }
@@ -70,7 +70,7 @@ final class Connection: Sendable {
             return false
         }
         control.wait(limits.headTime)
-        // The answer has gone: a body that turns out to be broken only ends the connection.
+        // The response has been sent; a malformed rest of the body only ends the connection.
         guard (try? await body.drain(limit: limits.drain)) == true else {
             try await linger()
             return false
@@ -78,7 +78,7 @@ final class Connection: Sendable {
         return true
     }
 
-    /// Answers a request that broke the rules; where the next one would begin is unknown, so it is the last.
+    /// Answers a malformed request and ends the connection, because the start of the next request is unknown.
     private func refuse(_ error: HTTPError) async {
         let text = "\(error)\n"
         let head =
@@ -88,8 +88,8 @@ final class Connection: Sendable {
         try? await linger()
     }
 
-    /// Ends our direction and reads on for a while: closing with unread bytes would reset the connection and could
-    /// cost the client the answer.
+    /// Closes the sending side and keeps reading for a while: closing with unread bytes would reset the connection and could
+    /// discard the response.
     private func linger() async throws {
         control.enter(.lingering)
         control.wait(limits.lingerTime)

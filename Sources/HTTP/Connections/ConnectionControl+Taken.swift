@@ -2,15 +2,15 @@ internal import Linux
 internal import NIOCore
 
 extension ConnectionControl {
-    /// Waits until the client has read everything that was flushed, as far as that can be seen: on a unix socket bytes
-    /// count against the sender until the receiver takes them.
-    func untilTaken(within limit: Duration) async {
+    /// Waits until the client has read all sent bytes, as far as the kernel shows it: on a unix socket, bytes are charged to the
+    /// sender's buffer until the receiver reads them.
+    func waitUntilRead(within limit: Duration) async {
         guard isLocal, let options = channel as? any SocketOptionProvider else { return }
         let end = monotonicNanoseconds() + limit.nanoseconds
         var pause = Duration.microseconds(20)
         while let memory = try? await Self.memory(options), memory.writeAllocated > 0, channel.isActive {
             guard monotonicNanoseconds() < end else { return }
-            // no event: a socket is writable long before its peer has read everything.
+            // no event: a socket becomes writable long before its peer has read everything.
             guard (try? await Task.sleep(for: pause)) != nil else { return }
             pause = min(pause * 2, .milliseconds(2))
         }
@@ -21,7 +21,7 @@ extension ConnectionControl {
     }
 }
 
-/// What SO_MEMINFO tells (include/uapi/linux/sock_diag.h, SK_MEMINFO_*; Linux 4.12).
+/// The values of SO_MEMINFO (include/uapi/linux/sock_diag.h, SK_MEMINFO_*; Linux 4.12).
 private struct SocketMemory: Sendable {
     static let option: CInt = 55
 

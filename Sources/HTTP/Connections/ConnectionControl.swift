@@ -2,7 +2,7 @@ internal import Linux
 internal import NIOCore
 internal import Synchronization
 
-/// What others may do to a connection while its task serves it: look at its phase, and end it.
+/// The part of a connection that other tasks may use: its phase, its deadline, and closing it.
 final class ConnectionControl: Sendable {
     enum Phase: UInt8, AtomicRepresentable {
         case waiting
@@ -13,12 +13,12 @@ final class ConnectionControl: Sendable {
     }
 
     let channel: any Channel
-    /// A unix socket.
+    /// Whether it is a unix socket.
     let isLocal: Bool
     private let phase = Atomic(Phase.waiting)
-    /// Nanoseconds of the monotonic clock after which the connection is cut; 0 for never.
+    /// When the connection is cut, in nanoseconds of the monotonic clock; 0 for never.
     private let deadline = Atomic<Int64>(0)
-    /// A request has begun: who lets the deadline pass is told so.
+    /// A request is being received: if the deadline passes, the client gets a 408 response.
     private let owesAnswer = Atomic(false)
     private let closing = Atomic(false)
     private let task = Mutex<Task<Void, Never>?>(nil)
@@ -34,39 +34,40 @@ final class ConnectionControl: Sendable {
         phase.store(next, ordering: .relaxed)
     }
 
-    /// The next answer is the last one.
+    /// The next response is the last one.
     var isClosing: Bool { closing.load(ordering: .relaxed) }
 
     func closeAfterAnswer() {
         closing.store(true, ordering: .relaxed)
     }
 
-    /// The task that serves this connection, to be cancelled when the client is gone. Called on the event loop, before
-    /// the channel can tell that it is.
+    /// The task that serves this connection; cancelled when the client disconnects. Call on the event loop, before the channel
+    /// can report a disconnect.
     func attach(_ serving: Task<Void, Never>) {
         task.withLock { $0 = serving }
     }
 
-    /// The client is gone: whatever works for it may stop.
+    /// The client disconnected: cancels the serving task.
     func abandon() {
         task.withLock { $0 }?.cancel()
     }
 
-    /// Closes both directions and stops the work.
+    /// Closes both directions and cancels the serving task.
     func cut() {
         channel.close(promise: nil)
         abandon()
     }
 
-    /// The connection is cut unless something else happens within `time`.
+    /// Cuts the connection unless there is progress within `time`.
     ///
-    /// - Parameter forRequest: what is waited for is the rest of a request.
+    /// - Parameter forRequest: the client still has to send the rest of a request.
     func wait(_ time: Duration, forRequest: Bool = false) {
         owesAnswer.store(forRequest, ordering: .relaxed)
         deadline.store(monotonicNanoseconds() + time.nanoseconds, ordering: .relaxed)
     }
 
-    /// The deadline has passed: ends the connection, after 408 when a request is half here and nothing was answered.
+    /// The deadline has passed: closes the connection, with a 408 response when a request is incomplete and no response was
+    /// begun.
     func expire() {
         waitForever()
         guard owesAnswer.load(ordering: .relaxed), currentPhase == .waiting || currentPhase == .handling else {
@@ -77,7 +78,7 @@ final class ConnectionControl: Sendable {
         let answer =
             "HTTP/1.1 \(HTTPStatus.requestTimeout)\r\nContent-Type: text/plain; charset=utf-8\r\n"
             + "Content-Length: \(text.utf8.count)\r\nConnection: close\r\n\r\n\(text)"
-        // The end of the channel cancels the task that serves it. One whose client reads nothing is closed all the same.
+        // Closing the channel cancels the serving task. It is closed even if the client does not read.
         channel.writeAndFlush(ByteBuffer(string: answer)).whenComplete { _ in channel.close(promise: nil) }
         channel.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
     }

@@ -1,10 +1,9 @@
 internal import NIOCore
 internal import Synchronization
 
-/// The bytes of one connection in order, pulled by one reader at a time.
+/// Reads the bytes of one connection in order, one reader at a time.
 ///
-/// Sendable by hand: the iterator and the buffer are only touched between `enter` and `leave`, which refuse a
-/// second reader.
+/// `@unchecked Sendable`: iterator and buffer are used only between `enter` and `leave`, which refuse a second reader.
 final class ConnectionReader: @unchecked Sendable {
     private var iterator: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private var buffer = ByteBuffer()
@@ -15,7 +14,7 @@ final class ConnectionReader: @unchecked Sendable {
         iterator = stream.makeAsyncIterator()
     }
 
-    /// The next request head, or nil when the client ended the connection between requests.
+    /// The next request head, or nil when the client closed the connection between requests.
     func nextHead(limit: Int, onFirstByte: () -> Void) async throws -> RequestHead? {
         try enter()
         defer { leave() }
@@ -35,7 +34,7 @@ final class ConnectionReader: @unchecked Sendable {
         }
     }
 
-    /// At most `limit` of the bytes that come next; nil at the end of the connection.
+    /// The next bytes, at most `limit`; nil at the end of the connection.
     func nextPiece(limit: Int = .max) async throws -> ByteBuffer? {
         try enter()
         defer { leave() }
@@ -91,7 +90,7 @@ final class ConnectionReader: @unchecked Sendable {
         return false
     }
 
-    /// An idle connection keeps no storage.
+    /// Releases the buffer of an idle connection.
     private func releaseIfEmpty() {
         if buffer.readableBytes == 0 { buffer = ByteBuffer() }
     }

@@ -1,8 +1,8 @@
 internal import NIOCore
 internal import Synchronization
 
-/// The way out of one connection. Writers wait for the kernel every `barrier` bytes, so a slow client holds up
-/// its producer instead of filling memory.
+/// Writes to one connection. Writers wait for the kernel every `barrier` bytes, so that a slow client slows down its producer
+/// instead of filling memory.
 final class ConnectionWriter: Sendable {
     private let channel: any Channel
     private let barrier: Int
@@ -24,13 +24,13 @@ final class ConnectionWriter: Sendable {
         }
     }
 
-    /// Waits until everything written so far is with the kernel.
+    /// Waits until the kernel has everything written so far.
     func flush() async throws {
         pending.store(0, ordering: .relaxed)
         try await completed(channel.writeAndFlush(ByteBuffer()))
     }
 
-    /// Ends our direction. Flushes first: after the client's end, NIO would drop what is still pending.
+    /// Closes the sending side. Flushes first, because after the client's end NIO drops pending writes.
     func finish() async throws {
         try await flush()
         try await completed(channel.close(mode: .output))

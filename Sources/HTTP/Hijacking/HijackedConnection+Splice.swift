@@ -3,7 +3,7 @@ package import NIOCore
 internal import NIOPosix
 
 extension HijackedConnection {
-    /// How a splice came to its end.
+    /// Why a splice ended.
     package enum SpliceEnd: Sendable, Equatable {
         /// The local stream ended.
         case finished
@@ -13,15 +13,15 @@ extension HijackedConnection {
         case clientGone
     }
 
-    /// Copies between the client and a connected local stream socket until the local side ends: half-closes are
-    /// passed on in both directions, and a slow reader on one side holds up the other side's writer.
+    /// Copies between the client and a connected local stream socket until the local side ends. Half-closes are forwarded in both
+    /// directions, and a slow reader on one side slows down the writer on the other.
     ///
     /// - Parameters:
-    ///   - descriptor: a connected SOCK_STREAM socket, taken over and closed. Whoever holds its other end must read
-    ///     what comes until the end even when nobody wants it any more: a failed write closes both directions.
-    ///   - detachKeys: when the client's bytes contain this sequence, the splice ends; the keys are not passed on.
-    ///   - reframing: makes, for one splice, what changes the bytes for the client; as they are when nil.
-    ///   - forwardsInput: false throws the client's bytes away and leaves the local side's input open.
+    /// - descriptor: a connected SOCK_STREAM socket; closed at the end. Whoever holds its other end must read until the end even
+    ///   without interest in the data, because a failed write closes both directions.
+    /// - detachKeys: when the client sends this sequence, the splice ends; the keys are not forwarded.
+    /// - reframing: makes the change of the bytes for the client, once per splice; nil copies them.
+    /// - forwardsInput: false discards the client's bytes and leaves the local side's input open.
     package func splice(
         with descriptor: consuming Descriptor, detachKeys: DetachKeys? = nil, forwardsInput: Bool = true,
         reframing: (@Sendable () -> (ByteBuffer) -> ByteBuffer)? = nil
@@ -52,7 +52,7 @@ extension HijackedConnection {
                     do {
                         for try await piece in inbound { try await self.write(reframe?(piece) ?? piece) }
                     } catch is IOError {
-                        // The local side broke off: what came before is all there is.
+                        // The local side failed; what was copied before is delivered.
                     }
                     return .finished
                 }
@@ -79,7 +79,7 @@ extension HijackedConnection {
             do {
                 if piece.readableBytes > 0 { try await sink?.write(piece) }
             } catch {
-                // Nobody takes input any more; go on reading, so that the client is not held up and can detach.
+                // Input is no longer accepted; keep reading, so that the client does not block and can detach.
                 sink = nil
             }
             if detached { return true }

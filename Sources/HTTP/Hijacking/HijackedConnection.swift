@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// A connection taken out of HTTP: raw bytes both ways, each way ended on its own.
+/// A connection taken over from HTTP: raw bytes in both directions, each closed separately.
 package final class HijackedConnection: Sendable {
     let connection: Connection
 
@@ -8,17 +8,18 @@ package final class HijackedConnection: Sendable {
         self.connection = connection
     }
 
-    /// The next bytes from the client, the early ones first; nil when it ended its direction. One reader at a time.
+    /// The next bytes from the client, beginning with those received before the hijack; nil when it closed its direction. One
+    /// reader at a time.
     package func read() async throws -> ByteBuffer? {
         try await connection.reader.nextPiece()
     }
 
-    /// Sends bytes; waits when the client is slow.
+    /// Sends bytes; waits while the client is slow.
     package func write(_ bytes: ByteBuffer) async throws {
         try await connection.writer.write(bytes)
     }
 
-    /// Waits until all that was written is with the kernel, then ends our direction.
+    /// Waits until the kernel has all written bytes, then closes the sending side.
     package func finish() async throws {
         try await connection.writer.finish()
     }
@@ -26,7 +27,6 @@ package final class HijackedConnection: Sendable {
     /// The client closed the whole connection, or it broke.
     package var isClosed: Bool { !connection.control.channel.isActive }
 
-    /// Succeeds when the connection is closed in both directions. An end of ``read()`` alone is only the client's
-    /// half-close.
+    /// Succeeds when both directions are closed. The end of ``read()`` alone is only the client's half-close.
     package var closeFuture: EventLoopFuture<Void> { connection.control.channel.closeFuture }
 }

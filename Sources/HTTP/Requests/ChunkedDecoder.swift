@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// The chunked transfer coding (RFC 9112, section 7.1), read as it arrives.
+/// Incremental decoder of the chunked transfer coding (RFC 9112, section 7.1).
 package struct ChunkedDecoder {
     package enum Step: Equatable {
         case needsMore
@@ -24,7 +24,7 @@ package struct ChunkedDecoder {
 
     package init() {}
 
-    /// Consumes from `buffer` as far as it goes; trailers are checked and dropped.
+    /// Consumes as much of `buffer` as possible; trailers are checked and dropped.
     package mutating func step(_ buffer: inout ByteBuffer) throws(HTTPError) -> Step {
         while true {
             switch state {
@@ -84,7 +84,7 @@ package struct ChunkedDecoder {
     private func chunkSize(_ line: [UInt8]) throws(HTTPError) -> Int {
         let digits = line.prefix { hexValue($0) != nil }
         guard !digits.isEmpty, digits.count <= 15 else { throw .malformed("chunk size") }
-        // What follows the size can only be an extension, which is ignored.
+        // Only an extension can follow the size; it is ignored.
         let rest = line[digits.endIndex...].drop { $0 == 0x20 || $0 == 0x09 }
         guard rest.isEmpty || rest.first == 0x3B else { throw .malformed("chunk size") }
         return digits.reduce(0) { $0 << 4 | Int(hexValue($1) ?? 0) }

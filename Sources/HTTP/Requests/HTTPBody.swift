@@ -1,7 +1,7 @@
 package import NIOCore
 internal import Synchronization
 
-/// A request body, pulled piece by piece: what is not asked for stays with the client.
+/// A request body, read piece by piece; unread bytes stay in the socket and slow down the client.
 package final class HTTPBody: AsyncSequence, Sendable {
     package typealias Element = ByteBuffer
 
@@ -37,7 +37,7 @@ package final class HTTPBody: AsyncSequence, Sendable {
         rest.withLock { if case .end = $0 { true } else { false } }
     }
 
-    /// The bytes still to come, when the client told.
+    /// The length still to be read, if the client sent one.
     var remainingLength: Int? {
         rest.withLock {
             switch $0 {
@@ -48,10 +48,10 @@ package final class HTTPBody: AsyncSequence, Sendable {
         }
     }
 
-    /// The client still waits for `100 Continue` and has not sent the body.
+    /// The client waits for `100 Continue` and has not sent the body yet.
     var isWithheld: Bool { owesContinue.load(ordering: .relaxed) }
 
-    /// The next piece; nil at the end. One reader at a time. A client that sends none for a long time is cut off.
+    /// The next piece; nil at the end. One reader at a time. A client that sends nothing for too long is disconnected.
     package func next() async throws -> ByteBuffer? {
         if isAtEnd { return nil }
         control.wait(limits.pieceTime, forRequest: true)
@@ -81,11 +81,11 @@ package final class HTTPBody: AsyncSequence, Sendable {
         }
     }
 
-    /// The whole body; more than `limit` bytes are refused with ``HTTPError/bodyTooLarge(limit:)``.
+    /// The whole body; more than `limit` bytes throw ``HTTPError/bodyTooLarge(limit:)``.
     package func collect(limit: Int) async throws -> [UInt8] {
         if let length = remainingLength, length > limit { throw HTTPError.bodyTooLarge(limit: limit) }
         if isAtEnd { return [] }
-        // One deadline for all of it: a byte a minute is not a document.
+        // One deadline for the whole body, so that a client cannot send a byte per minute.
         control.wait(limits.bodyTime, forRequest: true)
         defer { control.waitForever() }
         var bytes: [UInt8] = []
@@ -96,7 +96,7 @@ package final class HTTPBody: AsyncSequence, Sendable {
         return bytes
     }
 
-    /// Throws away what is left; false when that was more than `limit` bytes.
+    /// Reads and discards the rest; false when it was more than `limit` bytes.
     func drain(limit: Int) async throws -> Bool {
         if let length = remainingLength, length > limit { return false }
         if isAtEnd { return true }

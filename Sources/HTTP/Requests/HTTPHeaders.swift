@@ -1,6 +1,6 @@
 internal import ByteText
 
-/// Header fields in the order they came, found without regard to case.
+/// Header fields in their original order, with case-insensitive look-up.
 package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     package private(set) var fields: [(name: String, value: String)] = []
 
@@ -24,7 +24,7 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         fields.contains { equalIgnoringCase($0.name, name) }
     }
 
-    /// Appends a field, leaving others of the same name.
+    /// Appends a field, keeping others of the same name.
     package mutating func add(_ name: String, _ value: String) {
         fields.append((name: name, value: value))
     }
@@ -54,7 +54,7 @@ private func trimmed(_ text: Substring) -> Substring {
     return text
 }
 
-/// ASCII comparison without regard to case.
+/// Case-insensitive ASCII comparison.
 func equalIgnoringCase(_ one: String, _ other: String) -> Bool {
     let one = one.utf8
     let other = other.utf8

@@ -2,7 +2,7 @@
 package struct HTTPRequest: Sendable {
     package let head: RequestHead
     package let body: HTTPBody
-    /// It came over a unix socket.
+    /// Received on a unix socket.
     package let isLocal: Bool
 
     package var method: String { head.method }
@@ -12,6 +12,6 @@ package struct HTTPRequest: Sendable {
     package var headers: HTTPHeaders { head.headers }
 }
 
-/// Answers one request. Throwing before an answer was begun gives a plain 500; afterwards the connection is cut,
-/// so that the client sees that the answer is not whole. The task is cancelled when the client is gone.
+/// Handles one request. An error before the response has begun becomes a plain 500; after that the connection is cut, so that the
+/// client notices the incomplete response. The task is cancelled when the client disconnects.
 package typealias HTTPHandler = @Sendable (HTTPRequest, HTTPResponder) async throws -> Void

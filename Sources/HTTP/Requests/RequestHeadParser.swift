@@ -1,7 +1,7 @@
 internal import ByteText
 package import NIOCore
 
-/// How the length of a request body is told (RFC 9112, section 6).
+/// How the length of a request body is determined (RFC 9112, section 6).
 package enum BodyFraming: Sendable, Equatable {
     case none
     case length(Int)
@@ -20,14 +20,14 @@ package struct RequestHead: Sendable {
     package let expectsContinue: Bool
 }
 
-/// Finds and checks one request head in bytes as they arrive.
+/// Incremental, strict parser of a request head.
 ///
-/// Strict where two servers could disagree on where a request ends: only CRLF ends a line, a field name is
-/// followed by its colon at once, no folded lines, one `Content-Length` of digits, never together with
-/// `Transfer-Encoding`, and no coding but `chunked`.
+/// Refuses everything that two servers could parse differently (request smuggling): lines end with CRLF only, no space before a
+/// field's colon, no folded lines, one `Content-Length` of digits and never together with `Transfer-Encoding`, and no coding but
+/// `chunked`.
 package struct RequestHeadParser {
     private let limit: Int
-    /// Bytes after the reader index that are already searched, and where the current line began.
+    /// How many bytes after the reader index were searched, and where the current line began.
     private var searched = 0
     private var lineStart = 0
     private var lines: [Range<Int>] = []
@@ -36,13 +36,13 @@ package struct RequestHeadParser {
         self.limit = limit
     }
 
-    /// Nothing of a head has been seen yet.
+    /// Nothing of a head has been received yet.
     package var isFresh: Bool { searched == 0 }
 
-    /// Consumes a whole head from `buffer`, or returns nil and waits for more bytes at its end.
+    /// Consumes a whole head from `buffer`, or returns nil when more bytes are needed.
     package mutating func parse(_ buffer: inout ByteBuffer) throws(HTTPError) -> RequestHead? {
         if isFresh {
-            // One empty line before a request is forgiven (RFC 9112, section 2.2).
+            // One empty line before a request is accepted (RFC 9112, section 2.2).
             if buffer.readableBytesView.starts(with: [0x0D, 0x0A]) { buffer.moveReaderIndex(forwardBy: 2) }
             if let first = buffer.readableBytesView.first, first != 0x0D, !isTokenByte(first) {
                 throw .malformed("this is not HTTP")

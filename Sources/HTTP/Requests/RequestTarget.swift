@@ -1,8 +1,8 @@
 internal import ByteText
 
-/// What a request asks for: a path and a query, both percent-decoded.
+/// The target of a request: path and query, both percent-decoded.
 package struct RequestTarget: Sendable {
-    /// As it came.
+    /// As received.
     package let raw: String
     /// Decoded; `*` for `OPTIONS *`.
     package let path: String
@@ -19,7 +19,7 @@ package struct RequestTarget: Sendable {
         query.filter { $0.name == name }.map(\.value)
     }
 
-    /// Takes origin form (`/a?b`), absolute form (`http://host/a?b`) and `*`.
+    /// Parses origin form (`/a?b`), absolute form (`http://host/a?b`) and `*`.
     package init(_ raw: String) throws(HTTPError) {
         self.raw = raw
         var rest = raw[...]

@@ -76,7 +76,7 @@ private final class BoundedInflater: Inflater {
         let bytes = try inflater.next()
         plain += Int64(bytes.count)
         if plain > Self.allowance, plain / Self.ratio > input.count {
-            throw .corrupt("it grows more than \(Self.ratio) times when it is unpacked")
+            throw .corrupt("it expands to more than \(Self.ratio) times its size")
         }
         return bytes
     }

@@ -37,7 +37,7 @@ final class LayerExtractor {
         }
         guard let path = EntryPath(name) else { throw .escape(String(cString: name)) }
         if !Self.hasValidNumbers(entry) {
-            throw .corrupt("entry \(path.text) has an owner, size or device that no file can have")
+            throw .corrupt("entry \(path.text) has an owner, size or device number out of range")
         }
         if path.isRoot {
             if archive_entry_filetype(entry) == Self.directory { try adoptRoot(entry) }
@@ -83,11 +83,11 @@ final class LayerExtractor {
         if let recent, recent.path == path { return recent.directory }
         // Search upwards for the deepest directory that exists, then create downwards: up to 2000 may be missing.
         var missing = 0
-        var found = try existing(path, mayLack: !components.isEmpty)
+        var found = try existing(path, mayBeMissing: !components.isEmpty)
         while found == nil {
             missing += 1
             let above = components.dropLast(missing)
-            found = try existing(EntryPath.joined(above), mayLack: !above.isEmpty)
+            found = try existing(EntryPath.joined(above), mayBeMissing: !above.isEmpty)
         }
         while missing > 0, let above = found {
             missing -= 1
@@ -98,16 +98,16 @@ final class LayerExtractor {
             } else if errno != EEXIST {
                 throw .system(SystemError("mkdir", EntryPath.text(path), code: errno))
             }
-            found = try existing(EntryPath.joined(made), mayLack: false)
+            found = try existing(EntryPath.joined(made), mayBeMissing: false)
         }
         guard let found else { throw .system(SystemError("open", EntryPath.text(path), code: ENOENT)) }
         recent = (path, found)
         return found
     }
 
-    private func existing(_ path: [CChar], mayLack: Bool) throws(LayerError) -> SharedDescriptor? {
+    private func existing(_ path: [CChar], mayBeMissing: Bool) throws(LayerError) -> SharedDescriptor? {
         let opened = linux_fs_open_in_root(root.raw, path, O_RDONLY | O_DIRECTORY, 0)
-        if opened == -Int(ENOENT), mayLack { return nil }
+        if opened == -Int(ENOENT), mayBeMissing { return nil }
         guard opened >= 0 else {
             throw .system(SystemError("open", EntryPath.text(path), code: Int32(-opened)))
         }

@@ -59,7 +59,7 @@ extension RegistrySession {
 
     private nonisolated func refusal(of realm: Address, _ reason: String) -> RegistryError {
         let place = "\(realm.scheme)://\(realm.authority)"
-        return .invalid("registry \(authority) sends for its token to \(place), refused: \(reason)")
+        return .invalid("registry \(authority) names the token service \(place), which is refused: \(reason)")
     }
 
     /// Checks the credentials. Returns a refresh token if the registry issues one, else "".

@@ -119,7 +119,7 @@ struct Answer: Sendable {
             case .connectTimeout:
                 return .unreachable("\(asked): net/http: request canceled while waiting for connection: time-out")
             case .readTimeout, .writeTimeout:
-                return .broken("\(asked): nothing moved for \(silence.map { "\($0)" } ?? "too long")")
+                return .broken("\(asked): no data for \(silence.map { "\($0)" } ?? "too long")")
             case .remoteConnectionClosed: return .broken("\(asked): EOF")
             default: return .broken("\(asked): \(error.shortDescription)")
             }

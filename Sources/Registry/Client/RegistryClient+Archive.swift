@@ -24,7 +24,7 @@ extension RegistryClient {
             case 301, 302, 303, 307, 308:
                 await answer.discard()
                 guard let next = answer.header("Location").flatMap(address.resolve) else {
-                    throw .invalid("\(address.authority) redirects to nowhere")
+                    throw .invalid("\(address.authority) redirects without a valid location")
                 }
                 address = next
             default:

@@ -50,7 +50,7 @@ extension RegistrySession {
         let answer = try await perform(Request(address: try await address(target), scopes: []))
         guard let json = try? JSON.parse(try await answer.collect(limit: Self.documentLimit)),
             let rows = json["results"]?.arrayValue
-        else { throw .invalid("registry \(authority) answers a search with something that is no list") }
+        else { throw .invalid("registry \(authority) answers a search with something other than a list") }
         return rows.compactMap { row in
             guard let name = row["name"]?.stringValue else { return nil }
             return SearchResult(

@@ -132,7 +132,7 @@ extension RegistrySession {
         if answer.status == 206, received > 0, let range = answer.header("Content-Range"),
             !range.hasBytePrefix("bytes \(received)-")
         {
-            throw .invalid("\(answer.address.authority) answers with \(range), asked for from \(received) on")
+            throw .invalid("\(answer.address.authority) answers with \(range) to a request from offset \(received)")
         }
         var isWanted = true
         var count = received

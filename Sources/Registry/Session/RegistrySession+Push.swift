@@ -110,11 +110,11 @@ extension RegistrySession {
     /// The URL at which the upload continues.
     private nonisolated func session(_ answer: Answer) throws(RegistryError) -> Address {
         guard let location = answer.header("Location"), let next = answer.address.resolve(location) else {
-            throw .invalid("registry \(authority) does not say where to upload to")
+            throw .invalid("registry \(authority) names no upload location")
         }
         if answer.address.scheme == "https", next.scheme == "http" {
             throw .invalid(
-                "registry \(authority) wants uploads at http://\(next.authority), refused; "
+                "registry \(authority) redirects uploads to http://\(next.authority), refused; "
                     + "a proxy in front of it must send X-Forwarded-Proto: https")
         }
         return next

@@ -73,12 +73,12 @@ package actor RegistrySession {
             if request.accepted.contains(answer.status) { return answer }
             switch answer.status {
             // A challenge from another host must not get this registry's credentials (CVE-2020-15157).
-            case 401 where !isOurs(request.address) || answer.address != request.address:
+            case 401 where !isOrigin(request.address) || answer.address != request.address:
                 await answer.discard()
                 throw .refused(
                     status: 401, code: "",
                     message: "\(answer.address.authority) wants credentials, and those of registry \(authority), "
-                        + "which sends there, are for that registry alone")
+                        + "which redirects there, are only for that registry")
             case 401 where !isRenewed:
                 isRenewed = true
                 let refusal = await answer.refusal()
@@ -100,7 +100,7 @@ package actor RegistrySession {
 
     private func follow(_ request: Request, isRenewed: Bool) async throws(RegistryError) -> Answer {
         var authorization =
-            isOurs(request.address) ? try await authorization(request.scopes, isRenewed: isRenewed) : nil
+            isOrigin(request.address) ? try await authorization(request.scopes, isRenewed: isRenewed) : nil
         let mayFollow = request.method == "GET" || request.method == "HEAD"
         var address = request.address
         for _ in 0..<6 {
@@ -115,7 +115,7 @@ package actor RegistrySession {
             guard mayFollow, [301, 302, 303, 307, 308].contains(answer.status) else { return answer }
             await answer.discard()
             guard let location = answer.header("Location"), let next = address.resolve(location) else {
-                throw .invalid("registry \(authority) redirects to nowhere")
+                throw .invalid("registry \(authority) redirects without a valid location")
             }
             if address.scheme == "https", next.scheme == "http" {
                 throw .invalid("registry \(authority) redirects from https to http://\(next.authority), refused")
@@ -127,7 +127,7 @@ package actor RegistrySession {
 
     /// Whether a URL is on the registry's own origin: credentials go only there and challenges are accepted only from there
     /// (CVE-2020-15157). Another port is another origin (GHSA-vh4v-2xq2-g5cg).
-    private func isOurs(_ address: Address) -> Bool { origin.map { address.hasSameOrigin(as: $0) } ?? false }
+    private func isOrigin(_ address: Address) -> Bool { origin.map { address.hasSameOrigin(as: $0) } ?? false }
 
     /// Whether to accept any certificate: "insecure" applies to the listed host, not to hosts it redirects to.
     nonisolated func acceptsAnyCertificate(for address: Address) -> Bool {

@@ -3,7 +3,7 @@ internal import Glibc
 internal import JSON
 
 extension NamespaceChoices {
-    /// A path makes a namespace joined, none makes it new, and what the document does not name is the caller's.
+    /// A namespace with a path is joined, one without is created, and one that is not listed is the caller's.
     init(_ list: JSON) throws(LaunchFailure) {
         self = .host
         var seen: [Kind] = []
@@ -26,20 +26,20 @@ extension NamespaceChoices {
 }
 
 extension BundleConfiguration {
-    /// ID mappings and clocks, which belong to the namespaces.
+    /// Reads ID mappings and clock offsets.
     mutating func readNamespaces(_ linux: JSON) throws(LaunchFailure) {
         launch.userMappings = try Self.mappings(linux["uidMappings"], "uidMappings")
         launch.groupMappings = try Self.mappings(linux["gidMappings"], "gidMappings")
         var areMapped = (!launch.userMappings.isEmpty, !launch.groupMappings.isEmpty)
         if launch.namespaces.user.isNew, areMapped == (false, false) {
-            // As with crun: whoever asks gets the one user that he is.
+            // As in crun: an unprivileged user gets a mapping of his own ID.
             launch.userMappings = [IdentityMapping(container: 0, host: geteuid(), count: 1)]
             launch.groupMappings = [IdentityMapping(container: 0, host: getegid(), count: 1)]
             areMapped = (true, true)
         }
         switch launch.namespaces.user {
         case .host where areMapped.0 || areMapped.1:
-            throw LaunchFailure("config.json: ID mappings, but no user namespace that they are for")
+            throw LaunchFailure("config.json: ID mappings without a user namespace")
         case .new where !areMapped.0 || !areMapped.1:
             throw LaunchFailure("config.json: a new user namespace needs uidMappings and gidMappings")
         default: break
@@ -47,11 +47,11 @@ extension BundleConfiguration {
         try readClocks(linux["timeOffsets"]?.objectValue ?? JSONObject())
         guard !launch.hostname.isEmpty || !launch.domainname.isEmpty else { return }
         guard launch.namespaces.uts != .host else {
-            throw LaunchFailure("config.json: hostname or domainname, but no uts namespace: they would be the host's")
+            throw LaunchFailure("config.json: hostname or domainname without a uts namespace would change the host's")
         }
     }
 
-    /// How many IDs; all of them are one more than the last.
+    /// The number of IDs; a mapping of all IDs has 2^32, which is stored as the maximum.
     private static func length(_ value: JSON?, _ name: String) throws(LaunchFailure) -> UInt32 {
         guard let number = value?.intValue, number >= 0, number <= UInt32.max else {
             throw LaunchFailure("config.json: \(name) is not a number from 0 to 4294967295")
@@ -82,11 +82,11 @@ extension BundleConfiguration {
                     nanoseconds: try Self.identifier(value["nanosecs"], "linux.timeOffsets.\(clock).nanosecs")))
         }
         guard launch.clockOffsets.isEmpty || launch.namespaces.time.isNew else {
-            throw LaunchFailure("config.json: timeOffsets, but no new time namespace that they are for")
+            throw LaunchFailure("config.json: timeOffsets without a new time namespace")
         }
     }
 
-    /// What the kernel of the container's processes is to look like, and what this runtime cannot give.
+    /// Reads the personality, and refuses settings that this runtime does not support.
     mutating func readDomain(_ linux: JSON) throws(LaunchFailure) {
         if let personality = linux["personality"], !personality.isNull {
             let domains: [String: UInt64] = ["LINUX": 0, "LINUX32": 8]
@@ -101,10 +101,10 @@ extension BundleConfiguration {
         if let resources = linux["intelRdt"], !resources.isNull {
             throw LaunchFailure("config.json: intelRdt is not supported; remove it to run without it")
         }
-        // Without SELinux there is nothing that a label of mounts could mean; engines write it down all the same.
+        // mountLabel without SELinux is ignored, because engines write it anyway.
     }
 
-    /// A string with a NUL would be cut short on its way to the kernel, and name something else.
+    /// Refuses strings with a NUL, which would be truncated in system calls.
     static func refuseNulls(_ value: JSON) throws(LaunchFailure) {
         switch value {
         case .string(let text):

@@ -4,7 +4,7 @@ internal import Glibc
 package import JSON
 
 extension BundleConfiguration {
-    /// An OCI `process` object, also that of `exec --process`.
+    /// Reads an OCI `process` object, also for `exec --process`.
     package static func process(_ value: JSON) throws(LaunchFailure) -> ProcessSpec {
         try DocumentShape.process.check(value, "process")
         var process = ProcessSpec()
@@ -35,7 +35,7 @@ extension BundleConfiguration {
             process.rlimits.append(
                 ResourceLimit(resource: number, soft: unsigned(item["soft"]), hard: unsigned(item["hard"])))
         }
-        // Where nobody can raise a limit, a container with lower ones is of more use than none.
+        // Without the privilege to raise limits, the container runs with lower ones.
         process.clampsLimits = linux_permitted_capabilities() & Capability.mask(["SYS_RESOURCE"]) == 0
         if let item = value["scheduler"], !item.isNull { process.scheduling = try scheduling(item) }
         if let item = value["ioPriority"], !item.isNull {
@@ -50,7 +50,7 @@ extension BundleConfiguration {
             process.finalAffinity = try processors(affinity["final"]?.stringValue ?? "")
         }
         process.appArmorProfile = value["apparmorProfile"]?.stringValue ?? ""
-        // Without AppArmor every process is unconfined.
+        // Without AppArmor in the kernel every process is unconfined.
         if process.appArmorProfile == "unconfined", access("/sys/kernel/security/apparmor", F_OK) != 0 {
             process.appArmorProfile = ""
         }
@@ -65,7 +65,7 @@ extension BundleConfiguration {
         }
     }
 
-    /// An ID as a whole number in range: clamped or cut, a wrong one would be somebody else's (CVE-2024-40635).
+    /// An ID as a whole number in range. Refused rather than clamped or truncated to another user's ID (CVE-2024-40635).
     static func identifier(_ value: JSON?, _ name: String) throws(LaunchFailure) -> UInt32 {
         guard let value, !value.isNull else { return 0 }
         guard let number = value.intValue, number >= 0, number < Int(UInt32.max) else {
@@ -113,10 +113,10 @@ extension BundleConfiguration {
                 UInt16($0.filter { $0 != " " })
             }
             guard let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last, last < 8192 else {
-                throw LaunchFailure("config.json: execCPUAffinity: \(list) is no list of CPUs")
+                throw LaunchFailure("config.json: execCPUAffinity: \(list) is not a list of CPUs")
             }
             for number in Int(first)...Int(last) {
-                // The kernel takes whole words.
+                // The kernel requires whole words.
                 while mask.count <= number / 8 || mask.count % 8 != 0 { mask.append(0) }
                 mask[number / 8] |= 1 << UInt8(number % 8)
             }

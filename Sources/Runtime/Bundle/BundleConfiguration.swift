@@ -3,17 +3,17 @@ package import Cgroups
 internal import Glibc
 package import JSON
 
-/// An OCI runtime bundle's `config.json` (runtime-spec 1.2), as what this runtime does with it.
+/// The `config.json` of an OCI runtime bundle (runtime-spec 1.2), converted to a launch.
 package struct BundleConfiguration: Sendable {
     package var launch = LaunchSpec()
     package var limits = CgroupLimits()
-    /// As the document has it; nil when it is absent.
+    /// As in the document; nil when absent.
     package var cgroupsPath: String?
     package var seccomp: SeccompProfile?
     package var hooks = Hooks()
     package var annotations = JSONObject()
 
-    /// Reads the document; `bundle` is the directory that relative paths start from.
+    /// Reads the document. Relative paths are resolved against `bundle`.
     package init(_ text: [UInt8], bundle: String) throws(LaunchFailure) {
         let document: JSON
         do {
@@ -34,24 +34,24 @@ package struct BundleConfiguration: Sendable {
         launch.domainname = document["domainname"]?.stringValue ?? ""
         if let process = document["process"] { launch.process = try Self.process(process) }
         try readRootPropagation(document["linux"]?["rootfsPropagation"]?.stringValue ?? "")
-        // What the host mounts later beneath a volume comes in, unless the bundle says otherwise; nothing goes out.
+        // By default mounts that the host makes later below a volume propagate into the container, but not the reverse.
         let isPrivate = [.private, .rprivate].contains(launch.rootfsPropagation)
         for item in document["mounts"]?.arrayValue ?? [] {
             var mount = try MountSpec(item, bundle: bundle, bindPropagation: isPrivate ? .rprivate : .rslave)
-            // As with runc and crun, nothing goes out beneath a root that is not shared.
+            // As in runc and crun, below a non-shared root no mount propagates to the host.
             if !launch.rootfsPropagation.isShared { mount.flags.insert(.contained) }
             launch.mounts.append(mount)
         }
         labelMounts(document["linux"]?["mountLabel"]?.stringValue ?? "")
         annotations = document["annotations"]?.objectValue ?? JSONObject()
-        // A bundle that cannot do with less says so.
+        // A bundle can require exact limits by this annotation.
         if annotations["gantry.limits"]?.stringValue == "required" { launch.process.clampsLimits = false }
         hooks = try Hooks(document["hooks"])
         launch.waitsForHooks = hooks.has(.prestart, .createRuntime)
         try readLinux(document["linux"] ?? .null)
     }
 
-    /// Where the kernel has SELinux, every file system that is made for the container has its label.
+    /// Adds the SELinux label to every new file system, if the kernel has SELinux.
     private mutating func labelMounts(_ label: String) {
         guard !label.isEmpty, access("/sys/fs/selinux/enforce", F_OK) == 0 else { return }
         launch.mountLabel = label
@@ -61,7 +61,7 @@ package struct BundleConfiguration: Sendable {
         }
     }
 
-    /// Everything that calls itself 1.x is compatible (semver.org), and new members are ignored.
+    /// Accepts every version 1.x (semver.org); unknown members are ignored.
     private static func checkVersion(_ version: String?) throws(LaunchFailure) {
         guard let version, !version.isEmpty else { throw LaunchFailure("config.json: ociVersion is missing") }
         let numbers = version.prefix { $0 != "-" && $0 != "+" }.split(byte: ".", omittingEmptySubsequences: false)
@@ -96,7 +96,7 @@ package struct BundleConfiguration: Sendable {
             guard let path = item["path"]?.stringValue, let kind = kinds[item["type"]?.stringValue ?? ""] else {
                 throw LaunchFailure("config.json: a device has no path or an unknown type")
             }
-            // The container's own stands there, a link into its devpts; Podman asks for the host's with --privileged.
+            // The container has its own ptmx, a link into its devpts; Podman lists the host's with --privileged.
             if path == "/dev/ptmx" { continue }
             launch.devices.append(
                 DeviceSpec(

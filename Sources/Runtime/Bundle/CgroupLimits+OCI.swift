@@ -34,7 +34,7 @@ extension CgroupLimits {
         try readDevices(resources["devices"]?.arrayValue ?? [])
     }
 
-    /// Numbers up to 2^64, which Go writes for what is not negative.
+    /// Numbers up to 2^64, because Go writes unsigned values.
     private static func unsigned(_ value: JSON?) -> UInt64? {
         if case .number(let text)? = value, let number = UInt64(text) { return number }
         return value?.intValue.map { UInt64(clamping: $0) }
@@ -44,7 +44,7 @@ extension CgroupLimits {
         self.memory = memory["limit"]?.intValue
         memorySwap = memory["swap"]?.intValue
         memoryReservation = memory["reservation"]?.intValue
-        // Nil also for Docker's -1 when it is written unsigned.
+        // Nil also for Docker's -1 written as an unsigned number.
         memorySwappiness = memory["swappiness"]?.intValue
         kernelMemory = memory["kernel"]?.intValue
         kernelMemoryTCP = memory["kernelTCP"]?.intValue
@@ -118,7 +118,7 @@ extension CgroupLimits {
                     allow: item["allow"]?.boolValue ?? false, kind, major: number("major"), minor: number("minor"),
                     access: access))
         }
-        // The standard nodes always work (runtime-spec, default devices).
+        // The default devices are always allowed (runtime-spec, default devices).
         devices = rules + DeviceRule.dockerDefault.dropFirst()
     }
 }

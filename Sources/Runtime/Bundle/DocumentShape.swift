@@ -1,22 +1,22 @@
 internal import ByteText
 internal import JSON
 
-/// The types that runtime-spec 1.2 gives the members of its documents.
+/// The types of members in runtime-spec 1.2 documents.
 ///
-/// What has another type is refused, as the specification asks ("valid values"): a `"noNewPrivileges": "true"` that is
-/// taken for absent would start a container with less protection than its author wrote down. Members that are not known
-/// are left alone ("extensibility"), and null is as good as absent, as it is for the programs in Go that write the documents.
+/// A member of another type is refused, as the specification requires ("valid values"): ignoring `"noNewPrivileges": "true"`
+/// would start a container with less protection than intended. Unknown members are ignored ("extensibility"), and null counts as
+/// absent, as in Go programs.
 indirect enum DocumentShape: Sendable {
     case text
     case truth
     case number(ClosedRange<Int64>)
-    /// Up to 2^64 - 1, which JSON.intValue does not hold.
+    /// Up to 2^64 - 1, which JSON.intValue cannot hold.
     case unsigned
     case list(DocumentShape)
     case map(DocumentShape)
-    /// Few members: looking through them costs less than a table of hashes that is made for one document.
+    /// Searched linearly: faster for few members than a hash table built for one document.
     case object(KeyValuePairs<String, DocumentShape>)
-    /// Whoever reads it looks at it.
+    /// Checked by the code that reads it.
     case anything
 
     static let id = DocumentShape.number(0...Int64(UInt32.max))
@@ -49,13 +49,13 @@ indirect enum DocumentShape: Sendable {
         }
     }
 
-    /// Programs in Go read `SysCalls` as `syscalls`; left alone, a profile would lose its rules without a word. The API's documents are
-    /// read as Go does; here the specification has one spelling, and what is refused is not read in two ways by two programs.
+    /// Refuses member names that differ only in case. Go programs read `SysCalls` as `syscalls`, while ignoring it would drop a
+    /// profile's rules silently. The specification has one spelling, so refusing is safe.
     private static func refuseOtherCase(
         _ name: String, of shapes: KeyValuePairs<String, DocumentShape>, _ path: String
     ) throws(LaunchFailure) {
         guard let meant = shapes.first(where: { JSONObject.areOne($0.key, name) })?.key else { return }
-        throw LaunchFailure("\(member(name, of: path)) is called \(meant), in this case of letters")
+        throw LaunchFailure("\(member(name, of: path)) must be written \(meant)")
     }
 
     private static func member(_ name: String, of parent: String) -> String {
@@ -102,7 +102,7 @@ extension DocumentShape {
         "type": .text, "path": .text, "major": signed, "minor": signed, "fileMode": id, "uid": id, "gid": id,
     ])
 
-    /// A bundle's `config.json`; the process, the resources and the seccomp profile are looked at where they are read.
+    /// A bundle's `config.json`; process, resources and seccomp profile have their own shapes.
     static let configuration = DocumentShape.object([
         "ociVersion": .text, "hostname": .text, "domainname": .text, "annotations": .map(.text),
         "root": .object(["path": .text, "readonly": .truth]), "mounts": .list(mount),
@@ -120,7 +120,7 @@ extension DocumentShape {
         ]),
     ])
 
-    /// An OCI `process`, also that of `exec --process`.
+    /// An OCI `process`, also for `exec --process`.
     static let process = DocumentShape.object([
         "terminal": .truth, "consoleSize": .object(["height": .unsigned, "width": .unsigned]), "cwd": .text,
         "env": texts, "args": texts, "commandLine": .text, "noNewPrivileges": .truth, "apparmorProfile": .text,
@@ -140,7 +140,7 @@ extension DocumentShape {
 
     private static let rates = DocumentShape.list(.object(["major": signed, "minor": signed, "rate": .unsigned]))
 
-    /// OCI's `linux.resources`, also those of `update --resources`.
+    /// OCI's `linux.resources`, also for `update --resources`.
     static let resources = DocumentShape.object([
         "unified": .map(.text), "pids": .object(["limit": signed]),
         "devices": .list(
@@ -166,7 +166,7 @@ extension DocumentShape {
 
     private static let clause = DocumentShape.object(["caps": texts, "arches": texts, "minKernel": .text])
 
-    /// OCI's `linux.seccomp`, and the profiles of Docker, which have more.
+    /// OCI's `linux.seccomp`, and Docker's profiles, which have more members.
     static let seccomp = DocumentShape.object([
         "defaultAction": .text, "defaultErrnoRet": id, "architectures": texts, "flags": texts, "listenerPath": .text,
         "listenerMetadata": .text, "archMap": .list(.object(["architecture": .text, "subArchitectures": texts])),

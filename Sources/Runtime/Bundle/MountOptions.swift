@@ -1,15 +1,15 @@
 internal import ByteText
 internal import JSON
 
-/// What a bundle's mount options mean (runtime-spec 1.2, "Linux mount options"; runc's names where the specification
-/// has none). Options that are not here are the file system's.
+/// Parses a bundle's mount options (runtime-spec 1.2, "Linux mount options"; runc's names where the specification has none).
+/// Other options are passed to the file system.
 package enum MountOptions {
-    /// An option of one mount: the flag and whether it is switched on. With `r` in front, of everything beneath too.
+    /// An option of the mount itself: a flag and its value. With `r` in front it includes submounts.
     enum Attribute: String, CaseIterable {
         case ro, rw, nosuid, suid, nodev, dev, noexec, exec, noatime, atime, nodiratime, diratime, relatime, norelatime,
             strictatime, nostrictatime, nosymfollow, symfollow
 
-        /// By name. The compiler's own way makes a table of hashes first.
+        /// By name. A switch, because the synthesized initializer builds a hash table first.
         init?(_ name: String) {
             guard let found = Self.allCases.first(where: { $0.rawValue == name }) else { return nil }
             self = found
@@ -39,13 +39,13 @@ package enum MountOptions {
         }
     }
 
-    /// Of the whole file system; the kernel knows them by these names.
+    /// Options of the whole file system; the kernel uses the same names.
     static let superblock = ["sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand"]
-    /// Passed on, and nothing is said when the file system has no such option, as mount(2) does with their flags.
+    /// Passed on, but ignored when the file system does not have them, as with their mount(2) flags.
     static let optional = ["acl", "noacl", "iversion", "noiversion"]
     static let withoutEffect = ["defaults", "silent", "loud", "bind"]
 
-    /// Every option by name, for `features`.
+    /// The names of all options, for `features`.
     package static var names: [String] {
         let attributes = Attribute.allCases.map(\.rawValue)
         let propagations = MountPropagation.allCases.map(\.rawValue)
@@ -70,12 +70,12 @@ package enum MountOptions {
         } else if option == "tmpcopyup", mount.kind == .tmpfs {
             mount.flags.insert(.copyUp)
         } else if !withoutEffect.contains(option), mount.kind != .bind {
-            // A bind has no options of a file system.
+            // Bind mounts have no file system options.
             mount.data += split(option)
         }
     }
 
-    /// One entry may hold several options with commas between; `\,` and quotes keep a comma (overlay, SELinux contexts).
+    /// Splits an entry at commas; `\,` and quotes protect a comma (overlay, SELinux contexts).
     static func split(_ option: String) -> [String] {
         var parts: [String] = []
         var current = ""
@@ -111,7 +111,7 @@ extension MountSpec.Kind {
 }
 
 extension MountSpec {
-    /// A mount of a bundle; paths of the host start from the bundle's directory.
+    /// Parses a bundle's mount; relative host paths are resolved against the bundle's directory.
     init(_ item: JSON, bundle: String, bindPropagation: MountPropagation) throws(LaunchFailure) {
         guard let destination = item["destination"]?.stringValue, !destination.isEmpty else {
             throw LaunchFailure("config.json: a mount has no destination")
@@ -159,7 +159,7 @@ extension MountSpec {
         if !userMappings.isEmpty, !flags.contains(.recursivelyMapped) { flags.insert(.mapped) }
         guard !isMapped || kind == .bind else {
             throw LaunchFailure(
-                "config.json: the mount on \(destination) is no bind mount, so its owners cannot be mapped")
+                "config.json: the mount on \(destination) is not a bind mount, so its owners cannot be mapped")
         }
     }
 

@@ -3,8 +3,8 @@ internal import Glibc
 /// The value of errno.
 func currentError() -> Int32 { errno }
 
-/// Writes little-endian integers and counted bytes one behind the other, for readers of the same program. What travels between
-/// releases has tags (MonitorProtocol).
+/// Writes little-endian integers and length-prefixed bytes, for readers in the same program. Messages between releases are tagged
+/// instead (MonitorProtocol).
 package struct BinaryWriter: Sendable {
     package private(set) var bytes: [UInt8] = []
 
@@ -34,7 +34,7 @@ package struct BinaryWriter: Sendable {
     package mutating func put(_ values: [String]) { put(each: values) { $0.put($1) } }
 }
 
-/// Reads what ``BinaryWriter`` wrote; refuses what is too short.
+/// Reads what ``BinaryWriter`` wrote; throws on truncated input.
 package struct BinaryReader: Sendable {
     private let bytes: [UInt8]
     private var position = 0

@@ -5,34 +5,34 @@ internal import Glibc
 internal import Linux
 
 extension CgroupJoin {
-    /// What a process has to join to be in `cgroup`.
+    /// The directories to join for `cgroup`.
     package static func all(_ cgroup: Cgroup) -> [CgroupJoin] {
         cgroup.places.map { CgroupJoin(controller: $0.controller, path: $0.path) }
     }
 
-    /// The file by which processes join one of version 1.
+    /// Opens the file for joining a version 1 cgroup.
     func open() throws(LaunchFailure) -> Descriptor {
         Descriptor(
             owning: try libraryStep("open cgroup \(path)", Glibc.open(path + "/tasks", O_WRONLY | O_CLOEXEC)))
     }
 
-    /// Moves the calling process into one of version 1, whose ``open()`` may have been called by another.
+    /// Moves the calling process into a version 1 cgroup, whose file may have been opened by another process.
     func enter(by file: consuming Descriptor) throws(LaunchFailure) {
-        // `tasks` and `0`: moving itself, a single-threaded process does not wait for RCU as `cgroup.procs` makes it.
+        // Writing `0` to `tasks` moves a single-threaded process without waiting for RCU, which `cgroup.procs` does.
         try libraryStep("join cgroup \(path)", Int32(write(file.raw, "0", 1)))
     }
 
-    /// The container's cgroup2 directory for a process beside the first one (`target`, a pidfd): -1 when there is none.
+    /// The cgroup2 directory for a process that joins `target` (a pidfd of the init process); -1 when there is none.
     ///
-    /// A container that hands controllers down to cgroups of its own has no processes in its topmost one any more, and
-    /// the kernel allows none in (EBUSY): there the new one goes where the first one is.
+    /// A container that enables controllers for nested cgroups has no processes in its top cgroup, and the kernel refuses new
+    /// ones there (EBUSY): then the new process joins the init process's cgroup.
     static func unified(_ cgroups: [CgroupJoin], beside target: Int32) throws(LaunchFailure) -> Int32 {
         let outer = try ContainerStart.unifiedCgroup(cgroups)
         guard outer >= 0, let unified = cgroups.first(where: { $0.controller.isEmpty }) else { return outer }
         var byte: UInt8 = 0
         let file = openat(outer, "cgroup.subtree_control", O_RDONLY | O_CLOEXEC)
         defer { if file >= 0 { close(file) } }
-        // An empty line while nothing is handed down.
+        // An empty line: no controllers are enabled for children.
         guard file >= 0, read(file, &byte, 1) == 1, byte != 0x0a, let path = path(of: target),
             path.hasBytePrefix(unified.path + "/")
         else { return outer }

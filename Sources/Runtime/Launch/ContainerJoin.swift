@@ -2,16 +2,16 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// Starts another process in a running container. Only for a process with a single thread.
+/// Starts a process in a running container (exec). The calling process must have a single thread.
 package enum ContainerJoin {
-    /// The namespaces of a container that shares the users and the clocks of its caller, as CLONE_NEW* flags.
-    package static let usualKinds =
+    /// The namespaces of a container that shares user and time namespace with the caller, as CLONE_NEW* flags.
+    package static let defaultKinds =
         linux_CLONE_NEWNS | linux_CLONE_NEWPID | linux_CLONE_NEWNET | linux_CLONE_NEWIPC | linux_CLONE_NEWUTS
         | linux_CLONE_NEWCGROUP
     package static let mountKind = linux_CLONE_NEWNS
     package static let timeKind = linux_CLONE_NEWTIME
 
-    /// The kinds of namespace in which a process differs from the caller.
+    /// The namespaces in which a process differs from the caller.
     package static func kinds(of pid: Int32) -> UInt64 {
         var kinds: UInt64 = 0
         for kind in NamespaceChoices.Kind.allCases {
@@ -24,11 +24,11 @@ package enum ContainerJoin {
         return kinds
     }
 
-    /// Clones the process that joins the namespaces of `target` (a pidfd of the first process), sets everything up, and clones the
-    /// one that executes the program: ``ClonedProcess/executingProcess()`` gives that. `root` is the container's root where it shares the
-    /// caller's mount namespace. A caller that `sleeps` until then spares the first of them a memory of its own.
+    /// Clones a process that joins the namespaces of `target` (a pidfd of the init process), sets everything up, and clones the
+    /// process that executes the program, which ``ClonedProcess/executingProcess()`` returns. `root` is the container's root if
+    /// it shares the caller's mount namespace. If the caller `sleeps` meanwhile, the first process can share its memory (vfork).
     package static func clone(
-        _ process: ProcessSpec, target: Int32, kinds: UInt64 = usualKinds, root: Int32 = -1, cgroups: [CgroupJoin],
+        _ process: ProcessSpec, target: Int32, kinds: UInt64 = defaultKinds, root: Int32 = -1, cgroups: [CgroupJoin],
         streams: ChildStreams, status: Int32, sleeps: Bool = false
     ) throws(LaunchFailure) -> ClonedProcess {
         guard root >= 0 || kinds & linux_CLONE_NEWNS != 0 else {
@@ -42,7 +42,8 @@ package enum ContainerJoin {
                 process, target: target, kinds: kinds, root: root, cgroups: cgroups, streams, status, sibling)
         }
         var pidfd: Int32 = -1
-        // A clock is joined by a memory, not by a process; and who changes users has a memory that is nobody else's.
+        // A time namespace cannot be joined with shared memory, and a process that changes its user must not share memory with
+        // the caller.
         guard sleeps, kinds & (linux_CLONE_NEWTIME | linux_CLONE_NEWUSER) == 0 else {
             let pid = try step("clone the process", linux_clone(0, &pidfd, cgroup))
             if pid == 0 { body() }
@@ -69,8 +70,8 @@ package enum ContainerJoin {
         _exit(Int32(255))
     }
 
-    /// Nobody in the container sees this process: it stays in the caller's process namespace (setns(2) with CLONE_NEWPID is for
-    /// what it clones).
+    /// This process is not visible in the container: it stays in the caller's pid namespace, because setns(2) with CLONE_NEWPID
+    /// applies only to its children.
     private static func setUp(
         _ process: ProcessSpec, target: Int32, kinds: UInt64, root: Int32, cgroups: [CgroupJoin],
         _ streams: ChildStreams, _ status: Int32, _ sibling: SiblingNumber
@@ -83,9 +84,9 @@ package enum ContainerJoin {
         try attributes.prepare(cgroups, isExec: true)
         try attributes.label()
         let isolatesUsers = kinds & linux_CLONE_NEWUSER != 0
-        // Where none can be made inside.
+        // Opened outside when it cannot be created inside.
         let null = isolatesUsers || !NullDevice.canBeMade ? try NullDevice.open().release() : -1
-        // Every namespace at once: the kernel takes the users first.
+        // All namespaces in one call; the kernel joins the user namespace first.
         try step("join the container", linux_setns(target, Int32(truncatingIfNeeded: kinds)))
         if isolatesUsers { try StartStage.becomeRoot() }
         if root >= 0 {

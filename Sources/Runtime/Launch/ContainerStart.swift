@@ -2,38 +2,38 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// A process that was cloned: the parent's view.
+/// The parent's view of a cloned process.
 package struct ClonedProcess {
     package let pid: Int32
-    /// The caller closes it.
+    /// Closed by the caller.
     package let pidfd: Int32
-    /// Set where this process only sets everything up, and clones the one that executes the program as its last step.
+    /// Set when this process only does the set-up and clones the one that executes the program as its last step.
     var sibling: SiblingNumber?
 
-    /// The process that executes the program, when this one has said that it is ready or has ended: in its place, and without it
-    /// from then on. Nil when it has not come so far; why is in the status socket.
+    /// The process that executes the program. Call once, after this process has reported ready or has ended. Nil when it failed
+    /// before; the error is in the status socket.
     package func executingProcess() -> ClonedProcess? {
         guard let sibling else { return self }
         var value: Int32 = 0
         _ = linux_wait_blocking(pidfd, &value)
         close(pidfd)
         guard sibling.value > 0 else { return nil }
-        // A child of this process that it has not waited for: nothing else can have its number.
+        // A child that has not been waited for, so its pid cannot have been reused.
         let handle = linux_pidfd_open(sibling.value)
         return handle >= 0 ? ClonedProcess(pid: sibling.value, pidfd: handle) : nil
     }
 
-    /// Whether ``executingProcess()`` gives another process.
+    /// Whether ``executingProcess()`` returns another process.
     package var clonesAnother: Bool { sibling != nil }
 }
 
-/// Starts the first process of a container. Only for a process with no thread besides its own.
+/// Starts the init process of a container. The calling process must have a single thread.
 package enum ContainerStart {
-    /// Clones the child, which sets everything up and executes; returns in the parent at once.
+    /// Clones the child, which sets everything up and executes the program; returns in the parent at once.
     ///
-    /// `root` is a mount's descriptor. `status` is the child's end of the status socket. Descriptors of the parent
-    /// stay the parent's. `spec` is completed for the child; not taken apart here, since every page of it that the parent
-    /// writes to is one to copy now.
+    /// `root` is a mount's descriptor. `status` is the child's end of the status socket. The parent keeps ownership of its
+    /// descriptors. `spec` is passed whole to avoid copy-on-write faults: each page that the parent writes now would have to be
+    /// copied.
     package static func clone(
         _ spec: inout LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32 = -1
     ) throws(LaunchFailure) -> ClonedProcess {
@@ -41,7 +41,7 @@ package enum ContainerStart {
         try spec.prepareMounts()
         try spec.prepareDevices()
         guard spec.namespaces.mount != .host || spec.namespaces.user == .host else {
-            throw LaunchFailure("a container with users of its own needs a mount namespace of its own")
+            throw LaunchFailure("a container with a user namespace needs a mount namespace of its own")
         }
         var flags: UInt64 = 0
         let choices = spec.namespaces
@@ -94,7 +94,7 @@ package enum ContainerStart {
         _exit(Int32(255))
     }
 
-    /// Waits for the byte with which the caller lets this process go on. The descriptor that came with it; -1 for none.
+    /// Waits for the caller's byte that lets this process continue. Returns the descriptor sent with it; -1 for none.
     @discardableResult
     private static func awaitCaller(_ status: Int32, _ otherwise: String) throws(LaunchFailure) -> Int32 {
         var byte: UInt8 = 0
@@ -115,12 +115,12 @@ package enum ContainerStart {
         _ spec: LaunchSpec, root: Int32, streams: ChildStreams, status: Int32, gate: Int32, entered: UInt64?,
         _ sibling: SiblingNumber?
     ) throws(LaunchFailure) -> Never {
-        // Nobody in the container may open this process's executable or descriptors (CVE-2019-5736).
+        // Processes in the container must not open this process's executable or descriptors (CVE-2019-5736).
         try step("become undumpable", linux_set_dumpable(0))
         linux_reset_signals()
         umask(0)
         _ = setsid()
-        // The stage, where there is one, has done this with the privileges that are gone in the user namespace.
+        // If there is a stage, it has done this with privileges that are lost in the user namespace.
         if entered == nil {
             if spec.makesNetwork {
                 try step("make the network namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
@@ -147,22 +147,22 @@ package enum ContainerStart {
             sibling: sibling, isShared: sibling != nil)
     }
 
-    /// Now that the cgroups are joined they are what the namespace shows as the root.
+    /// Unshared after joining the cgroups, which become the root of the namespace.
     private static func isolateCgroups(_ spec: LaunchSpec) throws(LaunchFailure) {
         guard spec.namespaces.cgroup.isNew else { return }
         try step("unshare the cgroup namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWCGROUP)))
     }
 
-    /// The two ways back that a process has until it executes its program, both closed by that.
+    /// The descriptors for talking to the caller until execve, which closes both.
     struct Channels {
         var status: Int32
         var gate: Int32
     }
 
-    /// Closes everything but 0 to 2, the `preserved` descriptors behind them, the status socket and the gate.
+    /// Closes everything but 0 to 2, the `preserved` descriptors after them, the status socket and the gate.
     static func keepOnly(_ status: Int32, gate: Int32 = -1, preserved: Int32) throws(LaunchFailure) -> Channels {
         let first = 3 + preserved
-        // The gate first, away from where the status socket goes.
+        // Moves the gate first, out of the way of the status socket's number.
         let high = gate >= 0 ? try libraryStep("move the gate", fcntl(gate, F_DUPFD_CLOEXEC, first + 2)) : -1
         if status != first { try libraryStep("move the status socket", dup2(status, first)) }
         try libraryStep("close the status socket on exec", fcntl(first, F_SETFD, FD_CLOEXEC))
@@ -174,7 +174,7 @@ package enum ContainerStart {
         return Channels(status: first, gate: high >= 0 ? first + 1 : -1)
     }
 
-    /// The last part, with nothing else open.
+    /// The last part of the set-up, with nothing else open.
     static func finish(
         _ process: ProcessSpec, _ channels: Channels, isolatesUsers: Bool, makesDirectory: Bool,
         hooks: ContainerHooks? = nil, sibling: SiblingNumber? = nil, isShared: Bool = false
@@ -185,7 +185,7 @@ package enum ContainerStart {
                 hooks: hooks, sibling: sibling, isShared: isShared
             ).execute()
         } catch {
-            // Behind the gate nobody listens any more.
+            // After the gate nobody reads the status socket, so the failure goes to standard error.
             if !StatusMessage.failure(error).send(on: channels.status) {
                 let text = Array((error.message + "\n").utf8)
                 _ = write(2, text, text.count)
@@ -199,20 +199,22 @@ package enum ContainerStart {
         takesTerminal: Bool
     ) throws(LaunchFailure) -> Int32 {
         if case .path(let path) = spec.namespaces.mount { try join(path, linux_CLONE_NEWNS) }
-        let host = spec.namespaces.mount == .host ? try leaveMounts() : -1
-        // Nothing mounted here may reach the host; what the host mounts later may still come in for slave volumes.
+        let host = spec.namespaces.mount == .host ? try unshareMounts() : -1
+        // Mounts made here must not propagate to the host; later host mounts may still propagate into slave volumes.
         try step(
             "make the mounts private",
             linux_mount_setattr(AT_FDCWD, "/", linux_AT_RECURSIVE, 0, 0, linux_MS_SLAVE))
-        // Whoever may not mount outside may do so here, in the user namespace.
+        // If the caller may not mount, it is done here, in the user namespace.
         let root = mount >= 0 ? mount : try RootMount.copy(spec.rootfsPath, spec.rootfsPropagation)
         try attachRoot(spec, root)
         let tree = RootFilesystem(spec: spec, root: ContainerRoot(descriptor: root))
-        // In the listed order; only where the network comes later does what shows it (sysfs) come later too.
+        // Mounts are made in order. If the daemon passes the network namespace later, sysfs has to wait for it.
         func isLate(_ mount: MountSpec) -> Bool {
-            spec.networkComes && RootFilesystem.isBeneathSys(mount.destination)
+            spec.takesNetworkFromDaemon && RootFilesystem.isBeneathSys(mount.destination)
         }
-        if case .path(let path) = spec.namespaces.network, !spec.networkComes, entered & linux_CLONE_NEWNET == 0 {
+        if case .path(let path) = spec.namespaces.network, !spec.takesNetworkFromDaemon,
+            entered & linux_CLONE_NEWNET == 0
+        {
             try join(path, linux_CLONE_NEWNET)
         }
         for mount in spec.mounts where !isLate(mount) { try tree.make(mount) }
@@ -229,21 +231,22 @@ package enum ContainerStart {
     }
 
     private static func joinNetwork(_ came: Int32) throws(LaunchFailure) {
-        guard came >= 0 else { throw LaunchFailure("join the network namespace: it did not come") }
+        guard came >= 0 else { throw LaunchFailure("join the network namespace: the daemon sent none") }
         let namespace = Descriptor(owning: came)
         try step(
             "join the network namespace", linux_setns(namespace.raw, Int32(truncatingIfNeeded: linux_CLONE_NEWNET)))
     }
 
-    /// Its mounts are never made in the namespace that it shares with the caller: in one for the time being. The way back.
-    private static func leaveMounts() throws(LaunchFailure) -> Int32 {
+    /// Without a mount namespace of its own, the container's mounts are made in a temporary one. Returns a descriptor of the
+    /// caller's namespace.
+    private static func unshareMounts() throws(LaunchFailure) -> Int32 {
         let path = "/proc/self/ns/mnt"
         let caller = try libraryStep("open \(path)", open(path, O_RDONLY | O_CLOEXEC))
         try step("unshare the mounts", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWNS)))
         return caller
     }
 
-    /// Over the host's root; where hooks look at it, at its own path.
+    /// Attaches the root over the host's or, if hooks need it, at its own path.
     private static func attachRoot(_ spec: LaunchSpec, _ root: Int32) throws(LaunchFailure) {
         guard spec.isRootSeen else {
             try step(
@@ -257,7 +260,7 @@ package enum ContainerStart {
         try step("attach the root", linux_move_mount(root, "", place.raw, "", flags))
     }
 
-    /// While the host's files are still seen, as with runc.
+    /// Runs before the host's files are unmounted, as in runc.
     private static func runHooks(_ spec: LaunchSpec, _ root: Int32, _ status: Int32) throws(LaunchFailure) {
         if spec.waitsForHooks {
             StatusMessage.hooks.send(on: status)
@@ -282,8 +285,8 @@ package enum ContainerStart {
     }
 
     private static func enterNetwork(_ spec: LaunchSpec, _ status: Int32) throws(LaunchFailure) {
-        if spec.networkComes {
-            try joinNetwork(awaitCaller(status, "the daemon went away before the network was made"))
+        if spec.takesNetworkFromDaemon {
+            try joinNetwork(awaitCaller(status, "the daemon disconnected before it sent the network namespace"))
         } else if spec.makesNetwork {
             try step("bring the loopback link up", linux_loopback_up())
         }
@@ -292,7 +295,7 @@ package enum ContainerStart {
     private static func setParameters(_ spec: LaunchSpec) throws(LaunchFailure) {
         guard !spec.sysctls.isEmpty else { return }
         for (name, value) in spec.sysctls {
-            try Sysctls.check(name, value, spec.namespaces, networkComes: spec.networkComes)
+            try Sysctls.check(name, value, spec.namespaces, takesNetworkFromDaemon: spec.takesNetworkFromDaemon)
         }
         let proc = try MountBuilder.make("proc", flags: [.noSuid, .noExec, .noDev])
         for (name, value) in spec.sysctls { try Sysctls.write(name, value, proc: proc.raw) }

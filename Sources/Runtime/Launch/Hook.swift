@@ -4,27 +4,27 @@ internal import Glibc
 package import JSON
 internal import Linux
 
-/// A program that is told of a step in a container's life, with the state on its standard input (runtime-spec,
+/// A program that is run at a step of a container's life cycle, with the state on its standard input (runtime-spec,
 /// "POSIX-platform Hooks").
 package struct Hook: Equatable, Sendable {
-    /// In the order of a container's life.
+    /// In life-cycle order.
     package enum Kind: String, CaseIterable, Sendable {
-        /// In the caller's namespaces, when the container's are made and before its root is entered.
+        /// In the runtime's namespaces, after the container's were created and before its root is entered.
         case prestart, createRuntime
-        /// In the container's namespaces, where the host's files are still seen.
+        /// In the container's namespaces, before pivot_root.
         case createContainer
         /// In the container, before its program.
         case startContainer
-        /// In the caller's namespaces; their failures undo nothing.
+        /// In the runtime's namespaces; failures are only reported.
         case poststart, poststop
     }
 
     package var path: String
-    /// With the name in front; never empty.
+    /// Including argv[0]; never empty.
     package var args: [String]
-    /// nil: that of whoever runs it, as with runc and crun.
+    /// nil: the environment of the process that runs the hook, as in runc and crun.
     package var env: [String]?
-    /// Seconds until it is killed; nil for none.
+    /// Seconds until it is killed; nil for no limit.
     package var timeout: Int32?
 
     fileprivate init(_ document: JSON) throws(LaunchFailure) {
@@ -41,10 +41,10 @@ package struct Hook: Equatable, Sendable {
         }
     }
 
-    /// Runs it to its end; in the directory that is open at `directory`, where one is given. `inherited` is the
-    /// environment of a hook that has none of its own; nil is this program's.
+    /// Runs the hook to its end, in the open directory `directory` if given. `inherited` is the environment of a hook without its
+    /// own; nil means this program's.
     ///
-    /// What it prints is kept for the error message: the standard streams are the container's.
+    /// Its output goes into the error message, because the standard streams belong to the container.
     fileprivate func run(
         _ state: [UInt8], in directory: Int32?, _ inherited: [String]?, _ name: String
     ) throws(LaunchFailure) {
@@ -85,7 +85,7 @@ package struct Hook: Equatable, Sendable {
         Descriptor(owning: Int32(try checking("memfd_create") { Int(linux_memfd(name)) }))
     }
 
-    /// How it failed; nil when it did not.
+    /// A description of the failure; nil on success.
     private func wait(_ pid: pid_t) -> String? {
         var late = false
         if let timeout {
@@ -112,7 +112,7 @@ package struct Hook: Equatable, Sendable {
 
 /// All hooks of a bundle.
 package struct Hooks: Sendable {
-    /// A handful of them: searched from end to end.
+    /// Few entries, searched linearly.
     private var lists: [(kind: Hook.Kind, hooks: [Hook])] = []
 
     package init() {}
@@ -131,7 +131,7 @@ package struct Hooks: Sendable {
 
     private func list(_ kind: Hook.Kind) -> [Hook] { lists.first { $0.kind == kind }?.hooks ?? [] }
 
-    /// Runs all of a kind, one after the other, until one fails.
+    /// Runs all hooks of a kind in order, until one fails.
     package func run(
         _ kind: Hook.Kind, _ state: JSON, in directory: Int32? = nil, inheriting environment: [String]? = nil
     ) throws(LaunchFailure) {
@@ -140,7 +140,7 @@ package struct Hooks: Sendable {
         }
     }
 
-    /// Runs all of a kind whatever becomes of them; `failed` is told (runtime-spec, "Lifecycle").
+    /// Runs all hooks of a kind even if some fail; calls `failed` for each failure (runtime-spec, "Lifecycle").
     package func runAll(_ kind: Hook.Kind, _ state: JSON, failed: (LaunchFailure) -> Void) {
         for (index, hook) in list(kind).enumerated() {
             do throws(LaunchFailure) {
@@ -156,7 +156,7 @@ package struct Hooks: Sendable {
     }
 }
 
-/// What hooks are told of a container.
+/// The container's state as passed to hooks.
 package struct HookState: Sendable {
     package var id: String
     package var bundle: String
@@ -168,7 +168,7 @@ package struct HookState: Sendable {
         self.annotations = annotations
     }
 
-    /// The state document (runtime-spec, "State"). `pid` is as the hook sees it; a container that has ended has none.
+    /// The state document (runtime-spec, "State"). `pid` as the hook sees it; absent for a stopped container.
     package func document(_ status: String, pid: Int32) -> JSON {
         var members: [(String, JSON)] = [("ociVersion", "1.2.0"), ("id", .string(id)), ("status", .string(status))]
         if pid > 0 { members.append(("pid", JSON(pid))) }
@@ -178,7 +178,7 @@ package struct HookState: Sendable {
     }
 }
 
-/// The hooks that the container's own process runs while it is set up.
+/// The hooks that the container's process itself runs during set-up.
 package struct ContainerHooks: Sendable {
     package var hooks: Hooks
     package var state: HookState
@@ -188,9 +188,9 @@ package struct ContainerHooks: Sendable {
         self.state = state
     }
 
-    /// In the working directory at `directory`, with the number that the container knows this process by. Programs of
-    /// the host never get the container's `environment`, which can make them load its files (CVE-2025-23266); those of
-    /// the container never get the host's.
+    /// Runs the hooks in the working directory `directory`, with this process's pid as the container sees it. Host programs never
+    /// get the container's `environment`, which could make them load its files (CVE-2025-23266); container programs never get the
+    /// host's.
     func run(
         _ kind: Hook.Kind, in directory: Int32? = nil, inheriting environment: [String]? = nil
     ) throws(LaunchFailure) {

@@ -1,6 +1,6 @@
-/// A cgroup that the container's processes join themselves.
+/// A cgroup directory that the container's process joins by itself.
 package struct CgroupJoin: Equatable, Sendable {
-    /// The name of its hierarchy's folder under /sys/fs/cgroup: `memory`, `cpu,cpuacct`; empty for cgroup2.
+    /// The name of the hierarchy's directory under /sys/fs/cgroup: `memory`, `cpu,cpuacct`; empty for cgroup2.
     package var controller: String
     /// The directory on the host.
     package var path: String
@@ -11,24 +11,24 @@ package struct CgroupJoin: Equatable, Sendable {
     }
 }
 
-/// Everything the monitor needs to start a container's first process. Travels in a sealed memfd (MonitorProtocol).
+/// Everything the monitor needs to start a container's init process. Sent in a sealed memfd (MonitorProtocol).
 package struct LaunchSpec: Sendable {
     package var process = ProcessSpec()
     package var hostname = ""
     package var domainname = ""
     package var namespaces = NamespaceChoices()
-    /// The IDs of a new user namespace.
+    /// The ID mappings of a new user namespace.
     package var userMappings: [IdentityMapping] = []
     package var groupMappings: [IdentityMapping] = []
-    /// The clocks of a new time namespace.
+    /// The clock offsets of a new time namespace.
     package var clockOffsets: [ClockOffset] = []
-    /// In order; those beneath /sys are made last, when the network namespace is there.
+    /// In order; those below /sys are mounted last, when the network namespace exists.
     package var mounts: [MountSpec] = []
-    /// The root when no descriptor of a mount comes with the launch.
+    /// The root directory, used when the launch has no mount descriptor of it.
     package var rootfsPath = ""
     package var readonlyRootfs = false
     package var rootfsPropagation = MountPropagation.rprivate
-    /// The SELinux label of file systems that are made for the container; empty where the kernel has no SELinux.
+    /// The SELinux label of new file systems; empty when the kernel has no SELinux.
     package var mountLabel = ""
     package var maskedPaths: [String] = []
     package var readonlyPaths: [String] = []
@@ -36,25 +36,24 @@ package struct LaunchSpec: Sendable {
     /// Name (with dots) and value.
     package var sysctls: [(name: String, value: String)] = []
     package var cgroups: [CgroupJoin] = []
-    /// The network namespace arrives later, in a `network` message.
-    package var networkComes = false
-    /// Wait for a byte on the status socket while the OCI hooks run. Stays in this process: it is not encoded.
+    /// The daemon passes the network namespace later, in a `network` message.
+    package var takesNetworkFromDaemon = false
+    /// Wait for a byte on the status socket while the caller runs the OCI hooks. Not encoded.
     package var waitsForHooks = false
-    /// Move the root over the host's instead of pivot_root(2), which a machine whose root is a ramfs does not have.
-    /// Not encoded.
+    /// Move the root over the host's instead of pivot_root(2), which does not work on a ramfs root. Not encoded.
     package var noPivot = false
-    /// A mount of a null device that only the caller can make, for ``maskedPaths``; -1 for none. Not encoded.
+    /// A mount of a null device for ``maskedPaths``, made by the caller; -1 for none. Not encoded.
     var null: Int32 = -1
-    /// The hooks that the container's process runs itself. Not encoded either.
+    /// The hooks that the container's process runs itself. Not encoded.
     package var containerHooks: ContainerHooks?
 
-    /// What a file system is made with to have ``mountLabel``.
+    /// The mount option that sets ``mountLabel``.
     var labelOptions: [String] { mountLabel.isEmpty ? [] : ["context=" + mountLabel] }
 
-    /// Whether the process makes its network namespace itself.
-    var makesNetwork: Bool { namespaces.network.isNew && !networkComes }
+    /// Whether the process creates its network namespace itself.
+    var makesNetwork: Bool { namespaces.network.isNew && !takesNetworkFromDaemon }
 
-    /// Hooks look at the root at its own path.
+    /// Hooks need the root attached at its own path.
     var isRootSeen: Bool { waitsForHooks || containerHooks != nil }
 
     package init() {}

@@ -2,14 +2,14 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// The file that this program is executed from. A container can make the process that enters it execute that file once more
-/// (`#!/proc/self/exe`) and open it through /proc/PID/exe (CVE-2019-5736): so it must be one that nobody can write to.
+/// The executable file of this program. A container can make a process that enters it execute that file again
+/// (`#!/proc/self/exe`) and open it through /proc/PID/exe (CVE-2019-5736), so nobody may be able to write to it.
 ///
-/// The program's first instructions (CLinux/entry.c) have seen to that where the caller may mount; see docs/decisions/014.
+/// The entry code (CLinux/entry.c) ensures this where the caller may mount; see docs/decisions/014.
 package enum OwnProgram {
     private static let path = "/proc/self/exe"
 
-    /// Returns when the file cannot be written to; otherwise begins again, with a sealed copy in memory.
+    /// Returns when the file cannot be written to; otherwise executes a sealed copy in memory.
     package static func protect() throws(LaunchFailure) {
         if isOnReadOnlyMount || belongsToOthers { return }
         let what = "copy the program to memory, away from containers"
@@ -27,17 +27,18 @@ package enum OwnProgram {
         let result = linux_execute(copy.raw, CommandLine.unsafeArgv, environ)
         throw LaunchFailure(
             "execute the program from memory: \(SystemError("", code: -result).reason); a container could overwrite its file: "
-                + "let it belong to root, or look at vm.memfd_noexec")
+                + "make root its owner, or check vm.memfd_noexec")
     }
 
-    /// A mount of the file alone, as the entry makes it.
+    /// Whether the executable is on a read-only mount of this file, made by the entry code.
     private static var isOnReadOnlyMount: Bool {
         var mounted = statvfs()
         return linux_is_mount_root(AT_FDCWD, path) == 1 && statvfs(path, &mounted) == 0
             && mounted.f_flag & UInt(ST_RDONLY) != 0
     }
 
-    /// Root's file in the hands of an ordinary user, whose containers are nobody but him and his subordinate IDs.
+    /// True for an unprivileged user with a file of root, which his containers, limited to his own and subordinate IDs, cannot
+    /// write.
     private static var belongsToOthers: Bool {
         var status = stat()
         guard geteuid() != 0, linux_permitted_capabilities() == 0, stat(path, &status) == 0 else { return false }

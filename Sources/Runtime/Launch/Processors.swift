@@ -1,14 +1,13 @@
 internal import CLinux
 internal import Glibc
 
-/// Which processors a process runs on.
+/// CPU affinity of a process.
 enum Processors {
-    /// As many as the kernel can be built for.
+    /// The kernel's maximum number of processors.
     private static let length = 8192 / 8
 
-    /// The calling process may use every processor that its cgroup has, also one that it joins later, as with crun 1.9 and
-    /// runc 1.3.1: what its caller was confined to is not the container's. Since Linux 6.2 a cpuset does not widen what was
-    /// asked for.
+    /// Allows every processor of the process's cgroup, also of one that it joins later, as crun 1.9 and runc 1.3.1 do: the
+    /// caller's affinity must not apply to the container. Since Linux 6.2 a cpuset does not widen the requested mask.
     static func useAll() {
         withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { mask in
             mask.initializeMemory(as: UInt8.self, repeating: 0xff)

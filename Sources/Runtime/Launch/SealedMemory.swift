@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 package import Linux
 
-/// Carries bytes of any length beside a message: a memfd that nobody can change after it was made.
+/// Passes data of any size with a message, as a sealed memfd that cannot change any more.
 package enum SealedMemory {
     private static let limit = 64 << 20
 
@@ -15,7 +15,7 @@ package enum SealedMemory {
         return memory
     }
 
-    /// What a sealed memfd holds. Refuses one that could still change.
+    /// Reads a sealed memfd. Refuses one that could still change.
     package static func read(_ memory: borrowing Descriptor) throws(SystemError) -> [UInt8] {
         let number = memory.raw
         let seals = try checking("fcntl") { Int(linux_seals(number)) }

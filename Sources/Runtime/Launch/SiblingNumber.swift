@@ -2,10 +2,11 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// The number of the process that a container sees, on its way from the process that clones it as its last step
-/// (``ProcessRestrictions``) to the caller of both.
+/// Passes the pid of the process that executes the program from the set-up process, which clones it (``ProcessRestrictions``), to
+/// the caller of both.
 ///
-/// It is in a page that the cloned process does not have: others in its process namespace may reach whatever it has.
+/// Stored in a shared page that the cloned process does not have, because other processes in its pid namespace may access its
+/// memory.
 final class SiblingNumber {
     private static let length = 4096
     private let page: UnsafeMutableRawPointer
@@ -20,13 +21,13 @@ final class SiblingNumber {
 
     deinit { munmap(page, Self.length) }
 
-    /// 0 until there is such a process.
+    /// 0 until the process exists.
     var value: Int32 {
         get { page.load(as: Int32.self) }
         set { page.storeBytes(of: newValue, as: Int32.self) }
     }
 
-    /// Later clones of the calling process are without the page.
+    /// Excludes the page from later clones of the calling process.
     func keepFromClones() throws(LaunchFailure) {
         try libraryStep("keep a page from clones", madvise(page, Self.length, MADV_DONTFORK))
     }

@@ -2,26 +2,26 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// Clones the container's process through another one, the stage, that enters namespaces first and is gone afterwards.
+/// Clones the container's process through another process, the stage, which enters namespaces first and then exits.
 ///
-/// Needed where the caller itself must not change: joining a user, process or time namespace cannot be taken back.
+/// Needed because the caller must not change: joining a user, pid or time namespace cannot be undone.
 enum StagedClone {
-    /// The stage's way to the caller.
+    /// The stage's connection to the caller.
     struct Link {
         let socket: Int32
 
-        /// Asks for the maps of the user namespace just made, and waits until they are there.
+        /// Asks for the ID maps of the new user namespace and waits until they are written.
         func awaitMaps() throws(LaunchFailure) {
             var byte: UInt8 = 1
             guard linux_send_message(socket, &byte, 1, nil, 0, 0) == 1, recv(socket, &byte, 1, 0) == 1 else {
-                throw LaunchFailure("the runtime went away before the user namespace was mapped")
+                throw LaunchFailure("the runtime exited before it mapped the user namespace")
             }
         }
     }
 
-    /// Runs `enter` in the stage, then clones with the flags that it returns and runs `child` in the new process, which
-    /// is the caller's own child. `map` runs in the caller when `enter` asks for maps. With a `sibling` the stage makes the
-    /// namespaces for itself and runs `child`, which clones later.
+    /// Runs `enter` in the stage, then clones with the flags it returns and runs `child` in the new process, which is a child of
+    /// the caller. `map` runs in the caller when `enter` asks for ID maps. With a `sibling` the stage enters the namespaces
+    /// itself and runs `child`, which clones later.
     static func clone(
         cgroup: Int32, sibling: SiblingNumber? = nil, map: (pid_t) throws(LaunchFailure) -> Void,
         enter: (Link) throws(LaunchFailure) -> UInt64,
@@ -46,7 +46,7 @@ enum StagedClone {
         }
         close(pair[1])
         func end() {
-            // Closed first: after a failure of ours the stage may still wait for an answer.
+            // Closed first: after a failure here the stage may still be waiting for an answer.
             close(pair[0])
             var value: Int32 = 0
             _ = linux_wait_blocking(pidfd, &value)
@@ -91,7 +91,7 @@ enum StagedClone {
         _exit(Int32(0))
     }
 
-    /// Nil when the stage goes on by itself.
+    /// Nil when the stage itself continues as the set-up process.
     private static func listen(
         _ socket: Int32, _ stage: pid_t, _ map: (pid_t) throws(LaunchFailure) -> Void
     ) throws(LaunchFailure) -> ClonedProcess? {

@@ -3,16 +3,16 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// What the stage of a container's first process does: everything that needs the caller's privileges, then the user
-/// namespace, then what is for its root alone.
+/// The work of an init process's stage: first what needs the caller's privileges, then entering the user namespace, then what
+/// needs that namespace's root.
 struct StartStage {
-    /// The launch, with what the user namespace changes in it.
+    /// The launch spec, adapted to the user namespace.
     private(set) var spec: LaunchSpec
-    /// The CLONE_NEW* flags of the namespaces that the stage is in.
+    /// The CLONE_NEW* flags of the namespaces that the stage has entered.
     private(set) var entered: UInt64 = 0
 
     private let status: Int32
-    /// It goes on by itself, outside the process namespace that is joined.
+    /// The stage continues as the set-up process, outside the pid namespace that is joined.
     private let staysOutside: Bool
 
     init(spec: LaunchSpec, status: Int32, staysOutside: Bool) {
@@ -21,7 +21,7 @@ struct StartStage {
         self.staysOutside = staysOutside
     }
 
-    /// Whether /proc can be mounted from outside the process namespace that it shows (Linux 6.18).
+    /// Whether the kernel can mount a /proc of another pid namespace (Linux 6.18).
     static func canStayOutside() -> Bool {
         let context = linux_fsopen("proc")
         guard context >= 0 else { return false }
@@ -51,7 +51,7 @@ struct StartStage {
                 (flag, path, try libraryStep("open namespace \(path)", open(path, O_RDONLY | O_CLOEXEC))))
         }
         if isolatesUsers {
-            // Namespaces of the host are joined with its privileges, those of the user namespace with its own.
+            // Namespaces owned by the host are joined before entering the user namespace, the others after.
             waiting = try joinOthers(waiting, mayFail: true)
             try enterUsers(&waiting, link)
         }
@@ -60,7 +60,7 @@ struct StartStage {
         if isolatesUsers { try Self.becomeRoot() }
     }
 
-    /// A group that the container does not have cannot own its terminals.
+    /// Removes the gid option of devpts if the user namespace does not map that group.
     private mutating func dropUnmappedGroups() {
         guard spec.namespaces.user.isNew else { return }
         for index in spec.mounts.indices where spec.mounts[index].kind == .devpts {
@@ -102,15 +102,15 @@ struct StartStage {
             try step("join namespace \(item.path)", linux_setns(item.file, kind))
             close(item.file)
         } else {
-            // Nobody but the caller can see this process yet, and the caller needs its files in /proc: undumpable, they
-            // would be root's.
+            // Dumpable until here, because the caller needs this process's files in /proc, which would belong to root otherwise.
+            // No other process can see it yet.
             try step("make a user namespace", linux_unshare(kind))
             try link.awaitMaps()
         }
         entered |= linux_CLONE_NEWUSER
     }
 
-    /// The offsets can be set until the first process is in the namespace: the next clone of this one.
+    /// Clock offsets can be set until the first process enters the namespace, which is this one's next clone.
     private mutating func makeClocks() throws(LaunchFailure) {
         try step("make a time namespace", linux_unshare(Int32(truncatingIfNeeded: linux_CLONE_NEWTIME)))
         entered |= linux_CLONE_NEWTIME
@@ -124,9 +124,9 @@ struct StartStage {
         }
     }
 
-    /// Root of the user namespace, which owns everything made from here on.
+    /// Becomes root of the user namespace, so that it owns everything created from here on.
     static func becomeRoot() throws(LaunchFailure) {
-        // Refused where setgroups was given up: the groups of the caller then stay, without a name in the container.
+        // Fails where setgroups is denied: then the caller's supplementary groups stay, unmapped.
         _ = linux_set_groups(nil, 0)
         for result in [linux_become_group(0), linux_become_user(0)] where result < 0 {
             let hint = result == -EINVAL ? "; the mappings need the container's ID 0" : ""

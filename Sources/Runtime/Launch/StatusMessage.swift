@@ -2,17 +2,17 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// The socket between the monitor and a process it is starting: failures, warnings and the terminal come up, the network
-/// namespace goes down. It closes by itself when the program is executed: after `ready`, end of file is success.
+/// Messages on the socket between the monitor and a process being started: failures, warnings and the terminal are sent up, the
+/// network namespace down. execve closes the socket: end of file after `ready` means success.
 package enum StatusMessage: Equatable, Sendable {
     case failure(LaunchFailure)
-    /// The terminal's controlling side came with it.
+    /// Comes with a descriptor of the terminal's controlling side.
     case terminal
-    /// Everything is set up: the process waits at its gate, or executes its program next.
+    /// The set-up is complete: the process waits at its gate, or calls execve next.
     case ready
-    /// Something asked for was left out; the process goes on.
+    /// A requested setting was skipped; the start continues.
     case warning(String)
-    /// The descriptor that answers for the filter's calls came with it.
+    /// Comes with the descriptor of the seccomp listener.
     case listener
     /// The mounts are made; the process waits until the caller has run its hooks.
     case hooks
@@ -50,12 +50,12 @@ package enum StatusMessage: Equatable, Sendable {
         }
     }
 
-    /// Without control characters: names come from images, and a process of the container with CAP_SYS_PTRACE can send on this socket.
+    /// Removes control characters: names come from images, and a container process with CAP_SYS_PTRACE can send on this socket.
     private static func text(_ reader: inout BinaryReader) throws(LaunchFailure) -> String {
         TerminalText.escaped(try reader.string(), keepsLines: false)
     }
 
-    /// Sends it, with a descriptor when there is one; false when nobody is there to get it.
+    /// Sends the message, optionally with a descriptor; false when there is no receiver.
     @discardableResult
     package func send(on socket: Int32, descriptor: Int32? = nil) -> Bool {
         let descriptors = descriptor.map { [$0] } ?? []

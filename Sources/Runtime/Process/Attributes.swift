@@ -2,10 +2,10 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// Gives the calling process what a ``ProcessSpec`` asks for besides its user, its capabilities and its filter.
+/// Sets the process attributes of a ``ProcessSpec`` other than user, capabilities and seccomp filter.
 struct Attributes {
     private let process: ProcessSpec
-    /// Where warnings go.
+    /// The status socket, for warnings.
     private let status: Int32
 
     init(_ process: ProcessSpec, status: Int32) {
@@ -13,8 +13,8 @@ struct Attributes {
         self.status = status
     }
 
-    /// While the process still has the caller's privileges and the caller's /proc.
-    /// The CPUs are those of an exec: a first process has its cgroup's (runtime-spec, "execCPUAffinity").
+    /// Call while the process still has the caller's privileges and sees the caller's /proc. CPU affinity is set only for an
+    /// exec: an init process has its cgroup's CPUs (runtime-spec, "execCPUAffinity").
     func prepare(_ cgroups: [CgroupJoin], isExec: Bool = false) throws(LaunchFailure) {
         if isExec, !process.initialAffinity.isEmpty {
             try step("set the CPUs", linux_set_affinity(0, process.initialAffinity, process.initialAffinity.count))
@@ -29,7 +29,8 @@ struct Attributes {
         }
     }
 
-    /// Chooses the labels while the caller's /proc is seen, for a process that the container's does not show. A clone has them too.
+    /// Sets the labels while the caller's /proc is mounted, because the container's /proc does not show this process. A clone
+    /// inherits them.
     func label() throws(LaunchFailure) {
         guard isLabelled else { return }
         let labels = try Labels(process, isCallers: true)
@@ -39,8 +40,8 @@ struct Attributes {
 
     private var isLabelled: Bool { !process.appArmorProfile.isEmpty || !process.seLinuxLabel.isEmpty }
 
-    /// In the container, still as its root. A process that `clones` the one that executes the program has its labels already
-    /// (``label()``), and leaves it what a clone does not take over.
+    /// Call in the container, while still root there. A process that `clones` the one that executes the program has set its
+    /// labels in ``label()`` and leaves attributes that a clone does not inherit to that one.
     func apply(clones: Bool = false) throws(LaunchFailure) {
         if isLabelled, !clones { try Labels(process).labelKeys() }
         try joinKeyring()
@@ -55,19 +56,20 @@ struct Attributes {
         }
     }
 
-    /// One process of the user more, for a moment: its number is limited when that is gone.
+    /// Set after the clone, because the clone adds one more process of this user for a moment.
     private static let processes = ResourceLimit.number(named: "nproc")
 
-    /// What the cloned process still has to do.
+    /// Sets the attributes that a clone does not inherit.
     func applyAfterClone() throws(LaunchFailure) {
         if losesScheduling { try schedule() }
         for limit in process.rlimits where limit.resource == Self.processes { try set(limit) }
     }
 
-    /// The capabilities that it takes.
+    /// The capabilities that ``applyAfterClone()`` needs.
     var needAfterClone: UInt64 { losesScheduling ? Capability.mask(["SYS_NICE"]) : 0 }
 
-    /// SCHED_DEADLINE cannot be cloned, SCHED_FLAG_RESET_ON_FORK says what it does (sched(7)).
+    /// Whether the scheduling policy is lost in a clone: SCHED_DEADLINE cannot be cloned, and SCHED_FLAG_RESET_ON_FORK resets it
+    /// (sched(7)).
     private var losesScheduling: Bool {
         guard let value = process.scheduling else { return false }
         return value.policy == 6 || value.flags & 1 != 0
@@ -94,13 +96,13 @@ struct Attributes {
         }
     }
 
-    /// A user namespace takes away the right to raise limits; what is above the wanted ones afterwards needs none.
+    /// Raises limits before the user namespace is entered, which takes away that privilege; lowering them afterwards needs none.
     private func raiseLimits() throws(LaunchFailure) {
         for limit in process.rlimits {
             var soft: UInt64 = 0
             var hard: UInt64 = 0
             guard linux_get_limit(limit.resource, &soft, &hard) == 0, limit.hard > hard else { continue }
-            // A refusal is told when the limit itself is set.
+            // A failure is reported later, when the limit itself is set.
             _ = linux_set_limit(limit.resource, soft, limit.hard)
         }
     }
@@ -123,7 +125,7 @@ struct Attributes {
         warn("limit \(name) cannot be raised to \(limit.hard) without CAP_SYS_RESOURCE: it is \(hard)")
     }
 
-    /// What ``set(_:)`` will warn of, while somebody hears it.
+    /// Sends the warnings of ``set(_:)`` early, while the caller still reads the status socket.
     private func announce(_ limit: ResourceLimit) throws(LaunchFailure) {
         var (soft, hard) = (UInt64(0), UInt64(0))
         let name = ResourceLimit.name(of: limit.resource)
@@ -138,11 +140,11 @@ struct Attributes {
 
     private func warn(_ text: String) { StatusMessage.warning(text).send(on: status) }
 
-    /// Keys of the caller's session stay the caller's.
+    /// Keeps the keys of the caller's session keyring out of the container.
     private func joinKeyring() throws(LaunchFailure) {
         guard !process.keyring.isEmpty else { return }
         let key = linux_join_session_keyring(process.keyring)
-        // Not in this kernel, or hidden by the filter of a container around this one.
+        // The kernel lacks keyrings, or the seccomp filter of an outer container forbids the call.
         if key == -ENOSYS || key == -EPERM { return }
         try step("join the session keyring \(process.keyring)", key)
         var text = [CChar](repeating: 0, count: 512)
@@ -150,20 +152,20 @@ struct Attributes {
         let fields = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }.split(separator: UInt8(ascii: ";"))
         guard fields.count > 3, let permissions = UInt32(String(decoding: fields[3], as: UTF8.self), radix: 16)
         else { throw LaunchFailure("look at the session keyring: the kernel's answer is of another form") }
-        // KEY_USR_SEARCH: an exec finds it by its name.
+        // KEY_USR_SEARCH lets a later exec find the keyring by name.
         try step("share the session keyring", linux_set_key_permissions(key, permissions | 0x0008_0000))
     }
 }
 
-/// The labels of AppArmor and SELinux. They are written through a proc file system made for this, so that nothing of the
-/// container stands between (CVE-2019-16884, CVE-2025-52881).
+/// The labels of AppArmor and SELinux. Written through a new proc file system, so that nothing in the container can redirect the
+/// write (CVE-2019-16884, CVE-2025-52881).
 private struct Labels: ~Copyable {
     private let process: ProcessSpec
     private let proc: Descriptor
     private let own: String
     private let resolution: UInt64
 
-    /// Before anything of a container is joined the caller's own /proc is as good, and needs no right to mount.
+    /// `isCallers`: before any namespace of the container is joined, the caller's own /proc is safe and needs no mount privilege.
     init(_ process: ProcessSpec, isCallers: Bool = false) throws(LaunchFailure) {
         self.process = process
         guard isCallers else {
@@ -178,13 +180,13 @@ private struct Labels: ~Copyable {
         resolution = linux_RESOLVE_BENEATH | linux_RESOLVE_NO_XDEV
     }
 
-    /// Its session keyring is the container's, although it is made before the program is executed; that ends this choice too.
+    /// Labels the session keyring as the container's. Reset by execve, so it is created before that.
     func labelKeys() throws(LaunchFailure) {
         guard !process.seLinuxLabel.isEmpty, !process.keyring.isEmpty else { return }
         try write(process.seLinuxLabel, ["attr/keycreate"], "set SELinux label \(process.seLinuxLabel) of new keys")
     }
 
-    /// Takes effect when the program is executed.
+    /// Takes effect at execve.
     func labelProgram() throws(LaunchFailure) {
         let (profile, label) = (process.appArmorProfile, process.seLinuxLabel)
         if !profile.isEmpty {

@@ -5,7 +5,8 @@ package struct CapabilitySets: Equatable, Sendable {
     package var bounding: UInt64
     package var effective: UInt64
     package var permitted: UInt64
-    /// Empty unless an OCI document asks for it: a non-empty set let programs gain capabilities (CVE-2022-24769).
+    /// Empty unless an OCI document asks for it: inheritable capabilities can be gained by programs with file capabilities
+    /// (CVE-2022-24769).
     package var inheritable: UInt64
     package var ambient: UInt64
 
@@ -19,7 +20,7 @@ package struct CapabilitySets: Equatable, Sendable {
         self.ambient = ambient
     }
 
-    /// `mask` as bounding, effective and permitted set; nothing inheritable, nothing ambient: what Docker gives.
+    /// `mask` as bounding, effective and permitted set, as Docker sets them; inheritable and ambient sets are empty.
     package init(_ mask: UInt64) {
         self.init(bounding: mask, effective: mask, permitted: mask)
     }
@@ -40,7 +41,7 @@ package enum Capability {
         "CHECKPOINT_RESTORE",
     ]
 
-    /// What Docker gives every container.
+    /// Docker's default capabilities.
     package static let dockerDefault = [
         "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
         "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",

@@ -3,11 +3,11 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// Finds the program of a command in the container, and explains why it does not run.
+/// Finds the program of a command in the container, or explains why it cannot run.
 enum CommandSearch {
     static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-    /// The path to execute, in the words Docker's users know when there is none.
+    /// The path to execute; errors in Docker's words.
     static func find(_ command: String, env: [String]) throws(LaunchFailure) -> String {
         guard !command.isEmpty else { throw LaunchFailure(exitCode: 127, "no command specified") }
         if command.utf8.contains(0x2f) {
@@ -25,7 +25,7 @@ enum CommandSearch {
         throw LaunchFailure(exitCode: 127, "exec: \"\(command)\": executable file not found in $PATH")
     }
 
-    /// Nil when it can be executed; otherwise errno.
+    /// Nil when the file can be executed; otherwise errno.
     private static func check(_ path: String) -> Int32? {
         var status = stat()
         if stat(path, &status) < 0 { return errno }
@@ -45,7 +45,7 @@ enum CommandSearch {
         }
     }
 
-    /// Why execve(2) refused a program that is there.
+    /// Explains why execve(2) refused an existing program.
     static func executionFailure(_ path: String, _ error: Int32) -> LaunchFailure {
         let head = beginning(of: path)
         let reason = SystemError("", code: error).reason
@@ -90,10 +90,10 @@ enum CommandSearch {
         private static let hostArchitecture = "another architecture"
     #endif
 
-    /// Reads the machine of an ELF file (elf(5)), little and big endian.
+    /// Reads the machine field of an ELF file (elf(5)), in both byte orders.
     static func formatHint(_ head: [UInt8]) -> String {
         guard head.count >= 20, head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else {
-            return head.starts(with: [0x23, 0x21]) ? "" : ": the file is no program and has no #! line"
+            return head.starts(with: [0x23, 0x21]) ? "" : ": the file is not a program and has no #! line"
         }
         let little = head[5] == 1
         let machine = little ? Int(head[18]) | Int(head[19]) << 8 : Int(head[19]) | Int(head[18]) << 8

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// A range of user or group IDs of a container and what they are on the host (user_namespaces(7)).
+/// Maps a range of a container's user or group IDs to IDs of the host (user_namespaces(7)).
 package struct IdentityMapping: Equatable, Sendable {
     package var container: UInt32
     package var host: UInt32
@@ -14,22 +14,22 @@ package struct IdentityMapping: Equatable, Sendable {
         self.count = count
     }
 
-    /// What an ID of the container is on the host; nil when it is nobody there.
+    /// The host's ID for an ID of the container; nil when it is not mapped.
     static func host(of id: UInt32, in mappings: [IdentityMapping]) -> UInt32? {
         mappings.first { $0.container <= id && id - $0.container < $0.count }.map { $0.host &+ (id - $0.container) }
     }
 }
 
-/// Gives a new user namespace its IDs, from outside.
+/// Writes the ID maps of a new user namespace from outside.
 struct IdentityMaps {
     let users: [IdentityMapping]
     let groups: [IdentityMapping]
 
-    /// Writes the maps of the user namespace that `pid`, an unreaped child, has just made.
+    /// Writes the maps of the user namespace that `pid`, an unreaped child, has just created.
     ///
-    /// What the kernel does not let the caller write, the set-user-ID programs newuidmap and newgidmap may.
+    /// Where the caller lacks the privilege, uses the set-user-ID programs newuidmap and newgidmap.
     func write(pid: Int32) throws(LaunchFailure) {
-        // Without privileges one's own group can be mapped only once setgroups(2) is given up (Linux 3.19).
+        // An unprivileged user may map his own group only after setgroups(2) is denied (Linux 3.19).
         let isOwn = groups.count == 1 && groups[0].count == 1 && groups[0].host == getegid()
         if geteuid() != 0 && isOwn {
             try Self.put("deny", "/proc/\(pid)/setgroups") { error throws(LaunchFailure) in
@@ -40,7 +40,7 @@ struct IdentityMaps {
         try Self.write(groups, pid, "gid_map", "newgidmap", "/etc/subgid")
     }
 
-    /// A user namespace with these maps that no process is in. Only for a process with a single thread.
+    /// Creates a user namespace with these maps that has no process. The calling process must have a single thread.
     func namespace() throws(LaunchFailure) -> Descriptor {
         var pidfd: Int32 = -1
         let pid = try step("make a user namespace", linux_clone(linux_CLONE_NEWUSER, &pidfd, -1))
@@ -56,8 +56,7 @@ struct IdentityMaps {
         return Descriptor(owning: try libraryStep("open \(path)", open(path, O_RDONLY | O_CLOEXEC)))
     }
 
-    /// One write(2) of less than a page is all the kernel takes: anything longer is refused here, never cut
-    /// (CVE-2021-43784).
+    /// The kernel takes one write(2) of less than a page: anything longer is refused here, not truncated (CVE-2021-43784).
     private static let limit = 4095
 
     private static func write(

@@ -1,6 +1,6 @@
 internal import CLinux
 
-/// Where a namespace of the container comes from.
+/// The source of a container's namespace.
 package enum NamespaceChoice: Equatable, Sendable {
     case host
     case new
@@ -10,7 +10,7 @@ package enum NamespaceChoice: Equatable, Sendable {
     package var isNew: Bool { if case .new = self { true } else { false } }
 }
 
-/// The namespaces of a container; Docker's defaults.
+/// The namespaces of a container; defaults as in Docker.
 package struct NamespaceChoices: Equatable, Sendable {
     package var mount = NamespaceChoice.new
     package var pid = NamespaceChoice.new
@@ -23,7 +23,7 @@ package struct NamespaceChoices: Equatable, Sendable {
 
     package init() {}
 
-    /// None of its own, as in a bundle that names no namespace.
+    /// All namespaces are the caller's, as for a bundle that lists none.
     package static var host: NamespaceChoices {
         var choices = NamespaceChoices()
         for kind in Kind.allCases { choices[kind] = .host }
@@ -34,7 +34,7 @@ package struct NamespaceChoices: Equatable, Sendable {
     package enum Kind: String, CaseIterable {
         case mount, pid, network, ipc, uts, cgroup, user, time
 
-        /// The kernel's name, as in /proc/PID/ns.
+        /// The file name in /proc/PID/ns.
         var file: String {
             switch self {
             case .mount: return "mnt"
@@ -43,7 +43,7 @@ package struct NamespaceChoices: Equatable, Sendable {
             }
         }
 
-        /// The kernel's.
+        /// The CLONE_NEW* flag.
         var flag: UInt64 {
             switch self {
             case .mount: return linux_CLONE_NEWNS
@@ -85,22 +85,22 @@ package struct NamespaceChoices: Equatable, Sendable {
         }
     }
 
-    /// Those that are not the caller's, as CLONE_NEW* flags.
+    /// The namespaces that differ from the caller's, as CLONE_NEW* flags.
     package var flags: UInt64 { Kind.allCases.reduce(0) { self[$1] == .host ? $0 : $0 | $1.flag } }
 
-    /// What has to be entered by a process between the caller and the container's: whose user, process or time
-    /// namespace is only for what it clones afterwards, or may not be the caller's.
+    /// Whether a stage process between caller and container has to enter namespaces: joining a pid or time namespace applies only
+    /// to later children, and the caller must not join a user namespace itself.
     package var needStage: Bool {
         joinsProcesses || user != .host || time != .host
     }
 
-    /// Others are in its process namespace.
+    /// Whether an existing pid namespace is joined.
     var joinsProcesses: Bool {
         if case .path = pid { return true }
         return false
     }
 
-    /// Those that are joined, with the kernel's flag of each; not the mount namespace, which comes last.
+    /// The namespaces to join, with their flags; without the mount namespace, which is joined last.
     var joined: [(flag: UInt64, path: String)] {
         var result: [(flag: UInt64, path: String)] = []
         for kind in [Kind.user, .pid, .network, .ipc, .uts, .cgroup, .time] {
@@ -110,7 +110,7 @@ package struct NamespaceChoices: Equatable, Sendable {
     }
 }
 
-/// How much a clock of a new time namespace is ahead of the host's (time_namespaces(7)).
+/// The offset of a clock in a new time namespace (time_namespaces(7)).
 package struct ClockOffset: Equatable, Sendable {
     /// `monotonic` or `boottime`.
     package var clock: String

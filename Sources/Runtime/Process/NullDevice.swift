@@ -2,10 +2,10 @@ internal import CLinux
 internal import Glibc
 package import Linux
 
-/// The null device that hides files and stands in for standard streams that are missing: a node of its own, which hides files on a
-/// read-only mount. Through the host's, bound or open, a container could change the owner, the mode and the times of the host's node.
+/// The null device for masked files and missing standard streams: a separate node on a read-only mount. Through the host's node a
+/// container could change its owner, mode and times.
 package enum NullDevice {
-    /// A detached read-only mount of a node alone; `options` are those of the file system that it is made in.
+    /// A detached read-only mount of a node; `options` are those of its file system.
     package static func mount(_ options: [String] = []) throws(LaunchFailure) -> Descriptor {
         if let own = try makeMount(options) { return own }
         let host = try MountBuilder.bind(
@@ -14,7 +14,8 @@ package enum NullDevice {
         return host
     }
 
-    /// Nil in a user namespace, where no node can be made, and before Linux 6.15, which takes no mount from one that is nowhere.
+    /// Nil in a user namespace, which cannot create nodes, and before Linux 6.15, which cannot clone a mount that is not
+    /// attached.
     static func makeMount(_ options: [String]) throws(LaunchFailure) -> Descriptor? {
         guard canBeMade, let folder = try makeFolder(options) else { return nil }
         let opened = linux_open_tree(folder.raw, name, linux_OPEN_TREE_CLONE)
@@ -24,8 +25,8 @@ package enum NullDevice {
         return node
     }
 
-    /// For `streams` that lack one: that of the container, if what it has there is one, else `other`, else a new one. -1 where none
-    /// is needed.
+    /// The null device for missing `streams`: the container's own if it is one, else `other`, else a new one. -1 when none is
+    /// needed.
     static func open(
         in root: ContainerRoot, or other: Int32, for streams: ChildStreams
     ) throws(LaunchFailure) -> Int32 {
@@ -34,7 +35,7 @@ package enum NullDevice {
         return found >= 0 ? found : try open().release()
     }
 
-    /// A node, open; the host's where none can be made, whose owner the caller then is not.
+    /// Opens a new node; the host's if none can be created.
     static func open() throws(LaunchFailure) -> Descriptor {
         let what = "open the null device"
         if canBeMade, let folder = try makeFolder([]) {
@@ -50,7 +51,7 @@ package enum NullDevice {
         return linux_permitted_capabilities() & needed == needed && ProcessCredentials.areOfRoot
     }()
 
-    /// Whether this is the null device, whoever's.
+    /// Whether the descriptor is a null device.
     static func isNull(_ handle: Int32) -> Bool {
         var status = stat()
         return fstat(handle, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
@@ -63,12 +64,12 @@ package enum NullDevice {
         guard isNull(host.raw) else { throw LaunchFailure("/dev/null of the host is not the null device") }
     }
 
-    /// A file system with nothing but the node, mounted nowhere; nil where the devices cgroup is against it.
+    /// An unattached file system with only the node; nil when the devices cgroup forbids mknod.
     private static func makeFolder(_ options: [String]) throws(LaunchFailure) -> Descriptor? {
         let folder = try MountBuilder.make(
             "tmpfs", options: ["mode=755", "nr_inodes=2"] + options, flags: [.noSuid, .noExec])
         guard mknodat(folder.raw, name, S_IFCHR | 0o666, DeviceNodes.number(1, 3)) == 0 else { return nil }
-        // Not beyond what the umask of the caller lets through.
+        // chmod, because the caller's umask applied to mknod.
         try libraryStep("set the mode of the null device", fchmodat(folder.raw, name, 0o666, 0))
         return folder
     }

@@ -1,17 +1,17 @@
 internal import CLinux
 internal import Glibc
 
-/// The last steps into a process namespace in which others are already.
+/// Executes the program in a pid namespace that already has processes.
 ///
-/// A process there can be reached by every other one that has CAP_SYS_PTRACE, through /proc/PID and ptrace(2), undumpable or
-/// not. So the process that sets everything up never is in it: as its last step, when nothing of the host is left to it, it
-/// clones the one that is.
+/// Any process there with CAP_SYS_PTRACE can access a process of that namespace through /proc/PID and ptrace(2), even an
+/// undumpable one. Therefore the set-up process stays outside: as its last step, when it has no access to the host any more, it
+/// clones the one that executes the program.
 extension ProcessRestrictions {
-    /// Returns only by throwing: in this process, or in the one that was cloned.
+    /// Never returns normally; throws in this process or in the cloned one.
     func executeAsSibling(
         _ sibling: SiblingNumber, _ program: String, _ env: [String]
     ) throws(LaunchFailure) -> Never {
-        // Made before the filter: who knows what an allocation calls.
+        // Allocated before the filter is loaded, because it may forbid what an allocation calls.
         let (arguments, environment) = (vector(process.args), vector(env))
         let attributes = Attributes(process, status: channels.status)
         let held = linux_permitted_capabilities()
@@ -20,7 +20,7 @@ extension ProcessRestrictions {
         let isFilteredBefore = try canFilterBefore()
         linux_forget_environment()
         try sibling.keepFromClones()
-        // Changing the user may have made it dumpable (fs.suid_dumpable, proc(5)).
+        // Changing the user may have reset the dumpable flag (fs.suid_dumpable, proc(5)).
         try step("become undumpable", linux_set_dumpable(0))
         if !process.seccompNotifies { StatusMessage.ready.send(on: channels.status) }
         if isFilteredBefore {
@@ -48,8 +48,8 @@ extension ProcessRestrictions {
         throw CommandSearch.executionFailure(program, errno)
     }
 
-    /// Whether the filter lets through what is still to be done once it is loaded. Where it does not, it is loaded by the cloned
-    /// process, which keeps the right to do so until then: only where nobody may trace it.
+    /// Whether the filter allows the remaining set-up calls, so that it can be loaded before the clone. Otherwise the cloned
+    /// process loads it and keeps the privilege for that until then, which is safe only where no process may trace it.
     private func canFilterBefore() throws(LaunchFailure) -> Bool {
         guard !process.seccomp.isEmpty else { return true }
         let filter = FilterEvaluation(program: process.seccomp)

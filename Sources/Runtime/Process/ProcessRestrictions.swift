@@ -3,40 +3,40 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// Turns the calling process, which is in the container's namespaces and root already, into what a ``ProcessSpec``
-/// describes, and executes it. The same way for a first process and for an exec.
+/// Applies a ``ProcessSpec`` to the calling process, which is already in the container's namespaces and root, and executes the
+/// program. The same for init process and exec.
 struct ProcessRestrictions {
     let process: ProcessSpec
     /// The gate is a FIFO that is read before the program is executed; -1 for none.
     let channels: ContainerStart.Channels
-    /// In a user namespace the right to set groups may have been given up.
+    /// In a user namespace setgroups(2) may be denied.
     let isolatesUsers: Bool
     /// Whether a missing working directory is made: a container's own is, that of a process added to it is not.
     let makesDirectory: Bool
-    /// For those of the kind `startContainer`, which run as confined as the program itself.
+    /// The `startContainer` hooks, which run as restricted as the program itself.
     var hooks: ContainerHooks?
-    /// Where the program runs in a process namespace that others are in: the process that executes it is cloned at the end.
+    /// Set when the program runs in a pid namespace with other processes: it is executed by a process cloned at the end.
     var sibling: SiblingNumber?
-    /// The namespace is another container's, of which nothing is known.
+    /// The pid namespace belongs to another container.
     var isShared = false
 
-    /// Returns only by throwing.
+    /// Never returns normally.
     func execute() throws(LaunchFailure) -> Never {
         let user = try resolveUser()
         var env = Self.lastOfEach(process.env)
         if !env.contains(where: { $0.hasBytePrefix("HOME=") }) { env.append("HOME=\(user.home)") }
         try Attributes(process, status: channels.status).apply(clones: sibling != nil)
         let isInside = try enterDirectory(mayRetry: user.uid != 0)
-        takeOutput(user.uid)
+        giveOutput(to: user.uid)
         try become(user)
         if !isInside { _ = try enterDirectory(mayRetry: false) }
         let program = try CommandSearch.find(process.args.first ?? "", env: env)
         umask(mode_t(process.umask & 0o777))
         if let sibling { try executeAsSibling(sibling, program, env) }
-        // A listener gets its descriptor while whoever created the container is still there; otherwise the filter comes
-        // as late as it can.
+        // A seccomp listener gets its descriptor while the creating process still exists; otherwise the filter is loaded as late
+        // as possible.
         if process.seccompNotifies { try confine() }
-        // Everything is set up; between OCI's `create` and `start` the process waits.
+        // The set-up is complete; between OCI's `create` and `start` the process waits.
         StatusMessage.ready.send(on: channels.status)
         waitAtGate()
         if !process.seccompNotifies { try confine() }
@@ -44,9 +44,9 @@ struct ProcessRestrictions {
         try run(program, env)
     }
 
-    /// getenv(3) finds the first of a name, whoever writes an environment means the last (`exec --env` after the container's).
+    /// Keeps the last value of each variable (`exec --env` follows the container's), because getenv(3) returns the first.
     private static func lastOfEach(_ env: [String]) -> [String] {
-        // Hardly any has one twice, and a table of a few is slower than looking at all pairs.
+        // Duplicates are rare; for few variables comparing all pairs is faster than a table.
         if env.count <= 32, !hasRepeated(env) { return env }
         var seen: Set<Substring> = []
         let last = env.reversed().filter { seen.insert($0.prefix(untilByte: "=")).inserted }
@@ -64,17 +64,17 @@ struct ProcessRestrictions {
         return false
     }
 
-    /// Where the process waits between OCI's `create` and `start`.
+    /// Waits between OCI's `create` and `start`.
     func waitAtGate() {
         guard channels.gate >= 0 else { return }
-        // Whoever created the container is gone when it starts: failures go to standard error.
+        // The creating process is gone after `start`: failures go to standard error.
         close(channels.status)
         var byte: UInt8 = 0
         while read(channels.gate, &byte, 1) < 0 && errno == EINTR {}
     }
 
-    /// Beneath the root, and through no link of /proc: with the host's processes in sight one leads to the host's root. Nothing is
-    /// left open: a working directory may name a descriptor. What went wrong the chdir(2) after it says.
+    /// Creates the directory beneath the root without following links of /proc: with the host's pid namespace one leads to the
+    /// host's root. No descriptor stays open, because a working directory may name one. Errors show up in the following chdir(2).
     private func makeDirectory(_ path: String) {
         let slash = Descriptor(owning: open("/", linux_O_PATH | O_DIRECTORY | O_CLOEXEC))
         if slash.raw >= 0 { _ = try? ContainerRoot(descriptor: slash.raw).place(path, .directory) }
@@ -93,7 +93,7 @@ struct ProcessRestrictions {
         }
     }
 
-    /// Makes and enters the working directory; false when the user may be able to enter it and root is not.
+    /// Creates and enters the working directory; false when root cannot enter it but the user may be able to.
     private func enterDirectory(mayRetry: Bool) throws(LaunchFailure) -> Bool {
         let cwd = process.cwd.isEmpty ? "/" : process.cwd
         guard cwd.utf8.first == 0x2f else { throw LaunchFailure("cwd \(cwd): not an absolute path") }
@@ -111,7 +111,7 @@ struct ProcessRestrictions {
                     "chdir to cwd (\"\(cwd)\") set in config.json failed: \(SystemError("", code: error).reason)")
             }
         }
-        // A directory of the host reached through a leaked descriptor has no path from our root (CVE-2024-21626).
+        // A host directory reached through a leaked descriptor has no path below this root (CVE-2024-21626).
         var path = [CChar](repeating: 0, count: 4097)
         let result = linux_current_directory(&path, path.count)
         guard result == 0, path[0] == 0x2f else {
@@ -120,21 +120,21 @@ struct ProcessRestrictions {
         return true
     }
 
-    /// Programs reopen /dev/stdout: the pipes and the terminal belong to the user.
-    private func takeOutput(_ uid: UInt32) {
+    /// Gives pipes and terminal to the user, because programs reopen /dev/stdout.
+    private func giveOutput(to uid: UInt32) {
         for number: Int32 in 0...2 {
             var status = stat()
             guard uid != 0, fstat(number, &status) == 0 else { continue }
             let type = status.st_mode & S_IFMT
-            // Of devices only terminals: the null device is everybody's, and may be reached through a link (CVE-2026-88265).
+            // Of devices only terminals, because the null device is shared and may be reached through a link (CVE-2026-88265).
             let isTerminal = type == S_IFCHR && isatty(number) == 1
             if isTerminal || type == S_IFIFO || type == S_IFSOCK { _ = fchown(number, uid, gid_t.max) }
         }
     }
 
-    /// Takes from the calling process what no program that it executes may have again. What it can do itself stays.
+    /// Drops capabilities from the bounding set. The process's own capabilities stay for the rest of the set-up.
     private func bound() throws(LaunchFailure) {
-        // Inheritable may be what was neither bounded nor permitted, but only now (capabilities(7)).
+        // Set now, because afterwards only bounding and permitted capabilities can be inheritable (capabilities(7)).
         let held = linux_permitted_capabilities()
         let inheritable = process.capabilities.inheritable & held
         if inheritable != 0 { try step("set capabilities", linux_set_capabilities(held, held, inheritable)) }
@@ -159,16 +159,16 @@ struct ProcessRestrictions {
         try step("keep capabilities", linux_keep_capabilities(0))
     }
 
-    /// `extra` capabilities are kept for what is done after a clone. What is `inheritable` is decided before anything is dropped.
+    /// `extra` capabilities are kept for the set-up after a clone. `inheritable` is computed before capabilities are dropped.
     func confine(inheritable: UInt64? = nil, extra: UInt64 = 0) throws(LaunchFailure) {
         let held = linux_permitted_capabilities()
         let inheritable = inheritable ?? process.capabilities.inheritable & held
         if process.noNewPrivileges { try step("set no_new_privs", linux_no_new_privileges()) }
         if !process.seccomp.isEmpty {
-            // Without no_new_privs loading needs CAP_SYS_ADMIN, which changing the user took from the effective set.
+            // Without no_new_privs, loading a filter needs CAP_SYS_ADMIN, which changing the user removed from the effective set.
             try step("take capabilities", linux_set_capabilities(held, held, inheritable))
             let count = process.seccomp.count / 8
-            // Only a listener can be waited for; and this process has no other thread to take along.
+            // NEW_LISTENER cannot be combined with TSYNC, which is not needed: this process has one thread.
             let flags = process.seccompNotifies ? process.seccompFlags & ~1 | 8 : process.seccompFlags & ~32
             let result = process.seccomp.withUnsafeBytes { linux_load_filter($0.baseAddress, count, flags) }
             try step("load the seccomp filter", result)
@@ -182,13 +182,13 @@ struct ProcessRestrictions {
 
     func setCapabilities(inheritable: UInt64, extra: UInt64 = 0) throws(LaunchFailure) {
         let sets = process.capabilities
-        // The daemon may lack a capability that `--privileged` asks for.
+        // The daemon may lack capabilities that `--privileged` asks for.
         let permitted = sets.permitted & linux_permitted_capabilities()
         try step("clear ambient capabilities", linux_clear_ambient())
         try step(
             "set capabilities",
             linux_set_capabilities(sets.effective & permitted | extra, permitted | extra, inheritable))
-        // Only what is inheritable can be ambient; like runc, the rest of the wish is left out.
+        // Only inheritable capabilities can be ambient; like runc, drops the others.
         let ambient = sets.ambient & permitted & sets.inheritable
         for capability in 0..<64 where ambient & (1 << UInt64(capability)) != 0 {
             try step("raise ambient capability \(capability)", linux_raise_ambient(Int32(capability)))
@@ -207,7 +207,7 @@ func replaceProcess(_ program: String, _ arguments: [String], _ environment: [St
     return errno
 }
 
-/// As exec(3) wants them; never freed.
+/// A NULL-terminated array for exec(3); never freed.
 func vector(_ texts: [String]) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
     let result = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: texts.count + 1)
     for (index, text) in texts.enumerated() { result[index] = strdup(text) }

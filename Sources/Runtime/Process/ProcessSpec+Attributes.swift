@@ -1,4 +1,4 @@
-/// How the kernel shares its processors with a process (sched_setattr(2)); times in nanoseconds.
+/// CPU scheduling of a process (sched_setattr(2)); times in nanoseconds.
 package struct Scheduling: Equatable, Sendable {
     package var policy: UInt32 = 0
     package var flags: UInt64 = 0
@@ -22,11 +22,11 @@ package struct Scheduling: Equatable, Sendable {
     ]
 }
 
-/// Whose input and output comes first (ioprio_set(2)).
+/// I/O priority of a process (ioprio_set(2)).
 package struct IOPriority: Equatable, Sendable {
     /// IOPRIO_CLASS_*.
     package var kind: Int32
-    /// 0, the first, to 7.
+    /// 0 (highest) to 7.
     package var level: Int32
 
     package init(kind: Int32, level: Int32) {

@@ -1,8 +1,8 @@
 internal import ByteText
 
-/// Whom a process runs as.
+/// The user that a process runs as.
 package enum ContainerUser: Equatable, Sendable {
-    /// Numbers that were decided outside the container.
+    /// IDs that were resolved outside the container.
     case ids(uid: UInt32, gid: UInt32, groups: [UInt32])
     /// Docker's `user[:group]`, resolved with the container's own /etc/passwd and /etc/group. Empty is root.
     case name(String)
@@ -38,12 +38,12 @@ package struct ResourceLimit: Equatable, Sendable {
     }
 }
 
-/// A process to start in a container: OCI's `process`, for its first process and for every exec.
+/// A process to start in a container: OCI's `process`, for the init process and every exec.
 package struct ProcessSpec: Equatable, Sendable {
     package var args: [String] = []
     /// `NAME=value`. HOME is added when it is missing.
     package var env: [String] = []
-    /// Made when it does not exist.
+    /// Created when it does not exist.
     package var cwd = "/"
     package var user = ContainerUser.name("")
     /// `--group-add`: names (looked up in the container) or numbers.
@@ -55,23 +55,23 @@ package struct ProcessSpec: Equatable, Sendable {
     package var seccomp: [UInt8] = []
     /// SECCOMP_FILTER_FLAG_* of seccomp(2).
     package var seccompFlags: UInt32 = 0
-    /// A listener decides about some calls: its descriptor comes over the status socket.
+    /// The filter has a listener: its descriptor is sent over the status socket.
     package var seccompNotifies = false
-    /// Nil leaves it alone.
+    /// Nil keeps the caller's.
     package var oomScoreAdj: Int32?
-    /// What needs CAP_SYS_RESOURCE (raising a limit, lowering `oomScoreAdj`) is left out with a warning where the caller
-    /// lacks it. Otherwise it fails: a bundle insists.
+    /// When the caller lacks CAP_SYS_RESOURCE, skip raising limits and lowering `oomScoreAdj` with a warning. Otherwise it is an
+    /// error, as for bundles.
     package var isLenient = false
-    /// The same for limits alone: podman asks for higher ones than a machine may give without being told to.
+    /// The same for limits only: podman requests higher ones by default than a machine may allow.
     package var clampsLimits = false
     package var scheduling: Scheduling?
     package var ioPriority: IOPriority?
     /// The execution domain (personality(2)).
     package var personality: UInt64?
-    /// Bit masks of CPUs, before and after the cgroups are joined; empty leaves it alone.
+    /// CPU masks before and after joining the cgroups; empty keeps the caller's.
     package var initialAffinity: [UInt8] = []
     package var finalAffinity: [UInt8] = []
-    /// The name of a session keyring to make or join; empty keeps the caller's.
+    /// The name of a session keyring to create or join; empty keeps the caller's.
     package var keyring = ""
     package var appArmorProfile = ""
     package var seLinuxLabel = ""
@@ -81,11 +81,11 @@ package struct ProcessSpec: Equatable, Sendable {
     package var rows: UInt16 = 0
     /// Keep standard input open (`-i`); otherwise it is /dev/null.
     package var openStdin = false
-    /// Close standard input when the first attached client ends its side.
+    /// Close standard input when the first attached client closes its side.
     package var stdinOnce = false
 
     package init() {}
 }
 
-/// A process to start in a container that runs already.
+/// A process to start in a running container.
 package typealias ExecSpec = ProcessSpec

@@ -4,11 +4,11 @@ internal import Linux
 
 /// The child's ends of its standard streams.
 package struct ChildStreams: Sendable {
-    /// Pipe ends; -1 for /dev/null. Not used with a terminal.
+    /// Pipe ends; -1 for /dev/null. Unused with a terminal.
     package var input: Int32
     package var output: Int32
     package var error: Int32
-    /// How many descriptors of the caller, from 3 on, the program gets besides (`--preserve-fds`).
+    /// How many further descriptors of the caller, from 3 on, are passed to the program (`--preserve-fds`).
     package var preserved: Int32 = 0
 
     package init(input: Int32 = -1, output: Int32 = -1, error: Int32 = -1) {
@@ -17,25 +17,25 @@ package struct ChildStreams: Sendable {
         self.error = error
     }
 
-    /// Puts them on 0, 1 and 2; `null` stands in for the missing ones, and for the host's, whose mount is none of the
-    /// container's: criu would not know it (runc's reOpenDevNull).
+    /// Installs them as 0, 1 and 2. `null` replaces missing ones and the host's null device, whose mount is not in the container:
+    /// criu could not restore it (runc's reOpenDevNull).
     func install(null: Int32) throws(LaunchFailure) {
         for (number, handle) in [(Int32(0), input), (1, output), (2, error)] {
             try libraryStep("set standard stream \(number)", dup2(isNull(handle) ? null : handle, number))
         }
     }
 
-    /// Whether ``install(null:)`` has a use for it.
+    /// Whether ``install(null:)`` needs a null device.
     var needNull: Bool { isNull(input) || isNull(output) || isNull(error) }
 
     private func isNull(_ handle: Int32) -> Bool { handle < 0 || NullDevice.isNull(handle) }
 }
 
-/// A terminal for a container's process.
+/// The terminal of a container's process.
 enum Terminal {
-    /// Opens a terminal of the `/dev/pts` in `root`, makes it the process's own where it `takesControl`, and gives its other side
-    /// to the monitor.
-    /// Returns its number. The file system is checked to be devpts: anything else there is hostile (CVE-2025-52565).
+    /// Opens a terminal of the `/dev/pts` in `root`, makes it the controlling terminal if `takesControl`, and sends its
+    /// controlling side to the monitor. Returns its number. The file system must be devpts; anything else is hostile
+    /// (CVE-2025-52565).
     static func install(
         root: ContainerRoot, process: ProcessSpec, status: Int32, takesControl: Bool = true
     ) throws(LaunchFailure) -> Int32 {

@@ -3,10 +3,10 @@ internal import Glibc
 internal import JSON
 internal import Linux
 
-/// Looks users up in the container's own /etc/passwd and /etc/group, which are hostile: regular files only,
-/// never waited for, never more than a bound read (CVE-2024-9676, CVE-2026-47262).
+/// Looks up users in the container's own /etc/passwd and /etc/group, which are untrusted: only regular files, no blocking, and a
+/// size limit (CVE-2024-9676, CVE-2026-47262).
 struct UserDatabase {
-    /// Bytes of a file.
+    /// Maximum size of a file.
     static let limit = 4 << 20
     /// NGROUPS_MAX of Linux (setgroups(2)).
     static let mostGroups = 65536
@@ -18,10 +18,10 @@ struct UserDatabase {
         var home: String
     }
 
-    /// Gives the bytes of `/etc/passwd` or `/etc/group`; empty when there is none.
+    /// Returns the content of `/etc/passwd` or `/etc/group`; empty when it does not exist.
     let read: (String) throws(LaunchFailure) -> [UInt8]
 
-    /// The files of the container at `root`.
+    /// Reads the files of the container at `root`.
     init(root: ContainerRoot) {
         read = { path throws(LaunchFailure) in
             let found = root.find(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
@@ -45,9 +45,9 @@ struct UserDatabase {
 
     init(read: @escaping (String) throws(LaunchFailure) -> [UInt8]) { self.read = read }
 
-    /// A number that is all digits and an id; nil when it is not a number at all.
+    /// Parses a numeric ID; nil when the text is not a number.
     ///
-    /// Out of range is an error: 2^32 wraps to root elsewhere (CVE-2024-40635).
+    /// Out of range is an error: 2^32 would wrap to root (CVE-2024-40635).
     static func identifier(_ text: Substring) throws(LaunchFailure) -> UInt32? {
         guard let first = text.utf8.first else { return nil }
         let digits = text.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
@@ -63,7 +63,7 @@ struct UserDatabase {
         return value
     }
 
-    /// Resolves `user[:group]` and additional groups as Docker does, looking at each line of the two files once.
+    /// Resolves `user[:group]` and additional groups as Docker does, in one pass over each file.
     func user(_ text: String, additional: [String]) throws(LaunchFailure) -> User {
         let parts = text.split(byte: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let userPart = parts.first ?? ""
@@ -73,7 +73,7 @@ struct UserDatabase {
         let number = try Self.identifier(userPart)
         let wanted = userPart.isEmpty ? 0 : number
         let wantedName = Array(userPart.utf8)[...]
-        // A name of digits is never looked up as a name: it would make `--user 1000` somebody else.
+        // A numeric name is never looked up as a name, which could make `--user 1000` another user.
         for record in AccountRecords(try read("/etc/passwd")) where record.count >= 4 {
             let uid = Self.number(record[2])
             let matches = wanted != nil ? uid == wanted : record[0] == wantedName
@@ -102,7 +102,8 @@ struct UserDatabase {
         let groups = try groups(words, of: member)
         var asked = groups.numbers[...]
         if !groupPart.isEmpty, let main = asked.popFirst() { result.gid = main }
-        // The main group belongs in the list too: a file that denies the group must deny it (CVE-2022-36109).
+        // The main group belongs in the list too: otherwise a file that denies access to the group would allow it
+        // (CVE-2022-36109).
         result.groups = [result.gid]
         var known: Set<UInt32> = [result.gid]
         for gid in groups.memberships + asked where known.insert(gid).inserted { result.groups.append(gid) }
@@ -113,7 +114,7 @@ struct UserDatabase {
         return result
     }
 
-    /// The numbers of groups given as numbers or names, and those that list `member`.
+    /// The IDs of groups given by number or name, and of those that list `member`.
     private func groups(
         _ words: [Substring], of member: ArraySlice<UInt8>?
     ) throws(LaunchFailure) -> (numbers: [UInt32], memberships: [UInt32]) {
@@ -136,7 +137,7 @@ struct UserDatabase {
         return (numbers, memberships)
     }
 
-    /// Whether a comma-separated list has that name.
+    /// Whether a comma-separated list contains the name.
     private static func lists(_ names: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {
         var start = names.startIndex
         while start < names.endIndex {
@@ -147,12 +148,12 @@ struct UserDatabase {
         return false
     }
 
-    /// An id in a file; nil when it is none.
+    /// Parses an ID; nil when it is invalid.
     private static func number(_ text: ArraySlice<UInt8>) -> UInt32? {
         UInt32(digits: String(decoding: text, as: UTF8.self)).flatMap { $0 <= 0x7fff_ffff ? $0 : nil }
     }
 
-    /// The home directory of a number, `/` when unknown.
+    /// The home directory of a user ID, `/` when unknown.
     func home(of uid: UInt32) throws(LaunchFailure) -> String {
         for record in AccountRecords(try read("/etc/passwd")) where record.count > 5 && Self.number(record[2]) == uid {
             if record[5].first == 0x2f { return String(decoding: record[5], as: UTF8.self) }
@@ -162,7 +163,7 @@ struct UserDatabase {
 }
 
 /// The lines of passwd(5) or group(5), without comments and empty ones, in their first seven fields. White space around a line is
-/// not part of it, as in Docker: files from other systems end their lines with a carriage return, and people indent.
+/// ignored, as in Docker: files may be indented or have CRLF line ends.
 struct AccountRecords: Sequence, IteratorProtocol {
     private var rest: ArraySlice<UInt8>
 

@@ -3,34 +3,33 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// The root directory of a container, by descriptor. Every path in it is resolved by the kernel beneath it
-/// (openat2(2) RESOLVE_IN_ROOT), so that no symbolic link and no race leads outside.
+/// The root directory of a container as a descriptor. The kernel resolves every path beneath it (openat2(2) RESOLVE_IN_ROOT), so
+/// that neither symbolic links nor races lead outside.
 struct ContainerRoot {
-    /// The number of an open root directory that outlives this value.
+    /// An open root directory, owned by the caller.
     let descriptor: Int32
 
     static let inRoot = linux_RESOLVE_IN_ROOT | linux_RESOLVE_NO_MAGICLINKS
 
     enum Kind { case directory, file }
 
-    /// Opens a path of the container; a descriptor or -errno.
+    /// Opens a path in the container; returns a descriptor or -errno.
     func find(_ path: String, _ flags: Int32, resolve: UInt64 = ContainerRoot.inRoot) -> Int32 {
         linux_openat2(descriptor, path.isEmpty ? "." : path, UInt64(flags), 0, resolve)
     }
 
-    /// An open (O_PATH) place to mount on.
+    /// An open mount point (O_PATH).
     struct Place: ~Copyable {
         let descriptor: Descriptor
-        /// It was not there before.
+        /// Created by this call.
         var isNew = false
-        /// A symbolic link was on the way: the path does not say where this is.
+        /// The path contained a symbolic link, so it does not tell where the mount point is.
         var isBehindLink = false
     }
 
-    /// Opens a place to mount on, making it and its parents when missing.
+    /// Opens a mount point; creates it and its parents if missing.
     ///
-    /// `strict` refuses every symbolic link on the way: /proc, /sys and /dev must be what they are called
-    /// (CVE-2019-19921, CVE-2023-27561).
+    /// `strict` refuses every symbolic link in the path, for /proc, /sys and /dev (CVE-2019-19921, CVE-2023-27561).
     func place(_ path: String, _ kind: Kind, strict: Bool = false) throws(LaunchFailure) -> Place {
         let clean = PathText.joined(PathText.components(path))
         let direct = find(clean, linux_O_PATH, resolve: Self.inRoot | linux_RESOLVE_NO_SYMLINKS)
@@ -52,7 +51,7 @@ struct ContainerRoot {
         LaunchFailure("find /\(path) in the container: \(SystemError("", code: -code).reason)")
     }
 
-    /// Makes what is missing of a path, one component after the other, each in a parent that is open.
+    /// Creates the missing part of a path, one component at a time in an open parent.
     private func make(_ path: String, _ kind: Kind, _ strict: Bool) throws(LaunchFailure) -> Place {
         let resolve = strict ? Self.inRoot | linux_RESOLVE_NO_SYMLINKS : Self.inRoot
         var waiting = Array(PathText.components(path).reversed())
@@ -70,7 +69,7 @@ struct ContainerRoot {
             let directory = Descriptor(
                 owning: try step("open /\(parent)", find(parent, linux_O_PATH | O_DIRECTORY, resolve: resolve)))
             if let target = Self.link(directory.raw, String(part)) {
-                // It dangles (/var/run to a /run that is not there yet): what it names is made, beneath the root.
+                // A dangling link (/var/run to a missing /run): creates its target beneath the root.
                 links += 1
                 guard !strict, links <= 40 else { throw notFound(current, -ELOOP) }
                 let base = target.hasBytePrefix("/") ? "" : parent + "/"
@@ -100,7 +99,7 @@ struct ContainerRoot {
         if result < 0 && errno != EEXIST { try libraryStep("create /\(path) in the container", result) }
     }
 
-    /// Where a symbolic link leads; nil when it is none.
+    /// The target of a symbolic link; nil when it is not one.
     private static func link(_ directory: Int32, _ name: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlinkat(directory, name, &buffer, buffer.count)

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// What stands in /dev.
+/// The content of /dev.
 enum DeviceNodes {
     private static let standard: [(name: String, minor: UInt32, major: UInt32)] = [
         ("null", 3, 1), ("zero", 5, 1), ("full", 7, 1), ("random", 8, 1), ("urandom", 9, 1), ("tty", 0, 5),
@@ -18,9 +18,9 @@ enum DeviceNodes {
         return dev_t(high | (UInt64(major) & 0xfff) << 8 | UInt64(minor) & 0xff)
     }
 
-    /// Fills a fresh tmpfs that is not attached anywhere yet: no path of the image takes part (CVE-2026-41579).
+    /// Fills a new tmpfs before it is attached, so that no path of the image is used (CVE-2026-41579).
     ///
-    /// Returns the names of the nodes that could not be made without CAP_MKNOD: see ``bindStandard(_:into:)``.
+    /// Returns the names of the nodes that need CAP_MKNOD: see ``bindStandard(_:into:)``.
     static func populate(
         _ directory: Int32, withConsole: Bool, except asked: [DeviceSpec]
     ) throws(LaunchFailure) -> [String] {
@@ -44,14 +44,14 @@ enum DeviceNodes {
         return unmade
     }
 
-    /// Adds what is missing to a /dev that is not a fresh tmpfs: the image's own, or another file system on it.
+    /// Adds missing nodes to a /dev that is not a new tmpfs: the image's own, or another file system mounted there.
     static func complete(_ root: ContainerRoot, except asked: [DeviceSpec]) throws(LaunchFailure) {
         for device in standard where !asked.contains(where: { $0.path == "/dev/" + device.name }) {
             try make(DeviceSpec(.character, "/dev/" + device.name, major: device.major, minor: device.minor), in: root)
         }
         let place = try root.place("/dev", .directory, strict: true)
         for (name, target) in links where name != "core" || access(target, F_OK) == 0 {
-            // An image's own ptmx would open terminals of the host.
+            // An image's own ptmx could open terminals of the host.
             if name == "ptmx" { unlinkat(place.descriptor.raw, name, 0) }
             if symlinkat(target, place.descriptor.raw, name) < 0 && errno != EEXIST {
                 try libraryStep("create /dev/\(name)", -1)
@@ -59,8 +59,8 @@ enum DeviceNodes {
         }
     }
 
-    /// The null device of the container, if what it has there is one; else `fallback`. A standard stream on the container's own
-    /// node leads nowhere: another would be a file of a mount that the container does not have.
+    /// The container's null device, if it is one; else `fallback`. Prefer the container's own node for standard streams, because
+    /// a descriptor of a mount outside the container stays visible.
     static func openNull(in root: ContainerRoot, fallback: Int32) -> Int32 {
         let found = root.find("dev/null", O_RDWR | O_NONBLOCK | O_NOCTTY)
         guard found >= 0 else { return fallback }
@@ -69,15 +69,15 @@ enum DeviceNodes {
         return fallback
     }
 
-    /// Without CAP_MKNOD (user namespaces) the host's nodes are bound instead, in a /dev that is in its place; read-only, which keeps
-    /// owner, mode and times from being changed, and nobody from writing to the device.
+    /// Without CAP_MKNOD (user namespaces) the host's nodes are bind-mounted. Read-only, so that owner, mode and times cannot be
+    /// changed; writing to the device still works.
     static func bindStandard(_ names: [String], into directory: Int32) throws(LaunchFailure) {
         for device in standard where names.contains(device.name) {
             try bind("/dev/" + device.name, number(device.major, device.minor), into: directory, device.name)
         }
     }
 
-    /// Binds the host's node at `path`, which must be the device of that number.
+    /// Binds the host's node at `path` after checking its device number.
     private static func bind(
         _ path: String, _ wanted: dev_t, into directory: Int32, _ name: String
     ) throws(LaunchFailure) {
@@ -86,7 +86,7 @@ enum DeviceNodes {
         var status = stat()
         guard fstat(node.raw, &status) == 0, status.st_rdev == wanted,
             status.st_mode & S_IFMT == S_IFCHR || status.st_mode & S_IFMT == S_IFBLK
-        else { throw LaunchFailure("bind \(path): it is another device on the host") }
+        else { throw LaunchFailure("bind \(path): the host's node has another device number") }
         try attach(
             try MountBuilder.bind("", at: node.raw, flags: [.nonRecursive, .readOnly], propagation: .private),
             to: directory, name)
@@ -100,16 +100,16 @@ enum DeviceNodes {
         try step("bind device \(name)", linux_move_mount(node.raw, "", directory, name, linux_MOVE_MOUNT_F_EMPTY_PATH))
     }
 
-    /// What ``populate(_:withConsole:except:)`` would make, as devices of a bundle.
+    /// The nodes of ``populate(_:withConsole:except:)`` as device specs.
     static func standardSpecs(except asked: [DeviceSpec]) -> [DeviceSpec] {
         standard.filter { device in !asked.contains { $0.path == "/dev/" + device.name } }.map {
             DeviceSpec(.character, "/dev/" + $0.name, major: $0.major, minor: $0.minor)
         }
     }
 
-    /// Detached mounts of the bundle's devices for a container with users of its own, whose root cannot make nodes: with
-    /// the owner and the mode that were asked for. `owner` maps IDs of the container. What a kernel before 6.15 cannot
-    /// do stays unprepared: the host's node is bound then.
+    /// Creates detached mounts of device nodes for a container with a user namespace, whose root cannot create them, with the
+    /// requested owner and mode. `owner` maps IDs of the container. Before Linux 6.15 this is not possible: then the host's node
+    /// is bound.
     static func prepare(
         _ devices: inout [DeviceSpec], owner: (DeviceSpec) -> (uid: UInt32, gid: UInt32)?
     ) throws(LaunchFailure) {
@@ -120,7 +120,7 @@ enum DeviceNodes {
             let name = String(index)
             let type: mode_t = device.kind == .block ? S_IFBLK : S_IFCHR
             guard mknodat(folder.raw, name, type | 0o600, number(device.major, device.minor)) == 0 else { return }
-            // Not beyond what the umask of the caller lets through.
+            // chmod, because the caller's umask applied to mknod.
             try libraryStep("set the mode of \(device.path)", fchmodat(folder.raw, name, device.mode & 0o7777, 0))
             if let (uid, gid) = owner(device) {
                 try libraryStep("set the owner of \(device.path)", fchownat(folder.raw, name, uid, gid, 0))
@@ -130,7 +130,7 @@ enum DeviceNodes {
         }
     }
 
-    /// Makes a device the user asked for.
+    /// Creates a requested device.
     static func make(_ device: DeviceSpec, in root: ContainerRoot) throws(LaunchFailure) {
         var parts = PathText.components(device.path)
         guard let name = parts.popLast() else { throw LaunchFailure("device \(device.path): not a path of a device") }
@@ -160,30 +160,30 @@ enum DeviceNodes {
         }
     }
 
-    /// What is there already must be that device (runtime-spec, "Devices").
+    /// An existing file must be that device (runtime-spec, "Devices").
     private static func checkExisting(
         _ device: DeviceSpec, _ parent: borrowing Descriptor, _ name: String, _ type: mode_t, _ wanted: dev_t
     ) throws(LaunchFailure) {
         var status = stat()
         try libraryStep("look at \(device.path)", fstatat(parent.raw, name, &status, AT_SYMLINK_NOFOLLOW))
         guard status.st_mode & S_IFMT == type, type == S_IFIFO || status.st_rdev == wanted else {
-            throw LaunchFailure("create device \(device.path): something else is there in the image")
+            throw LaunchFailure("create device \(device.path): the image has another file there")
         }
     }
 }
 
 extension LaunchSpec {
-    /// What is mounted on /dev.
+    /// The mount on /dev.
     var deviceMount: MountSpec? {
         mounts.last { PathText.components($0.destination) == ["dev"] && !$0.flags.contains(.remount) }
     }
 }
 
 extension RootFilesystem {
-    /// Fills /dev and makes the devices of the bundle, once every mount is there.
+    /// Fills /dev and creates the bundle's devices, after all mounts.
     func makeDevices() throws(LaunchFailure) {
         let covering = spec.deviceMount
-        // The host's /dev has what the host has; nothing is made in it.
+        // With the host's /dev bound there, nothing is created.
         let isHosts = covering?.kind == .bind
         if !isHosts, covering?.kind != .tmpfs { try DeviceNodes.complete(root, except: spec.devices) }
         for device in spec.devices {

@@ -3,7 +3,7 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// Makes detached mounts and puts them in their places, all by descriptor.
+/// Creates detached mounts and attaches them, all by descriptor.
 enum MountBuilder {
     /// A new file system of `type` as a detached mount; `options` are `key=value` or flags.
     static func make(
@@ -13,7 +13,7 @@ enum MountBuilder {
         let name = source.isEmpty ? type : source
         let named = linux_fsconfig_string(context.raw, "source", name)
         if named < 0 { throw failure("set the source \(name) of \(type)", named, context) }
-        // As mount(2) does for `fuse.sshfs`.
+        // Splits `fuse.sshfs`, as mount(2) does.
         if let dot = type.firstIndex(ofByte: ".") {
             _ = linux_fsconfig_string(context.raw, "subtype", String(type[type.utf8.index(after: dot)...]))
         }
@@ -25,9 +25,9 @@ enum MountBuilder {
         return Descriptor(owning: mount)
     }
 
-    /// A file system that is none of the kernel's own.
+    /// A file system type without its own case in ``MountSpec``.
     static func makeOther(_ mount: MountSpec) throws(LaunchFailure) -> Descriptor {
-        // A disk that is read-only must not be opened for writing.
+        // A read-only disk must not be opened for writing.
         let options = mount.data + (mount.flags.contains(.readOnly) ? ["ro"] : [])
         return try make(mount.type, source: mount.source, options: options, flags: mount.flags)
     }
@@ -46,11 +46,11 @@ enum MountBuilder {
         throw failure("set \(option) on \(type)", result, context)
     }
 
-    /// A string of fsconfig(2) ends at 255 bytes: longer stacks go in layer by layer (Linux 6.5).
+    /// fsconfig(2) limits a string to 255 bytes, so longer stacks are added layer by layer (Linux 6.5).
     private static func setLayers(_ list: String, _ context: borrowing Descriptor) throws(LaunchFailure) {
         var key = "lowerdir+"
         for layer in list.split(byte: ":", omittingEmptySubsequences: false) {
-            // `::` begins the layers that only hold data.
+            // `::` starts the data-only layers.
             if layer.isEmpty {
                 key = "datadir+"
                 continue
@@ -60,7 +60,7 @@ enum MountBuilder {
         }
     }
 
-    /// With the kernel's own explanation when it left one.
+    /// An error with the kernel's own explanation, if it left one.
     private static func failure(_ what: String, _ code: Int32, _ context: borrowing Descriptor) -> LaunchFailure {
         var text = [CChar](repeating: 0, count: 256)
         let count = linux_fs_message(context.raw, &text, text.count)
@@ -71,7 +71,7 @@ enum MountBuilder {
         return LaunchFailure("\(what): \(reason) (\(String(decoding: bytes, as: UTF8.self)))")
     }
 
-    /// Changes the options of the file system that is mounted at an open place.
+    /// Changes the options of a mounted file system.
     static func reconfigure(
         _ place: borrowing Descriptor, _ name: String, _ options: [String]
     ) throws(LaunchFailure) {
@@ -82,7 +82,7 @@ enum MountBuilder {
         if result < 0 { throw failure("remount \(name)", result, context) }
     }
 
-    /// A detached copy of what is mounted at `source` of the host, with its own attributes and propagation.
+    /// A detached copy of the mount at a host path, with its own attributes and propagation.
     static func bind(
         _ source: String, at directory: Int32 = AT_FDCWD, flags: MountFlags, cleared: MountFlags = [],
         recursive: MountAttributes = MountAttributes(), propagation: MountPropagation
@@ -95,7 +95,7 @@ enum MountBuilder {
             throw LaunchFailure("bind source path does not exist: \(source)")
         }
         let mount = Descriptor(owning: try step("bind mount \(source)", opened))
-        // A read-only bind covers only its own mount, as mount(8) and Docker before `rro` do.
+        // Read-only applies to the bind mount itself only, as in mount(8) and Docker before `rro`.
         let own = MountAttributes(on: flags, off: cleared)
         if propagation.isRecursive {
             try setPropagation(mount, propagation)
@@ -109,7 +109,7 @@ enum MountBuilder {
         return mount
     }
 
-    /// The bind mount of a container, not yet in its place.
+    /// The detached bind mount for a container.
     static func bind(_ mount: MountSpec) throws(LaunchFailure) -> Descriptor {
         let isContained = mount.propagation.isShared && mount.flags.contains(.contained)
         let made = try bind(
@@ -119,7 +119,7 @@ enum MountBuilder {
         return made
     }
 
-    /// Sets and clears attributes of a mount, or of everything mounted beneath it too.
+    /// Changes attributes of a mount, optionally with all mounts below it.
     static func set(
         _ attributes: MountAttributes, on mount: Int32, isRecursive: Bool, _ name: String
     ) throws(LaunchFailure) {
@@ -136,7 +136,7 @@ enum MountBuilder {
         try step("set mount propagation", linux_mount_setattr(mount.raw, "", flags, 0, 0, propagation.kernel))
     }
 
-    /// Puts a detached mount on an open place.
+    /// Attaches a detached mount at an open mount point.
     static func attach(
         _ mount: borrowing Descriptor, on place: borrowing Descriptor, _ name: String
     ) throws(LaunchFailure) {

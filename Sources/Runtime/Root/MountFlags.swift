@@ -1,6 +1,6 @@
 internal import CLinux
 
-/// How a mount behaves, and how it is made.
+/// The flags of a mount, and how it is created.
 package struct MountFlags: OptionSet, Hashable, Sendable {
     package let rawValue: UInt32
 
@@ -15,21 +15,21 @@ package struct MountFlags: OptionSet, Hashable, Sendable {
     package static let relativeATime = MountFlags(rawValue: 1 << 6)
     package static let noDirectoryATime = MountFlags(rawValue: 1 << 7)
     package static let noSymbolicLinks = MountFlags(rawValue: 1 << 8)
-    /// Bind only the mount itself, not what is mounted beneath (`bind` against `rbind`).
+    /// Bind only the mount itself, without its submounts (`bind` as opposed to `rbind`).
     package static let nonRecursive = MountFlags(rawValue: 1 << 16)
-    /// Change what is mounted there already.
+    /// Change an existing mount.
     package static let remount = MountFlags(rawValue: 1 << 17)
-    /// Fill the tmpfs with what it covers.
+    /// Copy the covered directory's content into the tmpfs.
     package static let copyUp = MountFlags(rawValue: 1 << 18)
 
-    /// Owners are mapped (`idmap`), on everything mounted beneath too (`ridmap`).
+    /// Map owners (`idmap`), also in submounts (`ridmap`).
     package static let mapped = MountFlags(rawValue: 1 << 19)
     package static let recursivelyMapped = MountFlags(rawValue: 1 << 20)
 
-    /// Shared among the copies that the container makes of it, not with the host.
+    /// Shared with the container's own copies of the mount, but not with the host.
     package static let contained = MountFlags(rawValue: 1 << 21)
 
-    /// Every one above: a message with another one is of a later release.
+    /// All known flags: a message with another one is from a later release.
     package static let all: MountFlags = [
         .readOnly, .noSuid, .noDev, .noExec, .noATime, .strictATime, .relativeATime, .noDirectoryATime,
         .noSymbolicLinks,
@@ -53,7 +53,7 @@ package struct MountFlags: OptionSet, Hashable, Sendable {
     }
 }
 
-/// Flags that are switched on and off; what is in neither stays as the source has it.
+/// Flags to set and to clear; others keep the source's value.
 package struct MountAttributes: Hashable, Sendable {
     package var on: MountFlags
     package var off: MountFlags
@@ -63,17 +63,17 @@ package struct MountAttributes: Hashable, Sendable {
         self.off = off
     }
 
-    /// The later of two options about the same thing wins. Access times are one thing.
+    /// The later of two options about the same flag wins. All access-time flags count as one.
     mutating func turn(_ flag: MountFlags, on isOn: Bool) {
         if isOn, MountFlags.accessTimes.contains(flag) { on.subtract(.accessTimes) }
         if isOn { on.formUnion(flag) } else { on.subtract(flag) }
         if isOn { off.subtract(flag) } else { off.formUnion(flag) }
     }
 
-    /// What mount_setattr(2) sets.
+    /// The attributes that mount_setattr(2) sets.
     var set: UInt64 { on.kernel }
 
-    /// What mount_setattr(2) clears: access times as a whole field, which is `relatime` when empty.
+    /// The attributes that mount_setattr(2) clears. Access times are one field, in which 0 means `relatime`.
     var cleared: UInt64 {
         let changesTimes = !on.isDisjoint(with: .accessTimes) || !off.isDisjoint(with: [.noATime, .strictATime])
         let field = changesTimes ? linux_MOUNT_ATTR__ATIME : 0
@@ -83,11 +83,11 @@ package struct MountAttributes: Hashable, Sendable {
     var isEmpty: Bool { self.set == 0 && cleared == 0 }
 }
 
-/// Who sees later mounts beneath a mount (mount_namespaces(7)), by OCI's names; the `r` forms cover everything beneath.
+/// Propagation of later submounts (mount_namespaces(7)), by OCI's names; the `r` forms include submounts.
 package enum MountPropagation: String, CaseIterable, Sendable {
     case rprivate, `private`, rslave, slave, rshared, shared, runbindable, unbindable
 
-    /// Whether mounts made in the container can be seen by whoever shares it.
+    /// Whether mounts made in the container propagate to its peers.
     var isShared: Bool { self == .shared || self == .rshared }
 
     var isRecursive: Bool {
@@ -97,7 +97,7 @@ package enum MountPropagation: String, CaseIterable, Sendable {
         }
     }
 
-    /// The number mount_setattr(2) takes.
+    /// The MS_* value for mount_setattr(2).
     var kernel: UInt64 {
         switch self {
         case .rprivate, .private: return linux_MS_PRIVATE

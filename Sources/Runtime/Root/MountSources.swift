@@ -4,14 +4,15 @@ internal import Glibc
 internal import Linux
 
 extension LaunchSpec {
-    /// Opens what only the caller can: before its mount namespace is copied, in its own cgroups and user namespace.
+    /// Opens mounts that only the caller can open: before its mount namespace is copied, and in its own cgroup and user
+    /// namespace.
     mutating func prepareMounts() throws(LaunchFailure) {
         let mayMount = linux_permitted_capabilities() & Capability.mask(["SYS_ADMIN"]) != 0
         for index in mounts.indices {
             if mounts[index].kind == .bind, RootFilesystem.isBeneathSys(mounts[index].source),
                 mounts[index].flags.contains(.readOnly)
             {
-                // The cgroups beneath a read-only /sys are not for writing either (CVE-2023-25809).
+                // With a read-only /sys the cgroup mounts below must be read-only too (CVE-2023-25809).
                 mounts[index].recursive.on.insert(.readOnly)
             }
             let mount = mounts[index]
@@ -25,17 +26,17 @@ extension LaunchSpec {
             guard mayMount, mount.prepared < 0, !mount.flags.contains(.remount) else { continue }
             let reachesHost = mount.propagation.isShared && !mount.flags.contains(.contained)
             if mount.kind == .bind, reachesHost || namespaces.user != .host {
-                // In the copy everything is a slave, from which nothing reaches the host; and the root of a user
-                // namespace could not open what is beneath a directory of mode 0700.
+                // Opened here because in the container's namespace all mounts are slaves, and its root may lack permission for a
+                // host directory of mode 0700.
                 mounts[index].prepared = try MountBuilder.bind(mount).release()
             } else if mount.kind == .other, Self.isDisk(mount.source) {
-                // The devices cgroup of the container knows nothing of the disk.
+                // Opened here because the container's devices cgroup may not allow the disk.
                 mounts[index].prepared = try MountBuilder.makeOther(mount).release()
             }
         }
     }
 
-    /// Nodes that the root of a user namespace cannot make.
+    /// Creates device nodes that root in a user namespace cannot create.
     mutating func prepareDevices() throws(LaunchFailure) {
         let needed = Capability.mask(["SYS_ADMIN", "MKNOD"])
         guard linux_permitted_capabilities() & needed == needed else { return }
@@ -72,7 +73,7 @@ extension LaunchSpec {
         return made
     }
 
-    /// Closes the caller's copies of what was prepared.
+    /// Closes the caller's copies of the prepared mounts.
     func closePrepared() {
         for mount in mounts where mount.prepared >= 0 { close(mount.prepared) }
         for device in devices where device.prepared >= 0 { close(device.prepared) }

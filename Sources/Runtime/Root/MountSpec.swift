@@ -1,30 +1,30 @@
-/// One mount in a container.
+/// One mount of a container.
 package struct MountSpec: Equatable, Sendable {
     package enum Kind: UInt8, Sendable {
         case bind, tmpfs, proc, sysfs, devpts, mqueue, cgroup
-        /// Any other file system the kernel has, named by `type`.
+        /// Any other file system of the kernel, named by `type`.
         case other
     }
 
     package var kind: Kind
-    /// The kernel's name of the file system (`ext4`); only for `other`.
+    /// The file system's name in the kernel (`ext4`); only for `other`.
     package var type = ""
-    /// A path of the host for `bind`; else what the file system takes: a device, an export, a name for the mount table.
+    /// A host path for `bind`, otherwise the file system's source: a device, an export, or a name for the mount table.
     package var source: String
-    /// Absolute, in the container; made when it is missing.
+    /// Absolute, in the container; created when missing.
     package var destination: String
     package var flags: MountFlags
-    /// Switched off although the source has it (`rw`, `suid`, `dev`, …).
+    /// Flags to clear although the source has them (`rw`, `suid`, `dev`, …).
     package var cleared: MountFlags = []
-    /// For the mount and everything mounted beneath it (`rro`, `rnosuid`, …).
+    /// Flags for the mount and all its submounts (`rro`, `rnosuid`, …).
     package var recursive = MountAttributes()
     package var propagation: MountPropagation
     /// File system options: `size=65536k`, `mode=755`.
     package var data: [String]
-    /// How a mapped mount maps owners; empty for the container's own user namespace.
+    /// Owner mappings of a mapped mount; empty to use the container's user namespace.
     package var userMappings: [IdentityMapping] = []
     package var groupMappings: [IdentityMapping] = []
-    /// A detached mount of the source that was opened before the mount namespace was made; -1 for none. Never encoded.
+    /// A detached mount of the source, opened before the mount namespace was created; -1 for none. Not encoded.
     package var prepared: Int32 = -1
 
     package init(
@@ -39,7 +39,7 @@ package struct MountSpec: Equatable, Sendable {
         self.data = data
     }
 
-    /// What is set and cleared on the mount itself.
+    /// Attributes of the mount itself.
     var attributes: MountAttributes {
         get { MountAttributes(on: flags, off: cleared) }
         set {
@@ -48,7 +48,7 @@ package struct MountSpec: Equatable, Sendable {
         }
     }
 
-    /// What every Docker container has. A tmpfs on /dev is filled with the standard nodes and links.
+    /// The mounts of every Docker container. A tmpfs on /dev is filled with the standard nodes and links.
     package static func dockerDefaults(sharedMemorySize: Int64 = 64 << 20) -> [MountSpec] {
         let confined: MountFlags = [.noSuid, .noExec, .noDev]
         return [
@@ -63,7 +63,7 @@ package struct MountSpec: Equatable, Sendable {
     }
 }
 
-/// A device node to make in a container.
+/// A device node to create in a container.
 package struct DeviceSpec: Equatable, Sendable {
     package enum Kind: UInt8, Sendable { case character, block, fifo }
 
@@ -74,7 +74,7 @@ package struct DeviceSpec: Equatable, Sendable {
     package var mode: UInt32
     package var uid: UInt32
     package var gid: UInt32
-    /// A detached mount of a node that the caller made; -1 for none. Never encoded.
+    /// A detached mount of a node that the caller created; -1 for none. Not encoded.
     package var prepared: Int32 = -1
 
     package init(

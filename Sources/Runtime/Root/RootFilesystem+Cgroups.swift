@@ -4,10 +4,10 @@ internal import Glibc
 internal import Linux
 
 extension LaunchSpec {
-    /// Those of version 1.
+    /// The version 1 cgroups.
     var firstCgroups: [CgroupJoin] { cgroups.filter { !$0.controller.isEmpty } }
 
-    /// A directory for each hierarchy, to be mounted on.
+    /// A tmpfs with a mount point for each hierarchy.
     fileprivate func cgroupFolder(_ joins: [CgroupJoin]) throws(LaunchFailure) -> Descriptor {
         let folder = try MountBuilder.make(
             "tmpfs", options: ["mode=755"] + labelOptions, flags: [.noSuid, .noDev, .noExec])
@@ -23,7 +23,7 @@ extension LaunchSpec {
 }
 
 extension RootFilesystem {
-    /// cgroup2 as one file system; cgroup v1 as a tmpfs with the container's own directory of every hierarchy.
+    /// cgroup2 as one file system; version 1 as a tmpfs with the container's own directory of every hierarchy.
     func makeCgroups(_ mount: MountSpec) throws(LaunchFailure) {
         guard !spec.cgroups.isEmpty else { return }
         let first = spec.firstCgroups
@@ -36,7 +36,7 @@ extension RootFilesystem {
         for join in first {
             let made = try MountBuilder.bind(
                 join.path, flags: mount.flags.union(.nonRecursive), propagation: .private)
-            // The folder is new and this process's alone: its names lead nowhere else.
+            // The tmpfs is new and only this process has access, so its names contain no links.
             try step(
                 "mount \(mount.destination)/\(join.controller)",
                 linux_move_mount(made.raw, "", folder.raw, join.controller, linux_MOVE_MOUNT_F_EMPTY_PATH))
@@ -52,7 +52,7 @@ extension RootFilesystem {
         if spec.namespaces.cgroup != .host || own == nil {
             return try MountBuilder.make("cgroup2", source: mount.source, options: mount.data, flags: mount.flags)
         }
-        // Without a namespace a new mount would show the whole host's (CVE-2023-25809).
+        // Without a cgroup namespace a new mount would show the host's cgroups (CVE-2023-25809).
         return try MountBuilder.bind(own?.path ?? "", flags: mount.flags, propagation: .rprivate)
     }
 }

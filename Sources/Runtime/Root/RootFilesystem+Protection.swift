@@ -4,13 +4,13 @@ internal import Glibc
 internal import Linux
 
 extension RootFilesystem {
-    /// Files of /proc that LXCFS and its like replace by their own.
+    /// Files of /proc that LXCFS and similar replace.
     private static let replaceable: Set<String> = [
         "cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo", "sys/kernel/ns_last_pid",
         "sys/crypto/fips_enabled",
     ]
 
-    /// Nothing may come between the runtime and the kernel's own /proc (CVE-2019-16884, CVE-2025-52881).
+    /// Refuses mounts below /proc that would hide the kernel's own files from the runtime (CVE-2019-16884, CVE-2025-52881).
     func checkProc(_ mount: MountSpec, _ parts: [Substring]) throws(LaunchFailure) {
         guard parts.first == "proc" else { return }
         if parts.count == 1 {
@@ -22,22 +22,21 @@ extension RootFilesystem {
         }
     }
 
-    /// The same for a path whose symbolic links lead into /proc.
+    /// The same check for a path whose symbolic links lead into /proc.
     func checkBehindLink(_ mount: MountSpec, _ place: borrowing ContainerRoot.Place) throws(LaunchFailure) {
         guard place.isBehindLink else { return }
         guard linux_filesystem_magic(place.descriptor.raw) != linux_PROC_SUPER_MAGIC else {
-            throw LaunchFailure("mount on \(mount.destination): a link leads it into /proc, which is refused")
+            throw LaunchFailure("mount on \(mount.destination): a symbolic link leads into /proc, which is refused")
         }
     }
 
-    /// Makes paths read-only and hides paths, once everything is mounted.
+    /// Makes paths read-only and masks paths, after all mounts.
     func protect() throws(LaunchFailure) {
         for path in spec.readonlyPaths { try makeReadonly(path) }
         for path in spec.maskedPaths { try mask(path) }
     }
 
-    /// Hides a path: a directory beneath an empty read-only tmpfs, the same for all, anything else beneath a null device, the
-    /// same for all as well.
+    /// Masks a path: a directory by an empty read-only tmpfs, anything else by a null device; one of each for all paths.
     func mask(_ path: String) throws(LaunchFailure) {
         let found = root.find(path, linux_O_PATH)
         if found == -ENOENT || found == -ENOTDIR { return }
@@ -61,19 +60,19 @@ extension RootFilesystem {
         if isDirectory { empty = cover.release() } else { null = cover.release() }
     }
 
-    /// A null device for streams that lack one, while /proc is the host's; -1 where none is needed.
+    /// The null device for missing streams, opened while /proc is the host's; -1 when none is needed.
     func openNull(for streams: ChildStreams) throws(LaunchFailure) -> Int32 {
         guard !spec.process.tty, streams.needNull else { return -1 }
         let inside = DeviceNodes.openNull(in: root, fallback: -1)
         if inside >= 0 { return inside }
-        // In a user namespace no other can be made.
+        // In a user namespace no other can be created.
         if null >= 0 {
             return try libraryStep("open the null device", open("/proc/self/fd/\(null)", O_RDWR | O_CLOEXEC))
         }
         return try NullDevice.open().release()
     }
 
-    /// Makes what is at a path read-only, with everything beneath.
+    /// Makes the file or tree at a path read-only.
     func makeReadonly(_ path: String) throws(LaunchFailure) {
         let found = root.find(path, linux_O_PATH)
         if found == -ENOENT || found == -ENOTDIR { return }
@@ -84,7 +83,7 @@ extension RootFilesystem {
         try MountBuilder.attach(copy, on: place, path)
     }
 
-    /// What is to be protected beneath /proc and /sys must be the kernel's (CVE-2019-16884).
+    /// Paths to protect below /proc and /sys must be on the kernel's file system (CVE-2019-16884).
     private func checkKernelPath(_ path: String, _ place: borrowing Descriptor) throws(LaunchFailure) {
         let top = PathText.components(path).first
         guard top == "proc" || top == "sys" else { return }
@@ -94,7 +93,7 @@ extension RootFilesystem {
             0x0102_1994 /* TMPFS_MAGIC: masked before */,
         ]
         guard kernels.contains(magic) else {
-            throw LaunchFailure("protect \(path): it is not on the kernel's file system, which is refused")
+            throw LaunchFailure("protect \(path): it is not on a proc or sysfs file system, which is refused")
         }
     }
 }

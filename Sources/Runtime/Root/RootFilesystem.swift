@@ -3,18 +3,18 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// Makes the container's view of the file system, inside its new mount namespace, and then makes it the root.
+/// Mounts the container's file systems in its new mount namespace and makes the result the root.
 ///
-/// Nothing of the container runs yet; but its image, its volumes and other containers that share them are hostile.
+/// No process of the container runs yet; but the image, its volumes and other containers sharing them are untrusted.
 final class RootFilesystem {
     let spec: LaunchSpec
     let root: ContainerRoot
-    /// Mounts that become read-only at the end, when nothing has to be made in them any more.
+    /// Mounts to make read-only at the end, when nothing has to be created in them any more.
     private var readonlyLater: [Int32] = []
-    /// The empty directory that hides others, once there is one.
+    /// The empty directory for masking, created at first use.
     var empty: Int32 = -1
-    /// What hides files: the null device of a /dev that was made here, or one made for it; no node of the image (CVE-2025-31133),
-    /// and not the host's. -1 until there is one.
+    /// The null device for masking files: that of a /dev created here, or a separate one; never a node of the image
+    /// (CVE-2025-31133) or the host's. -1 until it exists.
     var null: Int32 = -1
 
     init(spec: LaunchSpec, root: ContainerRoot) {
@@ -39,12 +39,12 @@ final class RootFilesystem {
         var made = mount
         let isLater = (mount.kind == .tmpfs || isDevices) && mount.flags.contains(.readOnly)
         if isLater { made.flags.remove(.readOnly) }
-        if mount.kind == .tmpfs && !place.isNew { try takeMode(&made, from: place.descriptor) }
+        if mount.kind == .tmpfs && !place.isNew { try inheritMode(&made, from: place.descriptor) }
         let detached = mount.prepared >= 0 ? Descriptor(owning: mount.prepared) : try detached(made)
         var unmade: [String] = []
         if isDevices, mount.kind == .tmpfs {
             unmade = try DeviceNodes.populate(detached.raw, withConsole: spec.process.tty, except: spec.devices)
-            // Nobody else can be there yet.
+            // The mount is detached, so no other process can have replaced the node.
             let node = openat(detached.raw, "null", linux_O_PATH | O_NOFOLLOW | O_CLOEXEC)
             if node >= 0 { null = node }
         }
@@ -63,7 +63,7 @@ final class RootFilesystem {
             mount.prepared >= 0
             ? Descriptor(owning: mount.prepared) : try MountBuilder.bind(mount)
         if parts == ["proc"] {
-            // A fake /proc would receive what is meant for the kernel (CVE-2019-16884, CVE-2025-52881).
+            // A fake /proc would receive writes meant for the kernel (CVE-2019-16884, CVE-2025-52881).
             guard linux_filesystem_magic(source.raw) == linux_PROC_SUPER_MAGIC else {
                 throw LaunchFailure("mount on /proc: only a proc file system may be there")
             }
@@ -76,8 +76,8 @@ final class RootFilesystem {
         try MountBuilder.attach(source, on: place.descriptor, mount.destination)
     }
 
-    /// A tmpfs has the mode of the directory it covers unless its options say otherwise, as with runc.
-    private func takeMode(_ mount: inout MountSpec, from place: borrowing Descriptor) throws(LaunchFailure) {
+    /// A tmpfs gets the mode of the directory it covers unless its options set one, as in runc.
+    private func inheritMode(_ mount: inout MountSpec, from place: borrowing Descriptor) throws(LaunchFailure) {
         guard !mount.data.contains(where: { $0.hasBytePrefix("mode=") }) else { return }
         var status = stat()
         try libraryStep("look at \(mount.destination)", fstat(place.raw, &status))
@@ -100,8 +100,8 @@ final class RootFilesystem {
             if mount.kind == .mqueue { try label(made, mount.destination) }
             return made
         } catch {
-            // In a user namespace that does not own the namespace a file system shows, the kernel refuses a new one; the
-            // host's shows the same.
+            // If the user namespace does not own the namespace that a file system shows, the kernel refuses to mount a new one;
+            // the host's shows the same.
             let source: String
             switch mount.kind {
             case .sysfs where !spec.namespaces.network.isNew: source = "/sys"
@@ -110,14 +110,14 @@ final class RootFilesystem {
             default: throw error
             }
             guard spec.namespaces.user != .host else { throw error }
-            // Read-only to its last submount (CVE-2023-25809).
+            // Read-only including submounts (CVE-2023-25809).
             return try MountBuilder.bind(
                 source, flags: mount.flags, recursive: MountAttributes(on: mount.flags.intersection(.readOnly)),
                 propagation: .rslave)
         }
     }
 
-    /// Labels the directory of a file system that takes no label as an option.
+    /// Labels the root directory of a file system that has no label option.
     private func label(_ mount: borrowing Descriptor, _ name: String) throws(LaunchFailure) {
         guard !spec.mountLabel.isEmpty else { return }
         let what = "set the SELinux label \(spec.mountLabel) of \(name)"
@@ -126,7 +126,7 @@ final class RootFilesystem {
         try step(what, Int32(linux_fs_set_attribute(directory.raw, "security.selinux", bytes, bytes.count)))
     }
 
-    /// Changes what an earlier mount made.
+    /// Changes an existing mount.
     private func remount(_ mount: MountSpec) throws(LaunchFailure) {
         let place = Descriptor(
             owning: try step("remount \(mount.destination)", root.find(mount.destination, linux_O_PATH)))
@@ -135,13 +135,13 @@ final class RootFilesystem {
         try MountBuilder.set(mount.recursive, on: place.raw, isRecursive: true, mount.destination)
     }
 
-    /// Makes the prepared tree the root and lets the host's go; `namespace` is the caller's mount namespace when the
-    /// container has none of its own.
+    /// Makes the tree the root and detaches the host's; `namespace` is the caller's mount namespace when the container has none
+    /// of its own.
     func enter(_ mount: Int32, in namespace: Int32) throws(LaunchFailure) {
         for later in readonlyLater {
             try MountBuilder.set(MountAttributes(on: .readOnly), on: later, isRecursive: false, "a tmpfs")
         }
-        // As long as there can be one: the image may lack the working directory.
+        // Created before the root becomes read-only, because the image may lack the working directory.
         _ = try? root.place(spec.process.cwd, .directory)
         if spec.readonlyRootfs {
             try step(
@@ -151,20 +151,20 @@ final class RootFilesystem {
         if namespace >= 0 { return try enterWithoutNamespace(mount, namespace) }
         try libraryStep("enter the root", fchdir(mount))
         if spec.noPivot { return try moveRoot(mount) }
-        // The old root ends up on top of the new one and is taken off there: no directory is needed in the image.
+        // pivot_root(".", ".") stacks the old root on top of the new one, where it is unmounted; no directory in the image is
+        // needed.
         let result = linux_pivot_root(".", ".")
         if result == -EINVAL { throw LaunchFailure("pivot_root: the machine's root is a ramfs; use --no-pivot") }
         try step("pivot_root", result)
         try step("unmount the host's root", linux_umount(".", Int32(MNT_DETACH)))
         try libraryStep("enter the root", chdir("/"))
-        try spread(mount)
+        try setRootPropagation(mount)
     }
 
-    /// chroot(2), as with runc and crun; but into a tree that is mounted nowhere: the host's table stays as it is, and
-    /// there is no way up from it.
+    /// chroot(2), as in runc and crun, but into a detached tree: the host's mount table does not change, and `..` leads nowhere.
     private func enterWithoutNamespace(_ mount: Int32, _ namespace: Int32) throws(LaunchFailure) {
         let how = linux_OPEN_TREE_CLONE | linux_AT_RECURSIVE | linux_AT_EMPTY_PATH
-        // Closed with everything else before the program runs; what is mounted in it stays as long as it is somebody's root.
+        // Closed with all other descriptors before the program runs; the tree stays while it is a process's root.
         let tree = try step("copy the root", linux_open_tree(mount, "", how))
         try step(
             "return to the caller's mounts", linux_setns(namespace, Int32(truncatingIfNeeded: linux_CLONE_NEWNS)))
@@ -173,7 +173,7 @@ final class RootFilesystem {
         try libraryStep("enter the root", chdir("/"))
     }
 
-    /// As runc does without pivot_root: over the host's root, from which everything else is taken away before.
+    /// As runc without pivot_root: moves the root over the host's, after unmounting everything else.
     private func moveRoot(_ mount: Int32) throws(LaunchFailure) {
         let table: [UInt8]
         do throws(SystemError) {
@@ -189,12 +189,12 @@ final class RootFilesystem {
             let fields = line.split(separator: 0x20)
             guard fields.count > 4 else { continue }
             let point = Self.unescaped(fields[4])
-            // Paths start from the host's root: nothing of the container is reached. What is gone already is no error.
+            // Paths are resolved from the host's root, not in the container. EINVAL for an already unmounted path is ignored.
             if point != "/" { _ = linux_umount(point, Int32(MNT_DETACH)) }
         }
         try libraryStep("enter the root", chroot("."))
         try libraryStep("enter the root", chdir("/"))
-        try spread(mount)
+        try setRootPropagation(mount)
     }
 
     /// Octal escapes of proc_pid_mountinfo(5).
@@ -213,8 +213,8 @@ final class RootFilesystem {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Who sees what is mounted in the container later: among the copies it makes of its root, never the host.
-    private func spread(_ mount: Int32) throws(LaunchFailure) {
+    /// Sets the propagation of later mounts: among the container's own copies of its root, never to the host.
+    private func setRootPropagation(_ mount: Int32) throws(LaunchFailure) {
         switch spec.rootfsPropagation {
         case .private, .rprivate, .slave, .rslave: return
         case .shared, .rshared, .unbindable, .runbindable:

@@ -2,10 +2,10 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// The mount of a container's root, made before its mount namespace exists.
+/// The mount of a container's root, created before its mount namespace exists.
 package enum RootMount {
-    /// A detached copy of what is at `path` of the host, private. The caller closes it, and holds the file system until
-    /// then. -1 when the caller may not mount: the container's process then makes the copy in its user namespace.
+    /// A detached private copy of the mount at a host path, owned by the caller. -1 when the caller may not mount: the
+    /// container's process then makes the copy in its user namespace.
     package static func open(
         _ path: String, _ propagation: MountPropagation = .rprivate
     ) throws(LaunchFailure) -> Int32 {
@@ -13,7 +13,7 @@ package enum RootMount {
         return try copy(path, propagation)
     }
 
-    /// Never shared with the host: what `propagation` says beyond that is set when the root is entered.
+    /// Never shared with the host; `propagation` beyond that is applied when the root is entered.
     static func copy(_ path: String, _ propagation: MountPropagation) throws(LaunchFailure) -> Int32 {
         guard !path.isEmpty else { throw LaunchFailure("the launch has no root file system") }
         let isSlave = propagation == .slave || propagation == .rslave

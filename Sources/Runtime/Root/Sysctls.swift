@@ -10,9 +10,9 @@ enum Sysctls {
         "kernel.shmmni", "kernel.shm_rmid_forced",
     ]
 
-    /// Refuses everything that is not of a namespace the container owns, and every trick of spelling (CVE-2022-0811).
+    /// Refuses parameters that do not belong to a namespace of the container, and unusual spellings (CVE-2022-0811).
     static func check(
-        _ name: String, _ value: String, _ namespaces: NamespaceChoices, networkComes: Bool
+        _ name: String, _ value: String, _ namespaces: NamespaceChoices, takesNetworkFromDaemon: Bool
     ) throws(LaunchFailure) {
         let plain = name.utf8.allSatisfy { byte in
             (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x41 && byte <= 0x5a)
@@ -29,7 +29,7 @@ enum Sysctls {
                 throw LaunchFailure("sysctl \(name): not allowed with the host's ipc namespace")
             }
         } else if name.hasBytePrefix("net.") {
-            guard namespaces.network != .host || networkComes else {
+            guard namespaces.network != .host || takesNetworkFromDaemon else {
                 throw LaunchFailure("sysctl \(name): not allowed with the host's network namespace")
             }
         } else if name != "kernel.domainname" || namespaces.uts == .host {
@@ -37,8 +37,7 @@ enum Sysctls {
         }
     }
 
-    /// Writes through `proc`, a proc file system made for this, so that nothing of the container stands between
-    /// (CVE-2025-52881).
+    /// Writes through `proc`, a new proc file system, so that nothing in the container can redirect the write (CVE-2025-52881).
     static func write(_ name: String, _ value: String, proc: Int32) throws(LaunchFailure) {
         let path = "sys/" + name.split(byte: ".").joined(separator: "/")
         let opened = linux_openat2(

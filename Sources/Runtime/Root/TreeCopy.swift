@@ -2,9 +2,10 @@ internal import CLinux
 internal import Glibc
 internal import Linux
 
-/// Copies what a tmpfs covers into it (`tmpcopyup`), by descriptor and without following any link: the source is the image's.
+/// Copies the directory that a tmpfs covers into it (`tmpcopyup`), by descriptor and without following links, because the source
+/// is the image's.
 enum TreeCopy {
-    /// `to` is a file system that nobody else can see yet.
+    /// `to` is a file system that no other process can access yet.
     static func copy(
         from place: borrowing Descriptor, to: Int32, name: String
     ) throws(LaunchFailure) {
@@ -20,7 +21,7 @@ enum TreeCopy {
     private static func copyDirectory(
         _ source: consuming Descriptor, to target: Int32, name: String, depth: Int
     ) throws(LaunchFailure) {
-        // One descriptor a level.
+        // Each level uses a descriptor.
         guard depth < 256 else { throw LaunchFailure("copy \(name): it is nested too deeply") }
         let names: [[CChar]]
         do throws(SystemError) {
@@ -68,7 +69,7 @@ enum TreeCopy {
     private static func copyFile(
         _ child: String, _ source: Int32, _ target: Int32, _ name: String
     ) throws(LaunchFailure) {
-        // O_NONBLOCK: it may have become a FIFO meanwhile.
+        // O_NONBLOCK, because it may have been replaced by a FIFO.
         let input = Descriptor(
             owning: try libraryStep(
                 "read \(name)", openat(source, child, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)))

@@ -1,6 +1,6 @@
 internal import CLinux
 
-/// Answers what a compiled seccomp filter does with a call, without loading it: the part of classic BPF that libseccomp writes
+/// Evaluates a compiled seccomp filter for a system call without loading it: the subset of classic BPF that libseccomp generates
 /// (bpf(4), seccomp(2)).
 package struct FilterEvaluation {
     /// struct sock_filter[].
@@ -14,14 +14,14 @@ package struct FilterEvaluation {
         private static let architecture: UInt32 = 0xc000_00b7
     #endif
 
-    /// True when the call goes through: it is allowed, or logged. False also for a program that cannot be followed.
+    /// True when the call is allowed or logged. False also for a program with unknown instructions.
     package func allows(_ call: Int32, _ first: UInt64 = 0) -> Bool {
-        // Allowed and logged are the highest actions but for the question to a tracer.
+        // Only allow, log and trace have values this high.
         guard let action = action(call, first) else { return false }
         return action & 0xffff_0000 == 0x7fff_0000 || action & 0xffff_0000 == 0x7ffc_0000
     }
 
-    /// A word of struct seccomp_data; arguments but the first are 0.
+    /// A word of struct seccomp_data; all arguments but the first are 0.
     private func word(_ offset: UInt32, _ call: Int32, _ first: UInt64) -> UInt32 {
         switch offset {
         case 0: return UInt32(bitPattern: call)
@@ -36,7 +36,7 @@ package struct FilterEvaluation {
         program.withUnsafeBytes { bytes -> UInt32? in
             let count = bytes.count / 8
             var (index, accumulator) = (0, UInt32(0))
-            // Jumps only lead forward: every program ends.
+            // Jumps only go forward, so every program ends.
             while index < count {
                 let code = bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt16.self)
                 let (yes, no) = (Int(bytes[index * 8 + 2]), Int(bytes[index * 8 + 3]))

@@ -2,16 +2,16 @@ internal import Glibc
 internal import Linux
 internal import Synchronization
 
-/// Compiled filters, in memory and as files: compiling takes longer than the rest of a start.
+/// Caches compiled filters in memory and in files: compiling takes longer than the rest of a start.
 package final class SeccompCache: Sendable {
-    /// Bytes that a compiled filter depends on, compared in full: a colliding name only costs a compilation.
+    /// All input of the compilation, compared in full: a hash collision in the file name only costs a compilation.
     private typealias Key = [UInt8]
 
     private let directory: String
     private let memory = Mutex<[Key: [UInt8]]>([:])
     private static let version: UInt32 = 3
 
-    /// `directory` is made with mode 0700 when it is missing.
+    /// `directory` is created with mode 0700 when it is missing.
     package init(directory: String) {
         self.directory = directory
     }
@@ -54,7 +54,7 @@ package final class SeccompCache: Sendable {
         return writer.bytes
     }
 
-    /// FNV-1a twice, with different beginnings.
+    /// FNV-1a twice, with different seeds.
     private static func name(_ key: Key) -> String {
         var first: UInt64 = 0xcbf2_9ce4_8422_2325
         var second: UInt64 = 0x6c62_272e_07bb_0142
@@ -77,7 +77,7 @@ package final class SeccompCache: Sendable {
         return filter
     }
 
-    /// Best effort: without it the next daemon compiles again.
+    /// Best effort: on failure the next daemon compiles again.
     private func store(_ filter: [UInt8], _ key: Key, _ path: String) {
         mkdir(directory, 0o700)
         var writer = BinaryWriter()

@@ -4,7 +4,7 @@ internal import Glibc
 internal import Linux
 
 extension ProcessSpec {
-    /// Compiles the profile of a bundle, or takes it from the cache.
+    /// Compiles the profile of a bundle, or reads it from the cache.
     package mutating func filter(by profile: SeccompProfile, _ cache: SeccompCache) throws(LaunchFailure) {
         seccomp = try cache.filter(for: profile, capabilities: capabilities.bounding)
         seccompFlags = profile.flags
@@ -19,9 +19,9 @@ extension SeccompProfile {
             throw LaunchFailure("make a seccomp filter: out of memory")
         }
         defer { seccomp_release(context) }
-        // The runtime sets no_new_privs itself, when asked.
+        // The runtime sets no_new_privs itself, if requested.
         _ = seccomp_attr_set(context, SCMP_FLTATR_CTL_NNP, 0)
-        // A search tree instead of a list (libseccomp 2.5); older ones refuse, and work.
+        // A search tree instead of a list (libseccomp 2.5); older versions refuse the attribute and use a list.
         _ = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2)
         for name in architectures where name != Self.native {
             let token = seccomp_arch_resolve_name(name.lowercased())
@@ -61,11 +61,11 @@ extension SeccompProfile {
                 arg: argument.index, op: scmp_compare(rawValue: argument.comparison.rawValue),
                 datum_a: argument.value, datum_b: argument.second)
         }
-        // libseccomp takes one condition per argument: conditions on the same argument are alternatives, as runc reads them.
+        // libseccomp accepts one condition per argument. Several conditions on the same argument become alternatives, as in runc.
         let isSplit = Set(rule.arguments.map(\.index)).count != arguments.count
         for name in rule.names {
             let number = seccomp_syscall_resolve_name(name)
-            // A call of another architecture, or a newer one: libseccomp does not know it.
+            // A system call of another architecture, or a newer one that libseccomp does not know.
             if number == -1 { continue }
             let groups = isSplit ? arguments.map { [$0] } : [arguments]
             for group in groups {
@@ -78,9 +78,9 @@ extension SeccompProfile {
         }
     }
 
-    /// Goes in front: on x86 a socket can be asked for through socketcall(2) as well, whose arguments are behind a pointer. Where
-    /// a profile looks at those of `socket`, libseccomp allows that way for every address family (CVE-2026-31431); it is closed
-    /// unless the profile names it. What else goes through the call does not depend on a family.
+    /// Instructions put before the filter. On x86, sockets can also be created by socketcall(2), whose arguments are behind a
+    /// pointer. If a profile has conditions on `socket`, libseccomp allows socketcall for every address family (CVE-2026-31431);
+    /// this denies it unless the profile names socketcall. Other operations of socketcall stay allowed.
     private func multiplexedSocket(_ rules: [Rule]) -> [UInt8] {
         let allowing = rules.filter { $0.action == .allow }
         guard Self.native == "X86_64", architectures.contains("X86"), defaultAction != .allow,
@@ -88,8 +88,8 @@ extension SeccompProfile {
             !allowing.contains(where: { $0.names.contains("socketcall") })
         else { return [] }
         var writer = BinaryWriter()
-        // AUDIT_ARCH_I386, socketcall, SYS_SOCKET: what is loaded from struct seccomp_data, what it is compared with, how many of
-        // the instructions behind are passed over when it is another.
+        // AUDIT_ARCH_I386, socketcall, SYS_SOCKET: offset in struct seccomp_data, expected value, and how many instructions to
+        // skip when it differs.
         for (offset, value, rest) in [(4, 0x4000_0003, 5), (0, 102, 3), (16, 1, 1)] as [(UInt32, UInt32, UInt8)] {
             writer.put(UInt16(0x20))
             writer.put(UInt16(0))
@@ -105,7 +105,7 @@ extension SeccompProfile {
         return writer.bytes
     }
 
-    /// Calls that came after libseccomp 2.5.4; their numbers are the same on every architecture.
+    /// System calls added after libseccomp 2.5.4; their numbers are the same on every architecture.
     private static let newer: [(String, UInt32)] = [
         ("cachestat", 451), ("fchmodat2", 452), ("map_shadow_stack", 453), ("futex_wake", 454), ("futex_wait", 455),
         ("futex_requeue", 456), ("statmount", 457), ("listmount", 458), ("lsm_get_self_attr", 459),
@@ -113,8 +113,8 @@ extension SeccompProfile {
         ("getxattrat", 464), ("listxattrat", 465), ("removexattrat", 466),
     ]
 
-    /// Goes in front: what a profile says of calls that libseccomp does not know, and, where it is a list of what is allowed, ENOSYS
-    /// for calls that nobody knew when it was written, so that C libraries fall back (EPERM would break them).
+    /// Instructions put before the filter: the profile's rules for calls unknown to libseccomp and, for an allow list, ENOSYS for
+    /// calls newer than the profile, so that C libraries fall back (EPERM would break them).
     private func newerCalls(_ rules: [Rule]) -> [UInt8] {
         var actions: [String: Action] = [:]
         for rule in rules where rule.action != defaultAction && rule.arguments.isEmpty {
@@ -135,7 +135,7 @@ extension SeccompProfile {
             writer.put(value)
         }
         put(0x20, 0, 0, 0)  // A = number of the call
-        // x32 numbers are beyond: straight to the filter.
+        // x32 numbers are above: they go straight to the filter.
         put(0x35, UInt8((answersUnknown ? 2 : 0) + 2 * calls.count), 0, 0x4000_0000)
         if answersUnknown {
             put(0x25, 0, 1, Self.newer.last?.1 ?? 0)
@@ -148,8 +148,7 @@ extension SeccompProfile {
         return writer.bytes
     }
 
-    /// Calls that the profile forbids and that nobody here knows by name: they stay allowed. None where what is not named is
-    /// forbidden anyway.
+    /// Denied calls of the profile whose names are unknown: they would stay allowed. Empty if the default action denies.
     package func unknownDenials() -> [String] {
         guard defaultAction == .allow || defaultAction == .log else { return [] }
         var names: Set<String> = []

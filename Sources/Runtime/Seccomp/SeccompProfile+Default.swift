@@ -24,8 +24,8 @@ extension SeccompProfile {
             allow("process_vm_readv process_vm_writev ptrace"),
             allow("socket", arguments: [Argument(index: 0, comparison: .less, value: 12)]),
         ]
-        // Every address family but DECnet, AX.25's successors, Bluetooth-like leftovers, AF_ALG and AF_VSOCK. That is why socketcall
-        // is no name of the list: see ``multiplexedSocket(_:)``.
+        // Every address family but some obsolete ones, AF_ALG and AF_VSOCK. For the same reason socketcall is not in the list:
+        // see ``multiplexedSocket(_:)``.
         let families: [UInt64] = [
             13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45,
         ]
@@ -44,7 +44,7 @@ extension SeccompProfile {
             allow("modify_ldt", arches: ["amd64", "x32", "x86"]),
             allow("open_by_handle_at", caps: ["CAP_DAC_READ_SEARCH"]),
             allow(administration, caps: ["CAP_SYS_ADMIN"]),
-            // No namespace flag may be in clone's first argument; clone3 cannot be looked into and is not there.
+            // clone's first argument may have no namespace flag; clone3, whose arguments a filter cannot read, returns ENOSYS.
             allow(
                 "clone", arguments: [Argument(index: 0, comparison: .maskedEqual, value: 0x7e02_0000, second: 0)],
                 excludes: ["CAP_SYS_ADMIN"]),

@@ -2,16 +2,16 @@ internal import ByteText
 internal import Glibc
 internal import JSON
 
-/// `minKernel` of Docker's profiles: rules for kernels from a version on, or up to it.
+/// `minKernel` of Docker's profiles: rules for kernels from a version on.
 extension SeccompProfile {
-    /// Whether a rule is for the kernel that runs here.
+    /// Whether a rule applies to the running kernel.
     static func isForKernel(_ rule: JSON) throws(LaunchFailure) -> Bool {
         if let excluded = try version(rule["excludes"]?["minKernel"]), running >= excluded { return false }
         if let needed = try version(rule["includes"]?["minKernel"]), running < needed { return false }
         return true
     }
 
-    /// `4.8`; what comes behind the second number of a kernel's release does not count.
+    /// `4.8`; anything after the second number of a kernel's release is ignored.
     private static func version(_ value: JSON?) throws(LaunchFailure) -> (UInt8, UInt8)? {
         guard let text = value?.stringValue, !text.isEmpty else { return nil }
         let parts = text.split(byte: ".", omittingEmptySubsequences: false)

@@ -1,7 +1,7 @@
 internal import ByteText
 package import JSON
 
-/// Which system calls a container may make: Docker's profile format, which contains the OCI one.
+/// The system calls a container may make, in Docker's profile format, which is a superset of OCI's.
 package struct SeccompProfile: Equatable, Sendable {
     /// A condition on one argument (libseccomp's comparison).
     struct Argument: Equatable, Sendable {
@@ -12,7 +12,7 @@ package struct SeccompProfile: Equatable, Sendable {
         var second: UInt64 = 0
     }
 
-    /// With the numbers of `enum scmp_compare`.
+    /// Raw values are those of `enum scmp_compare`.
     enum Comparison: UInt32, Sendable {
         case notEqual = 1
         case less, lessOrEqual, equal, greaterOrEqual, greater, maskedEqual
@@ -20,7 +20,7 @@ package struct SeccompProfile: Equatable, Sendable {
 
     enum Action: Equatable, Sendable {
         case allow, log, killProcess, killThread, trap
-        /// Asks the program that listens at `listenerPath`.
+        /// Asks the listener at `listenerPath`.
         case notify
         case error(UInt16)
         case trace(UInt16)
@@ -38,19 +38,19 @@ package struct SeccompProfile: Equatable, Sendable {
     }
 
     var defaultAction: Action
-    /// libseccomp's names without SCMP_ARCH_, beside the machine's own.
+    /// libseccomp's names without SCMP_ARCH_, in addition to the machine's own.
     var architectures: [String]
     var rules: [Rule]
     /// SECCOMP_FILTER_FLAG_* of seccomp(2).
     package var flags: UInt32 = 0
-    /// The socket of the program that decides where the action is to notify; empty for none.
+    /// The socket of the listener for notify actions; empty for none.
     package var listenerPath = ""
     package var listenerMetadata = ""
 
-    /// Whether a listener is asked.
+    /// Whether a rule asks a listener.
     package var notifies: Bool { rules.contains { $0.action == .notify } }
 
-    /// Reads a profile as `--security-opt seccomp=FILE` and OCI's `linux.seccomp` give it.
+    /// Parses a profile from `--security-opt seccomp=FILE` or OCI's `linux.seccomp`.
     package init(text: [UInt8]) throws(LaunchFailure) {
         let document: JSON
         do {
@@ -131,7 +131,7 @@ package struct SeccompProfile: Equatable, Sendable {
     ]
     package static var flagNames: [String] { knownFlags.keys.sorted() }
 
-    /// With runc's default where the document says nothing: without it kernels before 5.16 slow the whole program down.
+    /// runc's default when the document has none: without SPEC_ALLOW, kernels before 5.16 slow the whole program down.
     private static func flags(_ value: JSON?) throws(LaunchFailure) -> UInt32 {
         guard let names = value?.arrayValue else { return 4 }
         var flags: UInt32 = 0
@@ -147,13 +147,14 @@ package struct SeccompProfile: Equatable, Sendable {
     private func checkListener() throws(LaunchFailure) {
         guard defaultAction != .notify else {
             throw LaunchFailure(
-                "seccomp profile: SCMP_ACT_NOTIFY cannot be the default: the listener itself would wait")
+                "seccomp profile: SCMP_ACT_NOTIFY cannot be the default action, because it would block the listener too"
+            )
         }
         guard notifies else { return }
         guard !listenerPath.isEmpty else {
             throw LaunchFailure("seccomp profile has SCMP_ACT_NOTIFY, but no listenerPath")
         }
-        // The calls that give the listener its descriptor, here and in other runtimes.
+        // Calls needed to pass the listener's descriptor, here and in other runtimes.
         for rule in rules where rule.action == .notify {
             if let name = rule.names.first(where: { ["sendmsg", "write"].contains($0) }) {
                 throw LaunchFailure("seccomp profile: SCMP_ACT_NOTIFY cannot be the action of \(name)")
@@ -192,13 +193,13 @@ package struct SeccompProfile: Equatable, Sendable {
         return rule
     }
 
-    /// Values fill 64 bits; a signed reading would lose the upper half.
+    /// Values are unsigned 64-bit numbers; a signed type would lose the upper half.
     private static func number(_ value: JSON?) -> UInt64 {
         if case .number(let text)? = value, let number = UInt64(text) { return number }
         return value?.intValue.map { UInt64(bitPattern: $0) } ?? 0
     }
 
-    /// The rules that hold for a container with these capabilities on this machine.
+    /// The rules that apply to a container with these capabilities on this machine.
     func selected(capabilities: UInt64) -> [Rule] {
         func has(_ name: String) -> Bool {
             Capability.number(named: name).map { capabilities & (1 << UInt64($0)) != 0 } ?? false

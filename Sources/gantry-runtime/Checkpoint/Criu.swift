@@ -6,13 +6,13 @@ internal import JSON
 internal import Linux
 internal import Runtime
 
-/// The criu program: what `checkpoint` and `restore` have in common.
+/// Runs the criu program for `checkpoint` and `restore`.
 struct Criu {
     let program: String
     let images: String
     let work: String
 
-    /// `--image-path` is made when it is not there; the logs are beside the images unless told otherwise.
+    /// Creates `--image-path` if needed; criu's logs go there too unless told otherwise.
     init(_ options: Options, _ context: RuntimeProgram.Context, makesImages: Bool) throws(LaunchFailure) {
         program = context.criu
         let path = options.value("image-path") ?? "checkpoint"
@@ -29,7 +29,7 @@ struct Criu {
     /// `criu_req_type` of criu's images/rpc.proto.
     enum Action: Int { case dump = 1, restore, preDump = 4, notify = 6 }
 
-    /// `criu_opts` that both directions take; the numbers of its members are those of rpc.proto.
+    /// The members of `criu_opts` common to both commands, with the field numbers of rpc.proto.
     func request(_ options: Options, log: String) throws(LaunchFailure) -> ProtocolBuffer {
         var request = ProtocolBuffer()
         for (flag, field) in [
@@ -52,13 +52,13 @@ struct Criu {
         }
         request.add(9, 4)
         request.add(10, log)
-        // The controlling side of a terminal is with whoever got it: left out of the images, and made anew.
+        // The controlling side of a terminal belongs to another process: excluded from the images, and created again on restore.
         request.add(50, true)
         return request
     }
 
-    /// Has it done by `criu swrk`, which has the caller's descriptors; the caller is the parent of what it restores. Returns
-    /// the first process, and the controlling side of its terminal, where there are any.
+    /// Runs the request with `criu swrk`, which inherits the caller's descriptors and restores processes as the caller's
+    /// children. Returns the init process and the controlling side of its terminal, if any.
     func perform(
         _ action: Action, _ request: ProtocolBuffer, log: String
     ) throws(LaunchFailure) -> (pid: Int32, terminal: Int32) {
@@ -88,14 +88,14 @@ struct Criu {
         } catch {
             reason = error.reason
         }
-        // It ends when nothing more is asked of it.
+        // criu exits when no more requests can come.
         shutdown(channel.raw, Int32(SHUT_WR))
         let code = HostProgram.wait(criu)
         guard let reason else { return result }
         if result.terminal >= 0 { close(result.terminal) }
         let path = work + "/" + log
         let lines = String(decoding: (try? Files.read(path)) ?? [], as: UTF8.self).split(byte: "\n")
-        // Programs that it tries end as they may.
+        // Exit messages of criu's helper programs are not the cause.
         let told =
             lines.first { $0.contains("Error (") && !$0.contains("exited, status=") }.map { String($0) } ?? reason
         throw LaunchFailure("criu \(action) failed (\(code)): \(told); its log is \(path)")
@@ -109,7 +109,7 @@ struct Criu {
         if let failure { throw failure }
     }
 
-    /// Reads `criu_resp` until the request is done, and lets criu go on where it only notifies. Returns why it failed.
+    /// Reads `criu_resp` messages until the request is done, acknowledging notifications. Returns the error, if it failed.
     private static func answer(
         _ channel: borrowing Descriptor, _ result: inout (pid: Int32, terminal: Int32)
     ) throws(SystemError) -> String? {
@@ -146,10 +146,10 @@ struct Criu {
 }
 
 extension BundleConfiguration {
-    /// Mounts whose source is outside the container, by their place inside.
+    /// Bind mounts, whose sources are outside the container, by their destination.
     var externalMounts: [MountSpec] { launch.mounts.filter { $0.kind == .bind } }
 
-    /// Files that are hidden behind the null device: mounts too, which criu has to be told of.
+    /// Masked files, which are mounts too and have to be listed for criu.
     func maskedFiles(root: String) -> [String] {
         launch.maskedPaths.filter { path in
             var status = stat()

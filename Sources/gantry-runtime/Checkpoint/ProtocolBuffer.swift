@@ -1,10 +1,10 @@
-/// A message as protocol buffers write it (protobuf.dev, "Encoding"): as much of it as criu's messages need.
+/// Encodes and decodes protocol buffers (protobuf.dev, "Encoding"), as far as criu's messages need it.
 struct ProtocolBuffer {
     private(set) var bytes: [UInt8] = []
 
     init() {}
 
-    /// `enum`, `bool`, `uint32`, and `int32` that is not negative.
+    /// `enum`, `bool`, `uint32`, and non-negative `int32`.
     mutating func add(_ field: Int, _ number: Int) {
         append(field << 3)
         append(number)
@@ -31,7 +31,7 @@ struct ProtocolBuffer {
         bytes.append(UInt8(rest))
     }
 
-    /// A message that was received: its numbers, and its texts and messages, by field. Nil when it is cut off.
+    /// Decodes a message into numbers, and texts or nested messages, by field. Nil when it is truncated.
     static func fields(_ bytes: ArraySlice<UInt8>) -> (numbers: [Int: Int], contents: [Int: ArraySlice<UInt8>])? {
         var rest = bytes
         var numbers: [Int: Int] = [:]
@@ -53,7 +53,7 @@ struct ProtocolBuffer {
                 guard value >= 0, value <= rest.count else { return nil }
                 contents[key >> 3] = rest.prefix(value)
                 rest = rest.dropFirst(value)
-            // criu has no other types.
+            // criu uses no other wire types.
             default: return nil
             }
         }

@@ -4,7 +4,7 @@ internal import Glibc
 internal import JSON
 internal import Runtime
 
-/// `checkpoint`: writes a running container to files, and ends it unless told otherwise.
+/// `checkpoint`: saves a running container to files, and stops it unless told otherwise.
 enum CheckpointCommand {
     static func run(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let record = try StateRecord.load(try options.identifier(), context.root)
@@ -47,7 +47,7 @@ enum CheckpointCommand {
         return 0
     }
 
-    /// criu wants it relative to the images.
+    /// criu requires a path relative to the images.
     private static func parent(_ path: String, _ images: String) throws(LaunchFailure) -> String {
         guard !path.hasBytePrefix("/") else {
             throw LaunchFailure("--parent-path \(path): must be relative to --image-path")
@@ -67,7 +67,7 @@ enum CheckpointCommand {
         return server
     }
 
-    /// What the standard streams were, so that `restore` can put its own in their places; runc's file.
+    /// Saves what the standard streams were (in runc's file), so that `restore` can replace them.
     private static func saveStreams(_ record: StateRecord, _ images: String) throws(LaunchFailure) {
         let names = (0...2).map { number -> JSON in
             var buffer = [CChar](repeating: 0, count: 4096)
@@ -79,7 +79,7 @@ enum CheckpointCommand {
 }
 
 extension Cgroup {
-    /// The directory whose freezer stops every process of it.
+    /// The cgroup directory that freezes all its processes.
     var freezerPath: String? {
         places.first { $0.controller.split(byte: ",").contains("freezer") }?.path
             ?? places.first { $0.controller.isEmpty }?.path

@@ -9,13 +9,13 @@ internal import Runtime
 
 /// `create` and `run`.
 enum CreateCommand {
-    /// A container that is set up.
+    /// A container whose process is set up.
     struct Created {
         var record: StateRecord
         var pidfd: Int32
         var terminal: Int32
         var hooks: Hooks
-        /// Where its program says that it is ready.
+        /// The socket on which its program reports readiness.
         var notify: (NotifySocket, Int32)?
     }
 
@@ -33,7 +33,7 @@ enum CreateCommand {
         return try finish(created, options, context)
     }
 
-    /// Waits for a container that was started, unless nobody wants to.
+    /// Waits for a started container, unless it is detached.
     static func finish(
         _ created: Created, _ options: Options, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) -> Int32 {
@@ -52,7 +52,7 @@ enum CreateCommand {
         return code
     }
 
-    /// With `waits` the process stops before its program, at a gate that `start` opens.
+    /// With `waits` the process stops at a gate before its program, until `start`.
     private static func prepare(
         _ options: Options, _ context: RuntimeProgram.Context, needsConsole: Bool, waits: Bool
     ) throws(LaunchFailure) -> Created {
@@ -66,12 +66,12 @@ enum CreateCommand {
     }
 }
 
-/// The descriptors that the caller hands to the program besides the standard streams.
-struct Handover {
+/// The caller's descriptors that the program inherits besides the standard streams.
+struct InheritedDescriptors {
     var count: Int32 = 0
     var environment: [String] = []
 
-    /// `--preserve-fds`, behind those of systemd's socket activation (sd_listen_fds(3)) when they are meant for us.
+    /// `--preserve-fds`, after those of systemd's socket activation (sd_listen_fds(3)) if they are for this process.
     init(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) {
         func variable(_ name: String) -> Int32? { getenv(name).flatMap { Int32(String(cString: $0)) } }
         if let listening = variable("LISTEN_FDS"), listening > 0, variable("LISTEN_PID") == getpid() {
@@ -81,7 +81,7 @@ struct Handover {
         let preserved = try options.number("preserve-fds") ?? 0
         guard preserved >= 0 else { throw LaunchFailure("--preserve-fds \(preserved): not a number of descriptors") }
         let total = Int(count) + preserved
-        // What the caller did not open would be one of this program's own, and lead out of the container.
+        // A descriptor that the caller did not open would be one of this program's own and lead out of the container.
         guard total <= Int(context.openAtStart) else {
             throw LaunchFailure(
                 "--preserve-fds \(preserved): descriptor \(3 + context.openAtStart) is not open")

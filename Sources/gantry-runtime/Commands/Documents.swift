@@ -1,12 +1,12 @@
 internal import JSON
 internal import Runtime
 
-/// What the runtime says of itself.
+/// The documents that describe this runtime.
 enum Documents {
     /// The version of the runtime specification.
     static let specification = "1.2.0"
 
-    /// runtime-spec 1.2, features.md; what is not named there is not supported.
+    /// runtime-spec 1.2, features.md; anything not listed there is not supported.
     static let features: JSON = [
         "ociVersionMin": "1.0.0", "ociVersionMax": .string(specification),
         "hooks": .array(Hook.Kind.allCases.map { .string($0.rawValue) }),

@@ -5,7 +5,7 @@ internal import Linux
 internal import OCI
 internal import Runtime
 
-/// `events`: counters every few seconds, and a word when memory runs out, one JSON document a line.
+/// `events`: prints counters periodically and out-of-memory events, one JSON document per line.
 enum EventsCommand {
     static func run(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let record = try StateRecord.load(try options.identifier(), context.root)
@@ -19,14 +19,14 @@ enum EventsCommand {
         }
         let cgroup = try record.limited()
         if options.has("stats") {
-            tell("stats", record.id, StatisticsDocument(cgroup).json)
+            printEvent("stats", record.id, StatisticsDocument(cgroup).json)
             return 0
         }
         try follow(record, cgroup, every: interval)
         return 0
     }
 
-    /// Until the container has ended.
+    /// Runs until the container has stopped.
     private static func follow(
         _ record: StateRecord, _ cgroup: Cgroup, every interval: Int64
     ) throws(LaunchFailure) {
@@ -47,22 +47,22 @@ enum EventsCommand {
             if poll(&polls, 2, Int32(clamping: rest)) < 0 && errno != EINTR { return }
             if polls[0].revents != 0 {
                 let report = memory.next()
-                for _ in 0..<report.count { tell("oom", record.id, nil) }
+                for _ in 0..<report.count { printEvent("oom", record.id, nil) }
                 if report.isOver { return }
             }
             if polls[1].revents != 0 {
-                for _ in 0..<memory.rest() { tell("oom", record.id, nil) }
+                for _ in 0..<memory.rest() { printEvent("oom", record.id, nil) }
                 return
             }
             if monotonicNanoseconds() >= next {
-                tell("stats", record.id, StatisticsDocument(cgroup).json)
+                printEvent("stats", record.id, StatisticsDocument(cgroup).json)
                 next += interval
             }
         }
     }
 
-    /// Line by line, for whoever reads it from a pipe.
-    private static func tell(_ type: String, _ id: String, _ data: JSON?) {
+    /// Writes whole lines, for readers on a pipe.
+    private static func printEvent(_ type: String, _ id: String, _ data: JSON?) {
         var members: [(String, JSON)] = [("type", .string(type)), ("id", .string(id))]
         if let data { members.append(("data", data)) }
         let line = JSON.object(JSONObject(members)).text() + "\n"

@@ -39,11 +39,11 @@ enum ExampleBundle {
         return [
             mount("proc", "/proc", ["nosuid", "noexec", "nodev"]),
             mount("tmpfs", "/dev", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
-            // The group of terminals is none that an ordinary user can map.
+            // An unprivileged user cannot map the terminals' group.
             mount("devpts", "/dev/pts", isRootless ? terminals : terminals + ["gid=5"]),
             mount("tmpfs", "/dev/shm", ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
             mount("mqueue", "/dev/mqueue", ["nosuid", "noexec", "nodev"]),
-            // A new one needs a network namespace of the same user.
+            // A new sysfs needs a network namespace of the same user namespace.
             isRootless
                 ? mount("none", "/sys", ["rbind", "nosuid", "noexec", "nodev", "ro"], source: "/sys")
                 : mount("sysfs", "/sys", ["nosuid", "noexec", "nodev", "ro"]),

@@ -10,11 +10,11 @@ internal import Runtime
 enum ExecCommand {
     static func run(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let record = try StateRecord.load(try options.identifier(), context.root)
-        let handover = try Handover(options, context)
+        let inherited = try InheritedDescriptors(options, context)
         let target = try Self.target(record, options, context)
         let configuration = try record.configuration(context.root)
         var process = try Self.process(options, configuration, context)
-        process.env += handover.environment
+        process.env += inherited.environment
         if let profile = configuration.seccomp {
             try process.filter(by: profile, SeccompCache(directory: context.root + "/.seccomp"))
         }
@@ -25,7 +25,7 @@ enum ExecCommand {
         process.clampsLimits = configuration.launch.process.clampsLimits
         if process.personality == nil { process.personality = configuration.launch.process.personality }
         let namespaces = configuration.launch.namespaces
-        // What it has by a path may be the caller's own: its users could not be joined again.
+        // Namespaces joined by path may include the caller's own user namespace, which cannot be joined again.
         let kinds =
             namespaces.user == .host && namespaces.mount.isNew
             ? namespaces.flags : ContainerJoin.kinds(of: record.pid)
@@ -33,7 +33,7 @@ enum ExecCommand {
         defer { if root >= 0 { close(root) } }
         let channel = try StatusChannel()
         var streams = ChildStreams(input: 0, output: 1, error: 2)
-        streams.preserved = handover.count
+        streams.preserved = inherited.count
         if !isDetached {
             Foreground.giveSize(to: &process)
             Foreground.holdSignals()
@@ -42,7 +42,7 @@ enum ExecCommand {
             process, target: target.raw, kinds: kinds, root: root, cgroups: cgroups, streams: streams,
             status: channel.child, sleeps: true)
         channel.closeChild()
-        // Without a child the channel says why.
+        // Without a child, the channel has the error.
         let child = joining.executingProcess()
         defer { if let child { close(child.pidfd) } }
         var terminal: Int32 = -1
@@ -70,12 +70,12 @@ enum ExecCommand {
         throw LaunchFailure("cannot exec in a stopped container: \(record.id)")
     }
 
-    /// Of a container without a mount namespace of its own.
+    /// The root directory of a container without its own mount namespace.
     private static func root(_ record: StateRecord, _ target: borrowing Descriptor) throws(LaunchFailure) -> Int32 {
         let path = "/proc/\(record.pid)/root"
         let root = open(path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC)
         guard root >= 0 else { throw Files.failure("open \(path)") }
-        // Still the container's, and no other process of its number.
+        // Check that the pid has not been reused by another process.
         guard linux_pidfd_send_signal(target.raw, 0) == 0 else {
             close(root)
             throw LaunchFailure("cannot exec in a stopped container: \(record.id)")
@@ -124,7 +124,7 @@ enum ExecCommand {
         return process
     }
 
-    /// Numbers only, and whole ones: nothing that parses halfway may become root (CVE-2026-30892).
+    /// Only whole numbers, so that no partly parsed text becomes root (CVE-2026-30892).
     private static func setUser(_ process: inout ProcessSpec, _ options: Options) throws(LaunchFailure) {
         guard case .ids(var uid, var gid, var groups) = process.user else { return }
         if let user = options.value("user") {
@@ -154,7 +154,7 @@ enum ExecCommand {
         return number
     }
 
-    /// The container's, or with `--cgroup` one beneath it.
+    /// The container's cgroups, or with `--cgroup` one below.
     private static func cgroups(
         _ record: StateRecord, _ options: Options
     ) throws(LaunchFailure) -> [CgroupJoin] {

@@ -5,7 +5,7 @@ internal import JSON
 internal import Linux
 internal import Runtime
 
-/// The commands that change what a container does.
+/// The commands that change a container's state.
 enum LifecycleCommands {
     static func start(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let record = try StateRecord.load(try options.identifier(), context.root)
@@ -25,7 +25,7 @@ enum LifecycleCommands {
         return 0
     }
 
-    /// After the fact: a failure is told, and nothing is undone (runtime-spec, lifecycle).
+    /// Runs hooks whose failures are only logged (runtime-spec, lifecycle).
     static func runHooks(
         _ kind: Hook.Kind, _ hooks: Hooks, _ record: StateRecord, _ context: RuntimeProgram.Context
     ) {
@@ -41,7 +41,7 @@ enum LifecycleCommands {
         let number = try SignalNames.number(options.rest.count > 1 ? options.rest[1] : "SIGTERM")
         let process = record.process()
         if options.has("all") || (number == SIGKILL && record.sharesProcesses && process != nil) {
-            // Also what outlived the first process.
+            // Also processes that outlived the init process.
             try record.openCgroup()?.signal(number)
             return 0
         }
@@ -50,7 +50,7 @@ enum LifecycleCommands {
         guard result == 0 else {
             throw LaunchFailure("unable to signal container \(record.id): \(SystemError("", code: -result).reason)")
         }
-        // Frozen by a freezer of version 1 it would not die.
+        // In a frozen version 1 cgroup SIGKILL takes effect only after thawing.
         if number == SIGKILL { try? record.openCgroup()?.thaw() }
         return 0
     }
@@ -90,7 +90,7 @@ enum LifecycleCommands {
         do throws(LaunchFailure) {
             record = try StateRecord.load(id, context.root)
         } catch {
-            // Cut off before it had a record, or never there.
+            // The creation was interrupted before the record was written, or the container does not exist.
             guard isForced else { throw error }
             try? StateDirectory.open(id, context.root).remove()
             return 0
@@ -104,7 +104,7 @@ enum LifecycleCommands {
         return 0
     }
 
-    /// Ends what still runs and removes everything that is left.
+    /// Kills remaining processes and removes everything left of the container.
     static func remove(
         _ record: StateRecord, _ hooks: Hooks, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) {
@@ -118,7 +118,7 @@ enum LifecycleCommands {
         }
         var isGone = cgroup == nil
         if let cgroup {
-            // The end of a process namespace's first process is the end of all in it.
+            // When the init process of a pid namespace ends, the kernel kills all others in it.
             let isShared = record.sharesProcesses || !cgroup.kept.isEmpty || record.scope != nil
             isGone = !isShared && cgroup.removeIfEmpty()
             if !isGone { cgroup.kill() }
@@ -137,17 +137,17 @@ enum LifecycleCommands {
 extension StateRecord {
     var hookState: HookState { HookState(id: id, bundle: bundle, annotations: annotations) }
 
-    /// What it was created from.
+    /// The container's copy of its configuration.
     func configuration(_ root: String) throws(LaunchFailure) -> BundleConfiguration {
         try BundleConfiguration(try StateDirectory.configuration(id, root), bundle: bundle)
     }
 
-    /// Those of its configuration, which is only read when there are any of that kind.
+    /// The configuration's hooks of one kind; reads the configuration only if the record lists that kind.
     func hooks(_ kind: Hook.Kind, _ root: String) throws(LaunchFailure) -> Hooks {
         hookKinds.contains(kind) ? try configuration(root).hooks : Hooks()
     }
 
-    /// Its cgroup, for what cannot be done without one.
+    /// The cgroup, for commands that need one.
     func limited() throws(LaunchFailure) -> Cgroup {
         guard let cgroup = openCgroup() else { throw LaunchFailure("container \(id) has no cgroup") }
         return cgroup
@@ -163,7 +163,7 @@ extension Cgroup {
         }
     }
 
-    /// To every process in it.
+    /// Sends the signal to every process of the cgroup.
     func signal(_ number: Int32) throws(LaunchFailure) {
         if number == SIGKILL { return kill() }
         for pid in try members() { Glibc.kill(pid, number) }

@@ -4,7 +4,7 @@ internal import Glibc
 internal import JSON
 internal import Runtime
 
-/// The commands that only look.
+/// The commands that only read state.
 enum ListingCommands {
     static func state(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let record = try StateRecord.load(try options.identifier(), context.root)
@@ -53,7 +53,7 @@ enum ListingCommands {
         return 0
     }
 
-    /// By name, or `#UID`. Not by getpwuid(3): a static program has no name services.
+    /// The user name, or `#UID`. Not from getpwuid(3), because a static program has no name service.
     private static func owner(_ path: String) -> String {
         var status = stat()
         guard stat(path, &status) == 0 else { return "" }
@@ -67,7 +67,7 @@ enum ListingCommands {
         return "#\(status.st_uid)"
     }
 
-    /// With `--format json` the numbers; otherwise what the host's ps says, the lines of the container's processes.
+    /// With `--format json` the pids; otherwise the host's ps output, filtered to the container's processes.
     static func processes(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let wantsJSON = try isJSON(options)
         let record = try StateRecord.load(try options.identifier(), context.root)

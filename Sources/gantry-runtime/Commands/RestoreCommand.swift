@@ -7,9 +7,9 @@ internal import Linux
 internal import Monitor
 internal import Runtime
 
-/// `restore`: a container from the files of a checkpoint.
+/// `restore`: starts a container from the files of a checkpoint.
 enum RestoreCommand {
-    /// What a joined network namespace is called in the images.
+    /// The name of a joined network namespace in the images.
     static let networkKey = "extRootNetNS"
 
     static func run(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
@@ -29,7 +29,7 @@ enum RestoreCommand {
         do throws(LaunchFailure) {
             try directory.write(text, "config.json")
             try record.save(in: directory)
-            let keeper = try ContainerCgroup.start(
+            let placeholder = try ContainerCgroup.start(
                 scope, &cgroup, configuration, &record, in: directory, context.log)
             try ContainerCgroup.make(&cgroup, configuration.limits, context)
             guard let cgroup else { throw LaunchFailure("restore needs a cgroup") }
@@ -37,7 +37,7 @@ enum RestoreCommand {
             if !options.has("detach") && !options.has("no-subreaper") { _ = linux_child_subreaper() }
             (record.pid, terminal) = try perform(criu, configuration, record, cgroup, options, directory.path)
             try checkLabel(of: record.pid, configuration.launch.process, options.value("lsm-profile"))
-            try ContainerCgroup.release(keeper, cgroup, configuration.limits)
+            try ContainerCgroup.release(placeholder, cgroup, configuration.limits)
             record.startTime = ProcessStatus.status(record.pid)?.startTime ?? 0
             try ConsoleSocket.pass(&terminal, to: console)
             record.isReady = true
@@ -59,7 +59,7 @@ enum RestoreCommand {
         return try CreateCommand.finish(restored, options, context)
     }
 
-    /// Lets criu make the processes, as this program's children; the number of the first, and its terminal.
+    /// Restores the processes through criu, as children of this program. Returns the init process and its terminal.
     private static func perform(
         _ criu: Criu, _ configuration: BundleConfiguration, _ record: StateRecord, _ cgroup: Cgroup,
         _ options: Options, _ directory: String
@@ -75,7 +75,8 @@ enum RestoreCommand {
         let log = "restore.log"
         var request = try criu.request(options, log: log)
         request.add(13, root)
-        // As siblings of criu; and with notices, of which the terminal's controlling side is one.
+        // evasive_devices, notify_scripts and rst_sibling: restores siblings of criu; the terminal's controlling side comes with
+        // a notification.
         for field in [6, 12, 26] { request.add(field, true) }
         var place = ProtocolBuffer()
         place.add(2, cgroup.name)
@@ -84,7 +85,7 @@ enum RestoreCommand {
         for path in configuration.launch.maskedPaths { request.add(37, "mnt[\(path)]:\(null)") }
         for (number, name) in streams(criu.images) { request.add(27, inherited(number, name)) }
         if case .path(let path) = configuration.launch.namespaces.network {
-            // Stays open across exec: criu finds it by its number.
+            // Not close-on-exec: criu gets the descriptor by its number.
             let handle = open(path, O_RDONLY)
             guard handle >= 0 else { throw Files.failure("namespace \(path)") }
             request.add(27, inherited(handle, networkKey))
@@ -96,8 +97,8 @@ enum RestoreCommand {
         return result
     }
 
-    /// A criu that was built without SELinux restores nobody's label, and none gives a profile to what had none: neither goes
-    /// on without.
+    /// Checks the restored LSM label. criu built without SELinux support restores no label, and criu never applies a profile to a
+    /// process that had none; in both cases the restore is refused.
     private static func checkLabel(
         of pid: Int32, _ process: ProcessSpec, _ profile: String?
     ) throws(LaunchFailure) {
@@ -105,9 +106,9 @@ enum RestoreCommand {
         let own = process.seLinuxLabel.isEmpty ? process.appArmorProfile : process.seLinuxLabel
         let wanted = chosen ?? own
         if wanted.isEmpty || wanted == "unconfined" { return }
-        // A kernel without either module has nothing to read.
+        // Without an LSM there is nothing to read.
         let text = String(decoding: (try? Files.read("/proc/\(pid)/attr/current")) ?? [], as: UTF8.self)
-        // `NAME (MODE)` of AppArmor, with the end of a line; a label of SELinux ends with NUL.
+        // AppArmor: `NAME (MODE)` and a line feed; SELinux: a label and a NUL.
         let label = text.prefix { $0 != "\n" && $0 != "\0" }
         let found = label.isEmpty ? "unconfined" : label
         guard found == wanted || found.hasBytePrefix(wanted + " (") else {
@@ -124,8 +125,8 @@ enum RestoreCommand {
         return message
     }
 
-    /// criu wants a mount for the root, which follows the host's as the one that was written to files did. It is in a mount
-    /// namespace of this program's own and goes with it.
+    /// Mounts the root, as criu requires, with the propagation of the checkpointed one. In a private mount namespace that ends
+    /// with this program.
     private static func mountRoot(_ launch: LaunchSpec, on root: String) throws(LaunchFailure) {
         guard mkdir(root, 0o700) == 0 else { throw Files.failure("create \(root)") }
         let mount = Descriptor(owning: try RootMount.open(launch.rootfsPath, launch.rootfsPropagation))
@@ -139,7 +140,7 @@ enum RestoreCommand {
         }
     }
 
-    /// What hides files again: criu binds what is at a path.
+    /// Mounts null devices for masked files, because criu binds what it finds at the path.
     private static func mountNull(_ launch: LaunchSpec, on path: String) throws(LaunchFailure) {
         let mount = try NullDevice.mount(launch.mountLabel.isEmpty ? [] : ["context=" + launch.mountLabel])
         let place = Descriptor(
@@ -151,7 +152,7 @@ enum RestoreCommand {
         }
     }
 
-    /// This program's standard streams that go in the places of those the container had.
+    /// This program's standard streams that replace the container's saved ones.
     private static func streams(_ images: String) -> [(Int32, String)] {
         guard let names = (try? JSON.parse(try Files.read(images + "/descriptors.json")))?.arrayValue else { return [] }
         return names.prefix(3).enumerated().compactMap { number, name in

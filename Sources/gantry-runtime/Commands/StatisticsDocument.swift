@@ -1,17 +1,17 @@
 internal import Cgroups
 internal import JSON
 
-/// A cgroup's counters in the form that runc prints and containerd reads: what is zero is left out where runc leaves it out.
+/// Cgroup counters as JSON in runc's format, which containerd reads: zeros are left out where runc does.
 struct StatisticsDocument {
     private let counters: CgroupStatistics
     private let unlimited: UInt64
-    /// As runc, only where version 2 is everything.
+    /// Like runc, only on a machine with version 2 alone.
     private let tellsPressure: Bool
 
     init(_ cgroup: Cgroup) {
         counters = cgroup.statistics()
         tellsPressure = cgroup.hierarchy.mode == .v2
-        // The kernel's word for no limit: the last page of version 1, `max` of version 2.
+        // The kernel's number for "no limit": the last page in version 1, `max` in version 2.
         unlimited = cgroup.hierarchy.mode == .v2 ? .max : 9_223_372_036_854_771_712
     }
 
@@ -92,7 +92,7 @@ struct StatisticsDocument {
     private func add(_ pressure: CgroupStatistics.Pressure?, to object: inout JSONObject) {
         guard tellsPressure, let pressure else { return }
         func percent(_ value: Double) -> JSON {
-            // Without a fraction where there is none, as Go writes it.
+            // Whole numbers without a fraction, as Go writes them.
             value.rounded() == value ? JSON(Int64(value)) : .number("\(value)")
         }
         func share(_ share: CgroupStatistics.Pressure.Share) -> JSON {

@@ -4,7 +4,7 @@ internal import Glibc
 internal import JSON
 internal import Runtime
 
-/// `update`: flags become the OCI document that `--resources` reads, so that there is one way from limits to the kernel.
+/// `update`: converts flags to the OCI document of `--resources`, so that both are applied by the same code.
 enum UpdateCommand {
     static func run(_ options: Options, _ context: RuntimeProgram.Context) throws(LaunchFailure) -> Int32 {
         let record = try StateRecord.load(try options.identifier(), context.root)

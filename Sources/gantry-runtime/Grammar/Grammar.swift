@@ -1,17 +1,17 @@
 internal import Flags
 
-/// What a command takes, from which its words are read and its help is written.
+/// The words a command accepts; used for parsing and for the help text.
 struct Grammar {
     var name: String
     var summary: String
     var usage: String
     var flags: [Flag]
-    /// How many plain words.
+    /// The number of positional arguments.
     var arguments: ClosedRange<Int>
-    /// Everything behind the first plain word belongs to somebody else: the program of `exec`, the options of ps.
+    /// The first positional argument ends the flags: the rest belongs to the program of `exec` or to ps.
     var endsAtFirstWord = false
 
-    /// The help text; `commands` are listed in front of the flags.
+    /// The help text; `commands` are listed before the flags.
     func help(commands: [(String, String)] = []) -> String {
         let title = name.isEmpty ? "gantry-runtime" : "gantry-runtime \(name)"
         var text = "NAME:\n   \(title) - \(summary)\n\nUSAGE:\n   gantry-runtime \(usage)\n"
@@ -22,14 +22,14 @@ struct Grammar {
 }
 
 extension Flag {
-    /// Stands alone.
+    /// A flag without a value.
     static func toggle(
         _ name: String, _ short: Unicode.Scalar? = nil, help: String = "", isShown: Bool = true
     ) -> Flag {
         Flag(name, short, .bool(), help, isHidden: !isShown)
     }
 
-    /// Takes the next word, or what stands behind `=`.
+    /// A flag whose value is the next word or follows `=`.
     static func valued(
         _ name: String, _ short: Unicode.Scalar? = nil, help: String = "", isShown: Bool = true
     ) -> Flag {

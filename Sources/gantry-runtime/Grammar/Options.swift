@@ -1,7 +1,7 @@
 internal import Flags
 internal import Runtime
 
-/// A command's words, read by its grammar in runc's manner: one dash is as good as two.
+/// A command's parsed words. Like runc, accepts one dash in place of two.
 struct Options {
     private let grammar: Grammar
     private let flags: ParsedFlags
@@ -39,7 +39,7 @@ struct Options {
                 + "see gantry-runtime \(grammar.name) --help")
     }
 
-    /// The words that are no flags.
+    /// The positional arguments.
     var rest: [String] { flags.arguments }
 
     /// The last value of a flag.
@@ -55,7 +55,7 @@ struct Options {
         return number
     }
 
-    /// The container's name, the first plain word.
+    /// The container's id, the first positional argument.
     func identifier() throws(LaunchFailure) -> String {
         let id = rest.first ?? ""
         let plain = id.utf8.allSatisfy { byte in

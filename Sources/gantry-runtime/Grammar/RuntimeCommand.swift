@@ -1,11 +1,11 @@
 internal import Flags
 
-/// The commands, their flags and what `--help` says of them.
+/// The commands with their flags and help texts.
 enum RuntimeCommand: String, CaseIterable {
     case checkpoint, create, delete, events, exec, features, kill, list, pause, ps, restore, resume, run, spec, start,
         state, update
 
-    /// The process, or a child of it, becomes one of a container's.
+    /// Whether the process or a child of it enters a container.
     var entersContainers: Bool {
         switch self {
         case .create, .run, .exec, .restore: return true
@@ -104,7 +104,7 @@ enum RuntimeCommand: String, CaseIterable {
             .valued("bundle", "b", help: "directory with config.json (default: the current one)"),
             .valued("config", "f", help: "another file than config.json, beneath the bundle unless it is absolute"),
         ] + terminal + [
-            .toggle("no-pivot", help: "taken for runc's sake: the root is never on the host's mounts"),
+            .toggle("no-pivot", help: "move the root instead of pivot_root(2), for a machine whose root is a ramfs"),
             .toggle("no-new-keyring", help: "inherit the caller's session keyring"), preserved,
         ]
     }

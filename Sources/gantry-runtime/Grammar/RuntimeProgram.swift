@@ -11,16 +11,16 @@ internal import Runtime
 enum RuntimeProgram {
     static let version = Handshake.release
 
-    /// What stands in front of the command.
+    /// The global options and environment.
     struct Context {
         var root: String
         var log = Log()
         var criu = "criu"
-        /// Limits that an ordinary user may not set are left out instead of refused.
+        /// Skip limits that an unprivileged user may not set, instead of failing.
         var isRootless = false
         /// `cgroupsPath` has systemd's form.
         var namesSlices = false
-        /// How many descriptors behind the standard streams were open when the program began.
+        /// How many descriptors after the standard streams were open at the start.
         var openAtStart: Int32 = 0
     }
 
@@ -69,7 +69,7 @@ enum RuntimeProgram {
             return try command.perform(options, context)
         } catch {
             context.log.fail(error.message)
-            // As runc: callers of exec tell the program's code from the runtime's.
+            // As runc: callers of exec distinguish the program's exit code from the runtime's.
             return command == .exec ? 255 : 1
         }
     }
@@ -83,12 +83,12 @@ enum RuntimeProgram {
         return String(cString: directory) + "/gantry-runtime"
     }
 
-    /// As runc: who became root of a user namespace is still who he was, unless he says that he is root there.
+    /// As in runc: root in a user namespace still counts as the unprivileged user, unless told otherwise.
     static var isRoot: Bool {
         geteuid() == 0 && (!isRootless || getenv("USER").map { String(cString: $0) } == "root")
     }
 
-    /// An ordinary user, also one who is root of a user namespace (rootless Podman).
+    /// An unprivileged user, including root in a user namespace (rootless Podman).
     fileprivate static let isRootless = !ProcessCredentials.areOfRoot
 }
 

@@ -3,7 +3,7 @@ internal import Cgroups
 internal import Glibc
 internal import Runtime
 
-/// The machine's cgroups, looked at once: a command is over before they change, and reading every mount takes 0.1 ms.
+/// The machine's cgroup mounts, read once per command, because reading all mounts takes 0.1 ms.
 enum HostCgroups {
     static let hierarchy = Result<CgroupHierarchy, CgroupError> { () throws(CgroupError) in try CgroupHierarchy.detect()
     }
@@ -11,7 +11,7 @@ enum HostCgroups {
 
 /// The cgroup that a bundle asks for.
 enum ContainerCgroup {
-    /// By runc's rules for `cgroupsPath`; nil for an ordinary user on a machine without cgroups.
+    /// Resolves `cgroupsPath` by runc's rules; nil for an unprivileged user on a machine without cgroups.
     static func find(
         _ path: String?, _ id: String, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) -> Cgroup? {
@@ -23,8 +23,8 @@ enum ContainerCgroup {
         }
     }
 
-    /// Makes it where that is possible and sets the limits. No other container may be in it: its end is the end of every
-    /// process there.
+    /// Creates the cgroup where possible and sets the limits. It must contain no other container, because deleting the container
+    /// kills every process in it.
     static func make(
         _ cgroup: inout Cgroup?, _ limits: CgroupLimits, _ context: RuntimeProgram.Context
     ) throws(LaunchFailure) {
@@ -42,24 +42,26 @@ enum ContainerCgroup {
         cgroup = made.places.isEmpty ? nil : made
     }
 
-    /// Has systemd make it where it is a scope's. The one in it that keeps it there waits for ``release(_:_:_:)``.
+    /// For a systemd scope, has systemd create the cgroup. A placeholder process keeps the scope alive until ``release(_:_:_:)``.
     static func start(
         _ scope: SystemdScope?, _ cgroup: inout Cgroup?, _ configuration: BundleConfiguration,
         _ record: inout StateRecord, in directory: borrowing StateDirectory, _ log: Log
-    ) throws(LaunchFailure) -> ScopeKeeper? {
-        guard let (keeper, made) = try scope?.start(configuration, record.id, log) else { return nil }
+    ) throws(LaunchFailure) -> ScopePlaceholder? {
+        guard let (placeholder, made) = try scope?.start(configuration, record.id, log) else { return nil }
         cgroup = made
-        // Not before: a unit of that name that was there is another's, and not to be stopped.
+        // Set only after success: an existing unit of that name is another's and must not be stopped.
         record.scope = scope
         record.keep(made)
         try record.save(in: directory)
-        return keeper
+        return placeholder
     }
 
-    /// Once the container is in its cgroup by itself: the limit of tasks is the container's alone.
-    static func release(_ keeper: ScopeKeeper?, _ cgroup: Cgroup?, _ limits: CgroupLimits) throws(LaunchFailure) {
-        guard let keeper, let cgroup else { return }
-        keeper.end()
+    /// Releases the placeholder when the container's process has joined, and sets the pids limit without the extra task.
+    static func release(_ placeholder: ScopePlaceholder?, _ cgroup: Cgroup?, _ limits: CgroupLimits)
+        throws(LaunchFailure)
+    {
+        guard let placeholder, let cgroup else { return }
+        placeholder.end()
         do throws(CgroupError) {
             if let limits = limits.onlyTasks { try cgroup.apply(limits, .strict) }
         } catch {
@@ -67,7 +69,7 @@ enum ContainerCgroup {
         }
     }
 
-    /// After a start that failed. Until it is made it may be another's.
+    /// Cleans up after a failed start. A cgroup that was not created by this start may be another's and is kept.
     static func discard(_ cgroup: Cgroup?, _ scope: SystemdScope?, _ log: Log) {
         if let cgroup, cgroup.isMade || cgroup.isUnit { cgroup.kill() }
         scope?.stop(log)

@@ -7,17 +7,17 @@ internal import Linux
 internal import Monitor
 internal import Runtime
 
-/// A container between its bundle and the process that runs its program, or waits at its gate.
+/// The creation of a container, from its bundle to the process that runs its program or waits at its gate.
 struct ContainerCreation: ~Copyable {
     private let options: Options
     private let context: RuntimeProgram.Context
     /// Whether the process stops before its program.
     private let waits: Bool
-    /// A copy for the state directory: the bundle may change or go while the container runs.
+    /// The configuration, saved in the state directory because the bundle may change or disappear while the container runs.
     private let text: [UInt8]
     private var configuration: BundleConfiguration
-    private let handover: Handover
-    /// Where the terminal is sent.
+    private let inherited: InheritedDescriptors
+    /// The socket to which the terminal is sent.
     private let console: String?
     private let notify: NotifySocket?
     private let scope: SystemdScope?
@@ -29,12 +29,12 @@ struct ContainerCreation: ~Copyable {
         _ options: Options, _ context: RuntimeProgram.Context, needsConsole: Bool, waits: Bool
     ) throws(LaunchFailure) {
         let id = try options.identifier()
-        let handover = try Handover(options, context)
+        let inherited = try InheritedDescriptors(options, context)
         let bundle = try Files.absolute(options.value("bundle") ?? ".", "bundle")
         let file = options.value("config") ?? "config.json"
         let text = try Files.read(file.hasBytePrefix("/") ? file : bundle + "/" + file)
         var configuration = try BundleConfiguration(text, bundle: bundle)
-        configuration.launch.process.env += handover.environment
+        configuration.launch.process.env += inherited.environment
         let console = try ConsoleSocket.path(options, tty: configuration.launch.process.tty, detaches: needsConsole)
         var record = StateRecord(id: id, configuration, bundle: bundle)
         let scope = try SystemdScope(configuration, id, context)
@@ -44,13 +44,13 @@ struct ContainerCreation: ~Copyable {
         let notify = NotifySocket(id, context)
         notify?.enter(&configuration.launch)
         let directory = try StateDirectory.create(id, context.root)
-        // All at once: a value that cannot be copied is whole or not there.
+        // All at once, because a noncopyable value must be fully initialized.
         self.options = options
         self.context = context
         self.waits = waits
         self.text = text
         self.configuration = configuration
-        self.handover = handover
+        self.inherited = inherited
         self.console = console
         self.notify = notify
         self.scope = scope
@@ -61,21 +61,22 @@ struct ContainerCreation: ~Copyable {
 
     private var staysInFront: Bool { !waits && !options.has("detach") }
 
-    /// What fails has to be followed by ``discard()``.
+    /// On failure call ``discard()``.
     mutating func start() throws(LaunchFailure) -> CreateCommand.Created {
         try directory.write(text, "config.json")
-        // Before anything is made that `delete --force` would have to find.
+        // Saved before anything is created that `delete --force` would have to find.
         try record.save(in: directory)
         try notify?.makeDirectory()
         let socket = waits ? nil : try notify?.open()
-        let keeper = try ContainerCgroup.start(scope, &cgroup, configuration, &record, in: directory, context.log)
+        let placeholder = try ContainerCgroup.start(scope, &cgroup, configuration, &record, in: directory, context.log)
         try ContainerCgroup.make(&cgroup, configuration.limits, context)
         record.keep(cgroup)
         let channel = try StatusChannel()
         let child = try clone(channel)
         record.pid = child.pid
         record.startTime = ProcessStatus.status(child.pid)?.startTime ?? 0
-        // What has a cgroup is found there; hooks ask for the state.
+        // Other commands find the processes by the cgroup, if there is one; otherwise, and for hooks, which query the state, the
+        // record with the pid is saved now.
         if configuration.launch.waitsForHooks || record.cgroups.isEmpty { try record.save(in: directory) }
         var created = CreateCommand.Created(
             record: record, pidfd: child.pidfd, terminal: -1, hooks: configuration.hooks)
@@ -94,7 +95,7 @@ struct ContainerCreation: ~Copyable {
             (record.pid, created.pidfd) = (process.pid, process.pidfd)
             record.startTime = ProcessStatus.status(process.pid)?.startTime ?? 0
         }
-        try ContainerCgroup.release(keeper, cgroup, configuration.limits)
+        try ContainerCgroup.release(placeholder, cgroup, configuration.limits)
         try ConsoleSocket.pass(&created.terminal, to: console)
         record.isReady = true
         try record.save(in: directory)
@@ -107,7 +108,7 @@ struct ContainerCreation: ~Copyable {
         return created
     }
 
-    /// Takes back what a start that failed has made.
+    /// Undoes a failed start.
     mutating func discard() throws(LaunchFailure) {
         if record.pid > 0 { Glibc.kill(record.pid, SIGKILL) }
         ContainerCgroup.discard(cgroup, record.scope, context.log)
@@ -135,9 +136,9 @@ struct ContainerCreation: ~Copyable {
         let root = try RootMount.open(spec.rootfsPath, spec.rootfsPropagation)
         defer { if root >= 0 { close(root) } }
         var streams = ChildStreams(input: 0, output: 1, error: 2)
-        streams.preserved = handover.count
+        streams.preserved = inherited.count
         if staysInFront { Foreground.giveSize(to: &spec.process) }
-        // Hooks get signals as ever.
+        // With hooks, signals keep their default effect.
         if staysInFront && !spec.waitsForHooks { Foreground.holdSignals() }
         let child = try ContainerStart.clone(
             &spec, root: root, streams: streams, status: channel.child, gate: gate)
@@ -145,7 +146,7 @@ struct ContainerCreation: ~Copyable {
         return child
     }
 
-    /// Those that run on the host, while the container's process waits for them.
+    /// Runs the host's hooks while the container's process waits.
     private func runHooks(pid: Int32) throws(LaunchFailure) {
         let directory = open(record.bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { throw Files.failure("open \(record.bundle)") }

@@ -4,12 +4,12 @@ internal import Linux
 internal import Runtime
 
 extension StateDirectory {
-    /// Every container's name.
+    /// The ids of all containers.
     static func names(_ root: String) -> [String] {
         Directory.names(in: root).filter { !$0.hasBytePrefix(".") }.sorted()
     }
 
-    /// The names that an extended regular expression (regex(7)) matches somewhere.
+    /// The ids that match an extended regular expression (regex(7)).
     static func names(matching pattern: String, _ root: String) throws(LaunchFailure) -> [String] {
         var expression = regex_t()
         guard regcomp(&expression, pattern, REG_EXTENDED | REG_NOSUB) == 0 else {

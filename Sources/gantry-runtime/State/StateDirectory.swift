@@ -2,11 +2,10 @@ internal import Glibc
 internal import Linux
 internal import Runtime
 
-/// `ROOT/ID`: the record, a copy of the bundle's config.json, and the FIFO that the process waits at until `start`.
+/// `ROOT/ID`: the record, a copy of the bundle's config.json, and the FIFO (gate) at which the process waits until `start`.
 ///
-/// While a container is being created its directory is locked: whoever finds it unlocked without a finished record knows
-/// that the creation was cut off. Everything is done relative to the descriptor, so that a directory that was deleted and
-/// made anew meanwhile is never written to.
+/// The directory is locked during creation: unlocked without a finished record means that the creation was interrupted. Uses the
+/// directory's descriptor, so that a directory deleted and created again meanwhile is never written to.
 struct StateDirectory: ~Copyable {
     private let descriptor: Descriptor
     let path: String
@@ -18,7 +17,7 @@ struct StateDirectory: ~Copyable {
 
     static func path(_ id: String, _ root: String) -> String { root + "/" + id }
 
-    /// A new one, locked. Of two who try only one gets it.
+    /// Creates and locks the directory. Only one of two concurrent callers succeeds.
     static func create(_ id: String, _ root: String) throws(LaunchFailure) -> StateDirectory {
         try Files.makeDirectory(root, mode: 0o700)
         let path = path(id, root)
@@ -51,7 +50,7 @@ struct StateDirectory: ~Copyable {
 
     static func hasGate(_ id: String, _ root: String) -> Bool { access(path(id, root) + "/start", F_OK) == 0 }
 
-    /// The container's own copy: the bundle may change or go while it runs.
+    /// The container's own copy, because the bundle may change or disappear while it runs.
     static func configuration(_ id: String, _ root: String) throws(LaunchFailure) -> [UInt8] {
         try Files.read(path(id, root) + "/config.json")
     }
@@ -64,7 +63,7 @@ struct StateDirectory: ~Copyable {
         try Files.replace(bytes, name, mode: 0o600, at: descriptor.raw)
     }
 
-    /// The gate's both ends: reading waits until `start` writes, whoever has gone meanwhile.
+    /// Opens both ends of the gate: the reader blocks until `start` writes, whichever processes have exited meanwhile.
     func makeGate() throws(LaunchFailure) -> Descriptor {
         guard mkfifoat(descriptor.raw, "start", 0o600) == 0 else { throw Files.failure("create \(path)/start") }
         do throws(SystemError) {
@@ -74,7 +73,7 @@ struct StateDirectory: ~Copyable {
         }
     }
 
-    /// Lets the process go on. Of two who try only one can: the other finds no gate.
+    /// Releases the process. Only one of two concurrent callers finds the gate.
     func passGate(_ id: String) throws(LaunchFailure) {
         let gate: Descriptor
         do throws(SystemError) {
@@ -86,15 +85,15 @@ struct StateDirectory: ~Copyable {
             throw LaunchFailure("cannot start an already running container: \(id)")
         }
         guard Glibc.write(gate.raw, "s", 1) == 1 else { throw Files.failure("start container \(id)") }
-        // The process has the only other end until its program is executed, which is when `start` is over (runtime-spec,
-        // lifecycle): hooks come then, and a signal meets the program. Whoever holds the execution up holds only this.
+        // Waits for execve, which closes the process's end and completes `start` (runtime-spec, lifecycle): only then hooks run
+        // and signals reach the program. A process that delays its execve delays only this command.
         var end = pollfd(fd: gate.raw, events: 0, revents: 0)
         while poll(&end, 1, 10000) < 0 && errno == EINTR {}
     }
 
-    /// Removes it with everything in it; nothing when it is gone already.
+    /// Removes the directory and its content; no error when it does not exist.
     func remove() throws(LaunchFailure) {
-        // What is always there: mostly that is all.
+        // The usual files first; mostly there are no others.
         for name in ["config.json", StateRecord.file] { unlinkat(descriptor.raw, name, 0) }
         if rmdir(path) == 0 { return }
         unlinkat(descriptor.raw, NotifySocket.stateName, 0)

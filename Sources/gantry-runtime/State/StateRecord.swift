@@ -7,7 +7,7 @@ internal import Monitor
 internal import OCI
 internal import Runtime
 
-/// What is kept of a container between commands: `ROOT/ID/state.json`.
+/// The state of a container between commands: `ROOT/ID/state.json`.
 struct StateRecord {
     static let file = "state.json"
 
@@ -15,29 +15,29 @@ struct StateRecord {
     /// 0 until there is a process.
     var pid: Int32 = 0
     var startTime: UInt64 = 0
-    /// Set up to its end: it waits at its gate, or has passed it.
+    /// The set-up is complete: the process waits at its gate or has passed it.
     var isReady = false
     var bundle = ""
     var rootfs = ""
     var created = ""
-    /// Its directory by the hierarchy's folder, as runc keeps it: another command may run in another cgroup.
+    /// Its cgroup directories by hierarchy, as in runc's state, because another command may run in another cgroup.
     var cgroups: [(controller: String, path: String)] = []
-    /// The folders where it was there before, and stays.
+    /// The hierarchies in which the cgroup existed before; there it is not removed.
     var keptCgroups: Set<String> = []
-    /// The unit in which systemd arranges its cgroup; empty where it does not.
+    /// The systemd unit of its cgroup; empty without systemd.
     private var unit = ""
     private var unitIsOfUser = false
-    /// Ending the first process does not end the others: there is no process namespace that goes with it.
+    /// The container has no pid namespace of its own: killing the init process does not kill the others.
     var sharesProcesses = false
     /// It has no session keyring of its own (`--no-new-keyring`).
     var inheritsKeyring = false
-    /// The kinds of which its configuration has hooks.
+    /// The kinds of hooks in its configuration.
     var hookKinds: [Hook.Kind] = []
     var annotations = JSONObject()
 
     init(id: String) { self.id = id }
 
-    /// One that is being made now.
+    /// The record of a container being created.
     init(id: String, _ configuration: BundleConfiguration, bundle: String) {
         self.id = id
         self.bundle = bundle
@@ -100,7 +100,7 @@ struct StateRecord {
     /// The name of its session keyring; empty for the caller's.
     var keyring: String { inheritsKeyring ? "" : "_ses.\(id)" }
 
-    /// A descriptor of the first process, which is no other of the same number; nil when it has ended.
+    /// A pidfd of the init process; nil when it has exited or its pid was reused.
     func process() -> Descriptor? {
         guard pid > 0 else { return nil }
         let handle = linux_pidfd_open(pid)
@@ -135,7 +135,7 @@ struct StateRecord {
         keptCgroups = cgroup?.kept ?? []
     }
 
-    /// The OCI state document, and the two members that runc adds.
+    /// The OCI state document with runc's two additional members.
     func document(_ status: Status, owner: String = "") -> JSON {
         var members: [(String, JSON)] = [
             ("ociVersion", .string(Documents.specification)), ("id", .string(id)),

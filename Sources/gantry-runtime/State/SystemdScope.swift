@@ -5,21 +5,21 @@ internal import JSON
 internal import Linux
 internal import Runtime
 
-/// The transient scope (systemd.scope(5)) that is a container's cgroup where systemd arranges them.
+/// The transient scope (systemd.scope(5)) of a container's cgroup, when systemd manages cgroups.
 ///
-/// systemd's own programs speak to it, for root to the system's manager and for others to their own. Its library could not:
-/// a static executable can load one only beside the very glibc that it was linked with.
+/// Uses systemd's command line programs, with the system's manager for root and the user's manager otherwise. libsystemd is not
+/// an option: a static executable can load a library only with the very glibc it was linked with.
 struct SystemdScope: Equatable {
     let unit: String
-    /// Of the user's manager, not of the system's.
+    /// In the user's manager instead of the system's.
     let isOfUser: Bool
 
-    /// Whether systemd is the init system here (sd_booted(3)).
+    /// Whether systemd is the init system (sd_booted(3)).
     static var isThere: Bool { access("/run/systemd/system", F_OK) == 0 }
 
     init(unit: String, isOfUser: Bool) { (self.unit, self.isOfUser) = (unit, isOfUser) }
 
-    /// The one of a new container; nil where systemd has no say.
+    /// The scope of a new container; nil without systemd.
     init?(_ configuration: BundleConfiguration, _ id: String, _ context: RuntimeProgram.Context) throws(LaunchFailure) {
         guard context.namesSlices, Self.isThere else { return nil }
         isOfUser = !RuntimeProgram.isRoot
@@ -41,8 +41,8 @@ struct SystemdScope: Equatable {
         }
     }
 
-    /// As runc: everything is counted, and nothing but its end or the machine's stops it; then the limits, and what the
-    /// bundle's annotations say.
+    /// As in runc: accounting for all resources and no dependencies that would stop it early, then limits and the properties in
+    /// the bundle's annotations.
     private static func properties(_ configuration: BundleConfiguration) throws(LaunchFailure) -> [String] {
         do throws(CgroupError) {
             let hierarchy = try HostCgroups.hierarchy.get()
@@ -61,30 +61,30 @@ struct SystemdScope: Equatable {
         }
     }
 
-    /// Makes it, with a process in it that keeps it there, and finds its cgroup.
+    /// Creates the scope with a placeholder process, and finds its cgroup.
     func start(
         _ configuration: BundleConfiguration, _ id: String, _ log: Log
-    ) throws(LaunchFailure) -> (keeper: ScopeKeeper, cgroup: Cgroup) {
+    ) throws(LaunchFailure) -> (placeholder: ScopePlaceholder, cgroup: Cgroup) {
         let slice = try Self.name(configuration, id, isOfUser: isOfUser).slice
         var words = ["--scope", "--quiet", "--no-ask-password", "--unit=" + unit, "--slice=" + slice]
         words += try Self.properties(configuration).map { "--property=" + $0 }
         words += ["--description=container " + id, "--", "cat"]
-        let keeper: ScopeKeeper
+        let placeholder: ScopePlaceholder
         do throws(LaunchFailure) {
-            keeper = try ScopeKeeper(manager + words, log)
+            placeholder = try ScopePlaceholder(manager + words, log)
         } catch {
-            // One of that name that has failed is in the way, as runc knows too.
+            // A failed unit of that name blocks a new one, as runc knows too.
             guard let failure = try? control("reset-failed", "--", unit), failure.isEmpty else { throw error }
-            keeper = try ScopeKeeper(manager + words, log)
+            placeholder = try ScopePlaceholder(manager + words, log)
         }
-        guard var cgroup = try? HostCgroups.hierarchy.get().unitCgroup(of: keeper.pid),
+        guard var cgroup = try? HostCgroups.hierarchy.get().unitCgroup(of: placeholder.pid),
             cgroup.name.hasByteSuffix("/" + unit)
         else { throw LaunchFailure("systemd has started \(unit), but its cgroup is not to be found") }
         cgroup.isUnit = true
-        return (keeper, cgroup)
+        return (placeholder, cgroup)
     }
 
-    /// Tells systemd of changed limits before they are written, so that it does not undo them.
+    /// Passes changed limits to systemd before they are written, so that systemd does not revert them.
     func change(_ limits: CgroupLimits, _ cgroup: Cgroup) throws(LaunchFailure) {
         let properties: [String]
         do throws(CgroupError) {
@@ -97,12 +97,12 @@ struct SystemdScope: Equatable {
         if !failure.isEmpty { throw LaunchFailure("set properties of \(unit): \(failure)") }
     }
 
-    /// Ends it, and with it what systemd has made of its cgroup. One that is gone is ended.
+    /// Stops the scope, which removes systemd's cgroup. No error when it does not exist.
     func stop(_ log: Log) {
         do throws(LaunchFailure) {
             let failure = try control("stop", "--", unit)
             if !failure.isEmpty { log.write(.debug, "stop \(unit): \(failure)") }
-            // What had failed would stay in systemd's list.
+            // A failed unit would stay in systemd's list.
             _ = try control("reset-failed", "--", unit)
         } catch {
             log.write(.warning, "stop \(unit): \(error.message)")
@@ -113,16 +113,16 @@ struct SystemdScope: Equatable {
 
     private func control(_ words: String...) throws(LaunchFailure) -> String { try control(words) }
 
-    /// Why systemctl(1) failed; empty when it did not.
+    /// The error text of systemctl(1); empty on success.
     private func control(_ words: [String]) throws(LaunchFailure) -> String {
         let (output, code) = try HostProgram.capture("systemctl", manager + ["--no-ask-password"] + words, errors: true)
         return code == 0 ? "" : HostProgram.reason(output, code)
     }
 }
 
-/// A process that is in a new scope until the container's is: systemd takes away what is empty. It copies what it reads, so
-/// that a byte which comes back tells that the scope is there.
-final class ScopeKeeper {
+/// A placeholder process that keeps a new scope alive until the container's process joins, because systemd removes empty scopes.
+/// It echoes its input, so an echoed byte shows that the scope exists.
+final class ScopePlaceholder {
     let pid: pid_t
     private let channel: Descriptor
     private var isThere = true
@@ -154,12 +154,12 @@ final class ScopeKeeper {
         if !said.isEmpty { log.write(.debug, "systemd-run: \(String(decoding: said, as: UTF8.self))") }
     }
 
-    /// Lets it go, and waits until it is gone; its exit code.
+    /// Ends the process and waits for it; returns its exit code.
     @discardableResult
     func end() -> Int32 {
         guard isThere else { return 0 }
         isThere = false
-        // Other processes may have this end too.
+        // Other processes may hold this end too.
         shutdown(channel.raw, Int32(SHUT_WR))
         return HostProgram.wait(pid)
     }

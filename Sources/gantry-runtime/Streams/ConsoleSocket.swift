@@ -4,9 +4,9 @@ internal import JSON
 internal import Linux
 internal import Runtime
 
-/// Sends a terminal's controlling side to whoever listens at `--console-socket`.
+/// Sends a terminal's controlling side to the listener at `--console-socket`.
 enum ConsoleSocket {
-    /// Where it is; a process with a terminal needs it when nobody stays in front, and no other has a use for it.
+    /// The socket's path; required for a detached process with a terminal, and refused otherwise.
     static func path(_ options: Options, tty: Bool, detaches: Bool) throws(LaunchFailure) -> String? {
         let path = options.value("console-socket")
         guard !tty || !detaches || path != nil else {
@@ -18,18 +18,18 @@ enum ConsoleSocket {
         return path
     }
 
-    /// Gives the terminal away, and closes it, where there is one and somebody to have it.
+    /// Sends the terminal, if there is one and a socket to send it to, and closes it.
     static func pass(_ terminal: inout Int32, to path: String?) throws(LaunchFailure) {
         guard let path, terminal >= 0 else { return }
-        // Blocking, as everybody who listens has always got it.
+        // Blocking, as receivers expect from other runtimes.
         _ = fcntl(terminal, F_SETFL, O_RDWR)
-        try OtherProgram.send(terminal, Array("/dev/ptmx".utf8), to: path, "console socket")
+        try DescriptorSender.send(terminal, Array("/dev/ptmx".utf8), to: path, "console socket")
         close(terminal)
         terminal = -1
     }
 }
 
-/// Gives the program that decides about system calls its descriptor (runtime-spec, "Container Process State").
+/// Sends the seccomp listener's descriptor to the program that handles it (runtime-spec, "Container Process State").
 struct SeccompListener {
     let path: String
     let metadata: String
@@ -49,12 +49,12 @@ struct SeccompListener {
         if !metadata.isEmpty { members.append(("metadata", .string(metadata))) }
         members.append(("state", state))
         let document = JSON.object(JSONObject(members))
-        try OtherProgram.send(descriptor, document.serialized(), to: path, "seccomp listener")
+        try DescriptorSender.send(descriptor, document.serialized(), to: path, "seccomp listener")
     }
 }
 
-/// A program that waits for a descriptor at a socket of the host.
-private enum OtherProgram {
+/// Sends a descriptor to a program that listens on a host socket.
+private enum DescriptorSender {
     static func send(
         _ descriptor: Int32, _ message: [UInt8], to path: String, _ what: String
     ) throws(LaunchFailure) {

@@ -2,14 +2,14 @@ internal import CLinux
 internal import Glibc
 internal import Runtime
 
-/// Waiting for a process that this command started.
+/// Waits for a process that this command started.
 enum Foreground {
     private nonisolated(unsafe) static var child: Int32 = -1
     private nonisolated(unsafe) static var terminal: Int32 = -1
 
     private static let forwarded = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGALRM]
 
-    /// Keeps signals until ``wait(_:terminal:)`` hands them on: the program may run before this command waits for it.
+    /// Blocks signals until ``wait(_:terminal:)`` forwards them, because the program may run before that call.
     static func holdSignals() { change(SIG_BLOCK) }
 
     private static func change(_ how: Int32) {
@@ -19,14 +19,14 @@ enum Foreground {
         sigprocmask(how, &set, nil)
     }
 
-    /// The caller's terminal is as large as the process's from the first moment, unless the bundle says otherwise.
+    /// Uses the size of the caller's terminal from the start, unless the bundle sets one.
     static func giveSize(to process: inout ProcessSpec) {
         var size = winsize()
         guard process.tty, process.columns == 0, ioctl(0, UInt(TIOCGWINSZ), &size) == 0 else { return }
         (process.columns, process.rows) = (size.ws_col, size.ws_row)
     }
 
-    /// The exit code; signals that arrive here go to the process.
+    /// Returns the exit code; forwards signals to the process.
     static func wait(_ pidfd: Int32, terminal: Int32) -> Int32 {
         child = pidfd
         for number in forwarded {

@@ -3,26 +3,26 @@ internal import Glibc
 internal import Linux
 internal import Runtime
 
-/// Passes on that a container's program is ready (sd_notify(3)) when whoever called wants to know, as runc does: the
-/// program gets a socket of this runtime's, and `run` or `start` tells `NOTIFY_SOCKET` of the caller.
+/// Forwards the readiness notification of a container's program (sd_notify(3)), as runc does: the program gets a socket of the
+/// runtime, and `run` or `start` notifies the caller's `NOTIFY_SOCKET`.
 final class NotifySocket: Sendable {
     private static let what = "notify socket"
     private static let name = "notify.sock"
     private static let inside = "/run/notify"
-    /// Where it is in the state directory.
+    /// Its path in the state directory.
     static let stateName = "notify/" + name
 
     private let caller: String
     private let directory: String
 
-    /// nil when nobody wants to know.
+    /// nil when the caller has no `NOTIFY_SOCKET`.
     init?(_ id: String, _ context: RuntimeProgram.Context) {
         guard let value = getenv("NOTIFY_SOCKET"), value.pointee != 0 else { return nil }
         caller = String(cString: value)
         directory = StateDirectory.path(id, context.root) + "/notify"
     }
 
-    /// Gives the container the directory, in which there is a socket from the start of its program on.
+    /// Mounts the directory in the container; the socket is created there when the program starts.
     func enter(_ launch: inout LaunchSpec) {
         let flags: MountFlags = [.noSuid, .noExec, .noDev, .readOnly, .nonRecursive]
         launch.mounts.append(MountSpec(.bind, source: directory, Self.inside, flags: flags))
@@ -35,13 +35,13 @@ final class NotifySocket: Sendable {
         }
     }
 
-    /// nil for a container that was created when nobody wanted to know.
+    /// nil for a container created without `NOTIFY_SOCKET`.
     func open() throws(LaunchFailure) -> Int32? {
         guard access(directory, F_OK) == 0 else { return nil }
         return try UnixSocket.bind(Self.name, in: directory, Self.what).release()
     }
 
-    /// Waits until the program is ready, or has ended, and tells the caller with `main` as the process to watch.
+    /// Waits until the program is ready or has exited, and notifies the caller with `main` as MAINPID.
     func forward(_ socket: Int32, until pidfd: Int32, main: Int32, _ log: Log) {
         defer { close(socket) }
         var bytes = [UInt8](repeating: 0, count: 4096)
@@ -56,7 +56,7 @@ final class NotifySocket: Sendable {
                 continue
             }
             let count = recv(socket, &bytes, bytes.count, 0)
-            // Nothing else of what a container says is for the host's service manager.
+            // Forward READY=1 only: nothing else from a container is for the host's service manager.
             guard count > 0, bytes[..<count].split(separator: 0x0a).contains(where: { $0.elementsEqual(Self.ready) })
             else { continue }
             do throws(LaunchFailure) {
@@ -81,7 +81,7 @@ final class NotifySocket: Sendable {
             try send(Array("MAINPID=\(main)\n".utf8), on: socket)
             try send(Array("BARRIER=1".utf8), writer.raw, on: socket)
         }
-        // Closed when everything before is read: only now may this process go (sd_notify_barrier(3)).
+        // Closed once the service manager has read everything before: only then may this process exit (sd_notify_barrier(3)).
         var end = pollfd(fd: reader.raw, events: 0, revents: 0)
         while poll(&end, 1, 30000) < 0 && errno == EINTR {}
     }
@@ -103,7 +103,8 @@ final class NotifySocket: Sendable {
         let log: Log
     }
 
-    /// The same beside a caller who waits for the container: messages have to come from this process (NotifyAccess=).
+    /// As ``forward(_:until:main:_:)``, on a second thread while the caller waits for the container: messages must come from this
+    /// process (NotifyAccess=).
     func forwardBeside(_ socket: Int32, until pidfd: Int32, _ log: Log) {
         let work = UnsafeMutablePointer<Work>.allocate(capacity: 1)
         work.initialize(to: Work(notify: self, socket: socket, pidfd: pidfd, log: log))

@@ -3,7 +3,7 @@ internal import Glibc
 internal import Linux
 internal import Runtime
 
-/// The socket to a process that is being set up.
+/// The socket to a process being set up.
 final class StatusChannel {
     private let parent: Int32
     private(set) var child: Int32
@@ -21,7 +21,7 @@ final class StatusChannel {
         closeChild()
     }
 
-    /// Once the process has it: its end is then told by the end of the messages.
+    /// Call once the process has its end, so that its exit ends the messages.
     func closeChild() {
         if child >= 0 { close(child) }
         child = -1
@@ -33,8 +33,8 @@ final class StatusChannel {
         _ = linux_send_message(parent, &byte, 1, nil, 0, 0)
     }
 
-    /// Takes the messages of the process, its terminal among them, until it is executed or, where it `waits`, at its
-    /// gate; runs `hooks` when it asks for them.
+    /// Receives messages, including the terminal, until the program is executed or, if it `waits`, the process is at its gate;
+    /// runs `hooks` when the process asks for them.
     func waitUntilReady(
         waits: Bool, terminal: inout Int32, _ log: Log, listener: SeccompListener?,
         hooks: () throws(LaunchFailure) -> Void = {}
@@ -47,7 +47,7 @@ final class StatusChannel {
             let received = linux_receive_message(parent, &bytes, bytes.count, &descriptors, &count, 0)
             if received == -Int(EINTR) { continue }
             if received <= 0 {
-                // Killed from outside, or out of memory: it had no words for it.
+                // It was killed before it could send an error.
                 guard isReady else {
                     throw LaunchFailure("the container's process ended while it was being set up")
                 }
@@ -56,7 +56,7 @@ final class StatusChannel {
             let message = try StatusMessage(decoding: Array(bytes[..<received]))
             switch message {
             case .failure(let failure): throw failure
-            // From here on the other end is a process that the container sees, and may have taken over.
+            // Now the other end is visible in the container and may have been taken over: ignore its messages.
             case _ where isReady:
                 for descriptor in descriptors.prefix(count) { close(descriptor) }
             case .terminal: terminal = count == 1 ? descriptors[0] : -1

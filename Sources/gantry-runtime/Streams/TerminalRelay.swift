@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 
-/// Stands between the caller's terminal and a container's while a foreground process runs.
+/// Copies between the caller's terminal and the container's while a foreground process runs.
 final class TerminalRelay {
     private let terminal: Int32
     private var saved = termios()
@@ -17,13 +17,13 @@ final class TerminalRelay {
         Self.resize(terminal)
     }
 
-    /// Gives a terminal the size of the caller's.
+    /// Sets the terminal's size to that of the caller's.
     static func resize(_ terminal: Int32) {
         var size = winsize()
         if ioctl(0, UInt(TIOCGWINSZ), &size) == 0 { _ = linux_terminal_resize(terminal, size.ws_col, size.ws_row) }
     }
 
-    /// Copies until the process has ended and its output is read.
+    /// Runs until the process has exited and its output is read.
     func run(until pidfd: Int32) {
         var buffer = [UInt8](repeating: 0, count: 32768)
         var watchesInput = true

@@ -3,7 +3,7 @@ internal import Glibc
 internal import Linux
 internal import Runtime
 
-/// Sockets of other programs of the host, by path; `@name` is an abstract one (unix(7)).
+/// Unix sockets of host programs, by path; `@name` is an abstract one (unix(7)).
 enum UnixSocket {
     static func connect(to path: String, _ type: __socket_type, _ what: String) throws(LaunchFailure) -> Descriptor {
         let socket = try make(type, what)
@@ -12,7 +12,7 @@ enum UnixSocket {
         return socket
     }
 
-    /// One of this program's own; a path longer than an address can be goes through `directory`.
+    /// Binds a socket of this program; a path longer than a socket address goes through `directory`.
     static func bind(_ name: String, in directory: String, _ what: String) throws(LaunchFailure) -> Descriptor {
         let socket = try make(SOCK_DGRAM, what)
         let place: Descriptor

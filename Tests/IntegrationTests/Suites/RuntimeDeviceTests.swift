@@ -85,7 +85,7 @@ extension Integration {
             ask(3)
             #expect(try bundle.run().status == 0)
             ask(5)
-            #expect(try bundle.run().err.contains("create device /there: something else is there"))
+            #expect(try bundle.run().err.contains("create device /there: the image has another file there"))
             unlink(bundle.root + "/there")
             try "".write(toFile: bundle.root + "/there", atomically: false, encoding: .utf8)
             ask(3)

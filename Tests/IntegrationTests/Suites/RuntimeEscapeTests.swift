@@ -379,6 +379,16 @@ extension Integration {
             let exec = try command(
                 ["sh", "-c", handed, "sh", Bundle.runtime, "--root", bundle.state, "exec"] + flags)
             #expect(exec.status == 255 && exec.out.isEmpty && exec.err.contains("cwd"), "\(exec)")
+            let first = try Bundle { config in
+                var process = config["process"] as? Bundle.Document ?? [:]
+                process["cwd"] = "/proc/self/fd/3"
+                process["args"] = ["/bin/ls"]
+                config["process"] = process
+            }
+            try first.write()
+            let words = ["--root", first.state, "run", "--preserve-fds", "1", "--bundle", first.directory, first.id]
+            let run = try command(["sh", "-c", handed, "sh", Bundle.runtime] + words)
+            #expect(run.status == 1 && run.out.isEmpty && run.err.contains("not inside the container's root"), "\(run)")
         }
     }
 }

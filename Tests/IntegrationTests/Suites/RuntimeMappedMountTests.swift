@@ -91,7 +91,7 @@ extension Integration {
             }
             let both: Bundle.Document = ["uidMappings": [Self.mapped], "gidMappings": [Self.mapped]]
             #expect(try refused("bind", "/sys/kernel", ["bind"], both).contains("does not support that"))
-            #expect(try refused("tmpfs", "x", [], both).contains("no bind mount"))
+            #expect(try refused("tmpfs", "x", [], both).contains("not a bind mount"))
             #expect(try refused("bind", "/etc", ["bind", "idmap"], [:]).contains("idmap needs mappings"))
             #expect(try refused("bind", "/etc", ["bind"], ["uidMappings": [Self.mapped]]).contains("needs both"))
         }
