@@ -22,8 +22,10 @@ extension Container {
     }
 
     private func requireLive() throws(EngineError) {
-        guard record.state.Running else { throw .conflict("container \(id) is not running") }
-        if record.state.Paused {
+        let phase = record.phase
+        if phase.isRestarting { throw .isRestarting(id) }
+        guard phase.process != nil else { throw .conflict("container \(id) is not running") }
+        if phase.isPaused {
             throw .conflict("container \(id) is paused, unpause the container before exec")
         }
     }
@@ -53,21 +55,28 @@ extension Container {
         publish("exec_start: " + Self.words(request), ["execID": exec])
         instance.phase = .starting(nil)
         execs[exec] = instance
-        if start.Detach {
-            try attempt { try link.exec(id: exec, spec, stream: nil) }
+        do {
+            let stream = try send(exec, spec, isDetached: start.Detach, link)
             try await awaitExec(exec)
+            guard let stream else { return nil }
+            return AttachedStream(descriptor: stream, isTerminal: request.Tty)
+        } catch {
+            // The monitor never heard of it: nobody else ends it.
+            if case .starting = execs[exec]?.phase { settle(exec, 126) }
+            throw error
+        }
+    }
+
+    /// Our end of its streams; nil when detached.
+    private func send(
+        _ exec: String, _ spec: ExecSpec, isDetached: Bool, _ link: MonitorLink
+    ) throws(EngineError) -> Descriptor? {
+        if isDetached {
+            try attempt { try link.exec(id: exec, spec, stream: nil) }
             return nil
         }
         let pair = try attempt { try LocalSocketPair(Int32(SOCK_STREAM.rawValue)) }
-        let stream = try send(pair, exec, spec, link)
-        try await awaitExec(exec)
-        return AttachedStream(descriptor: stream, isTerminal: request.Tty)
-    }
-
-    private func send(
-        _ pair: consuming LocalSocketPair, _ exec: String, _ spec: ExecSpec, _ link: MonitorLink
-    ) throws(EngineError) -> Descriptor {
-        try pair.keepFirst { theirs throws(EngineError) in
+        return try pair.keepFirst { theirs throws(EngineError) in
             do {
                 try link.exec(id: exec, spec, stream: theirs)
             } catch {

@@ -17,24 +17,14 @@ extension Container {
     func handle(_ event: MonitorEvent) async {
         switch event {
         case .started(let pid, _):
-            update { record in
-                record.state.Status = "running"
-                record.state.Running = true
-                record.state.Pid = Int(pid)
-                record.state.StartedAt = Clock.text()
-                record.state.FinishedAt = ContainerState.never
-                record.state.ExitCode = 0
-                record.state.Error = ""
-                record.state.OOMKilled = false
-                record.wasStoppedByHand = false
-            }
-            publish("start")
+            apply(.started(pid: pid, at: Clock.nanoseconds()))
             finishStart(.started)
         case .failed(let failure):
             finishStart(.failed(failure))
         case .exited(let exit):
+            update { $0.endpoint = nil }
+            apply(.exited(Self.ending(exit)))
             finishStart(.started)
-            ended(code: exit.code, oomKilled: exit.oomKilled, at: exit.finishedAt)
         case .execStarted(let exec, let pid):
             execStarted(exec, pid)
         case .execFailed(let exec, let failure):
@@ -54,52 +44,22 @@ extension Container {
         }
     }
 
-    /// The first process is gone. Answers first; the rest is done behind them.
-    func ended(code: Int32, oomKilled: Bool, at time: String) {
-        guard record.state.Running else { return }
-        environment.cleanups.begin()
-        let removing = record.host.AutoRemove
-        if removing { isRemoved = true }
-        update { record in
-            record.state.Status = "exited"
-            record.state.Running = false
-            record.state.Paused = false
-            record.state.Pid = 0
-            record.state.ExitCode = Int(code)
-            record.state.OOMKilled = oomKilled
-            record.state.FinishedAt = time
-            record.endpoint = nil
-        }
-        for id in execs.keys { execEnded(id, 137) }
-        if removing { environment.index.remove(id: id) }
-        settle(ContainerWaitResponse(StatusCode: Int(code)))
-        if oomKilled { publish("oom") }
-        publish("die", ["exitCode": String(code), "execDuration": String(runSeconds())])
-        publishNetwork("disconnect")
-        if removing {
-            publish("destroy")
-            settleRemoved(Int(code))
-        }
-        cleanup = Task {
-            await self.cleanUp(removing: removing)
-            environment.cleanups.end()
-        }
+    static func ending(_ exit: MonitorExit) -> ContainerLifecycle.Ending {
+        .init(code: exit.code, oomKilled: exit.oomKilled, at: nanoseconds(exit.finishedAt) ?? Clock.nanoseconds())
     }
 
-    private func runSeconds() -> Int64 {
-        let state = record.state
-        guard let started = nanoseconds(state.StartedAt), let finished = nanoseconds(state.FinishedAt) else { return 0 }
-        return max(0, finished.saturatingSubtract(started) / 1_000_000_000)
+    /// How a container ended whose monitor is gone: as the monitor wrote down, or by the signal that killed both.
+    func endingWithoutMonitor() -> ContainerLifecycle.Ending {
+        MonitorExit.readExit(runDirectory: runDirectory).map(Self.ending)
+            ?? .init(code: 137, at: Clock.nanoseconds())
     }
 
-    /// Waits until the monitor has let go, then gives everything back; deletes the container when it was to be.
-    private func cleanUp(removing: Bool) async {
+    /// Waits until the monitor has let go, then gives everything back.
+    func releaseRun() async {
         await environment.networks.detach(containerID: id)
         await closed()
         link = nil
         await releaseParts()
-        if removing { deleteParts() }
-        if !removing { restartIfAsked() }
     }
 
     /// What a run holds beyond its record: address, cgroup, run directory. May be called twice.
@@ -111,30 +71,25 @@ extension Container {
         environment.removeTree(runDirectory)
     }
 
-    /// Everything on disk. May be called twice.
-    func deleteParts() {
+    /// Everything on disk, its row first: a daemon that is killed after that removes the files as nobody's, and never finds a row
+    /// without its files. May be called twice.
+    func deleteParts() throws(EngineError) {
+        try environment.store.delete(id)
         do {
             try environment.images.removeSnapshot(id: id)
         } catch {
             environment.log.warning("container \(record.shortID): \(error)")
         }
         environment.removeTree(files.directory)
-        do {
-            try environment.store.delete(id)
-        } catch {
-            environment.log.error("\(error)")
-        }
     }
 
     private func monitorClosed() {
         linkClosed = true
         // A monitor that ended without a word was killed, and its container with it.
         finishStart(.failed(.init("the container's monitor ended unexpectedly")))
-        if record.state.Running {
-            Cgroup(cgroupPath, in: environment.hierarchy).kill()
-            let exit = MonitorExit.readExit(runDirectory: runDirectory)
-            ended(
-                code: exit?.code ?? 137, oomKilled: exit?.oomKilled ?? false, at: exit?.finishedAt ?? Clock.text())
+        if record.phase.process != nil {
+            update { $0.endpoint = nil }
+            apply(.monitorDied(endingWithoutMonitor()))
         }
         for continuation in closing { continuation.resume() }
         closing = []
@@ -150,18 +105,24 @@ extension Container {
 
     /// Registers at once; `resume` gets nil when the wait is over without an exit.
     func addWaiter(_ condition: WaitCondition, _ resume: @escaping @Sendable (ContainerWaitResponse?) -> Void) -> Int? {
-        let record = record
-        if condition == .notRunning, !record.state.Running {
-            resume(ContainerWaitResponse(StatusCode: record.state.ExitCode))
-            return nil
-        }
-        if condition == .removed, isRemoved {
-            resume(ContainerWaitResponse(StatusCode: record.state.ExitCode))
+        let phase = record.phase
+        let code = Int(phase.exit?.code ?? 0)
+        if condition == .notRunning && !phase.isRunning || condition == .removed && phase.isForgotten {
+            resume(ContainerWaitResponse(StatusCode: code))
             return nil
         }
         nextWaiter += 1
         waiters[nextWaiter] = Waiter(condition: condition, resume: resume)
         return nextWaiter
+    }
+
+    /// `resume` is called when there is no process, or none any more.
+    func addExitWaiter(_ resume: @escaping @Sendable (ContainerWaitResponse?) -> Void) -> Int? {
+        guard record.phase.process != nil else {
+            resume(nil)
+            return nil
+        }
+        return addWaiter(.nextExit, resume)
     }
 
     func removeWaiter(_ number: Int) {
@@ -179,24 +140,5 @@ extension Container {
         let waiting = waiters
         waiters = [:]
         for waiter in waiting.values { waiter.resume(ContainerWaitResponse(StatusCode: code)) }
-    }
-
-    /// Waits for the exit, at most `seconds` (for ever when nil); false when time ran out.
-    func waitForExit(seconds: Int?) async -> Bool {
-        guard record.state.Running else { return true }
-        var number: Int?
-        var timer: Task<Void, Never>?
-        let response: ContainerWaitResponse? = await withCheckedContinuation { continuation in
-            number = addWaiter(.notRunning) { continuation.resume(returning: $0) }
-            if let limit = seconds.flatMap({ Clock.wait(seconds: Double($0)) }), let waiting = number {
-                timer = Task {
-                    // timer: as long as the client would wait.
-                    try? await Task.sleep(for: limit)
-                    self.removeWaiter(waiting)
-                }
-            }
-        }
-        timer?.cancel()
-        return response != nil
     }
 }

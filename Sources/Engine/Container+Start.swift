@@ -11,35 +11,22 @@ internal import Runtime
 
 extension Container {
     /// Starts the first process; false when it runs already.
-    func start() async throws(EngineError) -> Bool {
-        await takeTurn()
-        defer { endTurn() }
-        if isRemoved { throw .noSuchContainer(id) }
-        if record.state.Running {
-            if record.state.Paused {
-                throw .conflict("cannot start a paused container, try unpause instead")
-            }
-            return false
-        }
-        try await launch()
-        return true
-    }
+    func start() async throws(EngineError) -> Bool { try await request(.start) }
 
-    /// The way from a record to a running process. The caller holds the turn.
-    func launch() async throws(EngineError) {
+    /// The way from a record to a running process, on behalf of the state machine. Returns when the process runs, or nothing is left
+    /// of the attempt.
+    func launch() async {
+        isLaunchDue = false
+        lastStartError = nil
         await cleanup?.value
         cleanup = nil
         do {
             try await launchParts()
         } catch {
-            await abandon(error)
-            throw error
+            return await abandon(error)
         }
-        let result = await started()
-        guard case .failed(let failure) = result else { return }
-        let error = EngineError.launch(exitCode: failure.exitCode, message: Self.wording(failure))
-        await abandon(error)
-        throw error
+        guard case .failed(let failure) = await started() else { return }
+        await abandon(.launch(exitCode: failure.exitCode, message: Self.wording(failure)))
     }
 
     /// What programs and people know from Docker, around the runtime's own words.
@@ -79,7 +66,7 @@ extension Container {
             let other = try environment.index.find(String(name))
             network = try namespacePath(of: other)
             // Who shares a network shares its names: the same three files, and the host's name.
-            update(durably: false) { record in
+            update { record in
                 record.config.Hostname = other.record.config.Hostname
                 record.config.Domainname = other.record.config.Domainname
             }
@@ -114,7 +101,7 @@ extension Container {
             macAddress: record.macAddress,
             ports: try PortPlan.requests(record), containerName: record.name)
         let attachment = try await attemptAsync { try await self.environment.networks.attach(request) }
-        update(durably: false) { $0.endpoint = attachment.endpoint }
+        update { $0.endpoint = attachment.endpoint }
         try attempt {
             try writeHosts()
             try tell(link, attachment.namespace.descriptor, attachment.held.map(\.raw))
@@ -141,11 +128,12 @@ extension Container {
     }
 
     private func namespacePath(of other: Container) throws(EngineError) -> String {
-        let state = other.record.state
-        guard state.Running else {
+        let phase = other.record.phase
+        guard let process = phase.process else {
+            if phase.isRestarting { throw .isRestarting(other.id) }
             throw .conflict("cannot join network of a non running container: \(other.id)")
         }
-        return "/proc/\(state.Pid)/ns/net"
+        return "/proc/\(process.pid)/ns/net"
     }
 
     private func makeCgroup(_ record: ContainerRecord, _ devices: [DeviceRule]) throws -> Cgroup {
@@ -187,7 +175,7 @@ extension Container {
         starting = nil
     }
 
-    /// Undoes a start that did not succeed and records why.
+    /// Undoes a start that did not succeed.
     private func abandon(_ error: EngineError) async {
         link?.close()
         // A process that waits for its network would wait for ever.
@@ -197,25 +185,10 @@ extension Container {
         early = []
         await releaseParts()
         if record.endpoint != nil { publishNetwork("disconnect") }
+        update { $0.endpoint = nil }
+        lastStartError = error
         let code: Int32 = if case .launch(let code, _) = error { code } else { 128 }
-        update { record in
-            record.state.Error = "\(error)"
-            record.state.ExitCode = Int(code)
-            record.state.Running = false
-            record.state.Pid = 0
-            record.endpoint = nil
-            record.state.FinishedAt =
-                record.state.StartedAt == ContainerState.never
-                ? ContainerState.never : Clock.text()
-        }
-        settle(ContainerWaitResponse(StatusCode: Int(code), Error: .init(Message: "\(error)")))
-        // `--rm` leaves nothing, however the run ended.
-        guard record.host.AutoRemove else { return }
-        isRemoved = true
-        environment.index.remove(id: id)
-        deleteParts()
-        publish("destroy")
-        settleRemoved(Int(code))
+        apply(.startFailed(code: code, message: "\(error)"))
     }
 
     /// Runs what a room below may refuse and wraps its error.

@@ -6,7 +6,9 @@ internal import Monitor
 extension Container {
     /// A client's connection to the first process; before the start it is kept until then.
     func attach(_ options: AttachOptions) throws(EngineError) -> AttachedStream {
-        if record.state.Paused {
+        let phase = record.phase
+        if phase.isRestarting { throw .isRestarting(id) }
+        if phase.isPaused {
             throw .conflict("container \(id) is paused, unpause the container before attach")
         }
         let pair = try attempt { try LocalSocketPair(Int32(SOCK_STREAM.rawValue)) }
@@ -20,7 +22,7 @@ extension Container {
     ) throws(EngineError) -> AttachedStream {
         var options = options
         options.stdin = options.stdin && record.config.OpenStdin
-        let isLive = record.state.Running
+        let isLive = record.phase.process != nil
         let ours = try pair.keepFirst { theirs throws(EngineError) in
             guard isLive, let link else {
                 early.append(EarlyAttachment(stream: SharedDescriptor(theirs), options: options))

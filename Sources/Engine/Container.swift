@@ -34,18 +34,30 @@ actor Container {
     var execs: [String: ExecInstance] = [:]
     /// Oldest first.
     var execOrder: [String] = []
-    var isRemoved = false
     var linkClosed = false
     var closing: [CheckedContinuation<Void, Never>] = []
 
-    /// One of start, stop, restart and remove at a time.
-    private var isBusy = false
-    private var turns: [CheckedContinuation<Void, Never>] = []
+    /// Events that the state machine has not seen yet.
+    var events: [ContainerLifecycle.Event] = []
+    var isApplying = false
+    /// The machine asked for a start that has not begun.
+    var isLaunchDue = false
+    /// A start that no client waits for in its own task.
+    var launchTask: Task<Void, Never>?
+    /// Why the last start failed, as the error it was.
+    var lastStartError: EngineError?
+    var timers: [ContainerLifecycle.Timer: Task<Void, Never>] = [:]
+    /// Clients that wait for the answer to a command, and answers that nobody has fetched yet.
+    var requests: [ContainerLifecycle.Request: CheckedContinuation<Result<Bool, EngineError>, Never>] = [:]
+    var answers: [ContainerLifecycle.Request: Result<Bool, EngineError>] = [:]
+    var nextRequest = 0
 
     init(_ record: ContainerRecord, environment: EngineEnvironment) {
         id = record.id
         files = ContainerFiles(dataRoot: environment.configuration.dataRoot, id: record.id)
         self.environment = environment
+        var record = record
+        record.lifecycle.settings = record.settings
         published = Mutex(record)
         queue = QueueExecutor(label: "gantry.container." + record.shortID)
     }
@@ -56,13 +68,18 @@ actor Container {
     /// Where the monitor keeps its socket and its state files.
     nonisolated var runDirectory: String { environment.configuration.execRoot + "/containers/" + id }
 
-    /// Changes the record; `durably` writes its row as well.
-    func update(durably: Bool = true, _ change: (inout ContainerRecord) -> Void) {
-        let record = published.withLock { record in
-            change(&record)
-            return record
-        }
-        guard durably, !isRemoved else { return }
+    /// Moves the state machine on.
+    func transition(_ event: ContainerLifecycle.Event) -> [ContainerLifecycle.Effect] {
+        published.withLock { $0.lifecycle.apply(event) }
+    }
+
+    /// Changes the record; ``save()`` writes its row.
+    func update(_ change: (inout ContainerRecord) -> Void) { published.withLock { change(&$0) } }
+
+    /// Writes the row of the record, unless the row is to go.
+    func save() {
+        let record = record
+        guard !record.phase.isBeingRemoved else { return }
         do {
             try environment.store.save(record)
         } catch {
@@ -80,19 +97,6 @@ actor Container {
             EventMessage(
                 Type: "container", Action: action, Actor: .init(ID: id, Attributes: attributes),
                 timeNano: Clock.nanoseconds()))
-    }
-
-    /// Waits for its turn; every call is matched by ``endTurn()``.
-    func takeTurn() async {
-        guard isBusy else {
-            isBusy = true
-            return
-        }
-        await withCheckedContinuation { turns.append($0) }
-    }
-
-    func endTurn() {
-        if turns.isEmpty { isBusy = false } else { turns.removeFirst().resume() }
     }
 }
 
@@ -129,11 +133,8 @@ struct EngineEnvironment: Sendable {
     let kernelLimits: KernelLimits
     let log: Logger
     let notices: Notices
-    let shutdown: ShutdownFlag
     /// The clean-ups behind the ends of containers. They go on after everybody was answered; the daemon does not end before them.
     let cleanups = WaitGroup()
     /// RFC 3339.
     let startedAt = Clock.text()
-
-    var isShuttingDown: Bool { shutdown.isRaised }
 }

@@ -18,11 +18,14 @@ struct ContainerRecord: Codable, Sendable {
     var mounts: [MountPoint]
     /// Whether read-only binds are so beneath too; nil for a container of a release that did not know it.
     var readOnlyIsRecursive: Bool?
-    var state = ContainerState()
-    var restartCount = 0
-    var wasStoppedByHand = false
+    var lifecycle = ContainerLifecycle()
     /// Its place in the bridge network while it runs.
     var endpoint: NetworkEndpoint?
+
+    enum CodingKeys: String, CodingKey {
+        case id, name, created, createdAt, image, path, args, config, host, endpoints, mounts, readOnlyIsRecursive
+        case lifecycle, endpoint
+    }
 
     var shortID: String { String(id.prefix(12)) }
 
@@ -37,4 +40,9 @@ struct ContainerRecord: Codable, Sendable {
         let own = endpoints[networkMode]?.MacAddress ?? ""
         return own.isEmpty ? config.MacAddress ?? "" : own
     }
+
+    var phase: Phase { lifecycle.phase }
+
+    /// As the API shows it.
+    var state: ContainerState { ContainerState(lifecycle) }
 }

@@ -2,6 +2,7 @@ internal import Concurrency
 package import DockerAPI
 internal import Images
 internal import JSON
+internal import Logging
 package import Layers
 package import OCI
 
@@ -60,7 +61,7 @@ extension Engine {
         commit.comment = request.comment
         commit.createdBy = (record.config.Cmd?.words ?? []).joined(separator: " ")
         // Paused, so that no file is written while it is read.
-        let isPaused = request.pause && record.state.Running && !record.state.Paused
+        let isPaused = request.pause && record.phase.process != nil && !record.phase.isPaused
         if isPaused { try await container.pause() }
         let made: Result<ImageRecord, ImageError>
         do throws(ImageError) {
@@ -68,7 +69,14 @@ extension Engine {
         } catch {
             made = .failure(error)
         }
-        if isPaused { try? await container.unpause() }
+        if isPaused {
+            do {
+                try await container.unpause()
+            } catch {
+                // The commit is done or has failed, whatever the container does now.
+                environment.log.warning("container \(record.shortID) is not unpaused after its commit: \(error)")
+            }
+        }
         do {
             let id = try made.get().id.description
             await container.publish(

@@ -16,13 +16,13 @@ extension Engine {
     ) async throws(EngineError) -> ContainerCreateResponse {
         let id = makeIdentifier()
         return try await environment.images.using(request.config.Image, refused: EngineError.image) {
-            image throws(EngineError) in
+            image async throws(EngineError) in
             var warnings: [String] = []
             var record = try draft(id, request, image, platform, &warnings)
             record.readOnlyIsRecursive = readOnlyIsRecursive
             let chosen = try reserve(name, for: id)
             do throws(EngineError) {
-                try prepare(record, named: chosen, image)
+                try await prepare(record, named: chosen, image)
             } catch {
                 environment.index.release(name: chosen, of: id)
                 throw error
@@ -66,38 +66,13 @@ extension Engine {
     }
 
     /// Directories, row and event; undone when one of them fails.
-    private func prepare(_ draft: ContainerRecord, named name: String, _ image: ImageRecord) throws(EngineError) {
+    private func prepare(
+        _ draft: ContainerRecord, named name: String, _ image: ImageRecord
+    ) async throws(EngineError) {
         var record = draft
         record.name = name
         let container = Container(record, environment: environment)
-        let files = container.files
-        let configuration = environment.configuration
-        do {
-            try files.makeDirectory()
-            let host = record.host
-            try ContainerFiles.write(record.config.Hostname + "\n", to: files.hostname)
-            try ContainerFiles.write(
-                ContainerFiles.hosts(
-                    hostname: record.config.Hostname, domainname: record.config.Domainname, address: nil,
-                    extra: host.ExtraHosts ?? [], gateway: nil,
-                    sharesHostNetwork: record.networkMode == "host"), to: files.hosts)
-            try ContainerFiles.write(
-                ContainerFiles.resolver(
-                    servers: host.Dns.isEmpty ? configuration.dns : host.Dns,
-                    search: host.DnsSearch.isEmpty ? configuration.dnsSearch : host.DnsSearch,
-                    options: host.DnsOptions.isEmpty ? configuration.dnsOptions : host.DnsOptions,
-                    sharesHostNetwork: record.networkMode == "host"), to: files.resolver)
-            try environment.snapshots.prepare(id: record.id, image: image.layers)
-            try environment.store.add(record)
-        } catch {
-            do {
-                try environment.images.removeSnapshot(id: record.id)
-            } catch {
-                environment.log.warning("container \(record.shortID): \(error)")
-            }
-            environment.removeTree(files.directory)
-            throw EngineError(wrapping: error)
-        }
+        try await container.makeParts(layers: image.layers)
         environment.index.insert(container)
         environment.journal.publish(
             EventMessage(

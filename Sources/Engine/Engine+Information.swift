@@ -19,15 +19,15 @@ extension Engine {
     /// `GET /info`.
     package func info() async -> JSON {
         let configuration = environment.configuration
-        let states = environment.index.all.map(\.record.state)
+        let states = environment.index.all.map(\.record.state.Status)
         let images = (try? environment.images.list(all: true, filters: [:]).count) ?? 0
         let time = Clock.text()
         var info = JSONObject()
         info["ID"] = .string(Host.machine)
         info["Containers"] = JSON(states.count)
-        info["ContainersRunning"] = JSON(states.filter { $0.Running && !$0.Paused }.count)
-        info["ContainersPaused"] = JSON(states.filter(\.Paused).count)
-        info["ContainersStopped"] = JSON(states.filter { !$0.Running }.count)
+        info["ContainersRunning"] = JSON(states.count { $0 == "running" })
+        info["ContainersPaused"] = JSON(states.count { $0 == "paused" })
+        info["ContainersStopped"] = JSON(states.count { $0 != "running" && $0 != "paused" })
         info["Images"] = JSON(images)
         info["Driver"] = .string(environment.snapshots.driverName.rawValue)
         info["DriverStatus"] = .array(

@@ -23,7 +23,7 @@ extension Engine {
         document.Name = "/" + record.name
         document.Driver = environment.snapshots.driverName.rawValue
         document.GraphDriver.Name = document.Driver
-        document.RestartCount = record.restartCount
+        document.RestartCount = record.lifecycle.restarts
         document.ExecIDs = await container.liveExecs()
         document.HostConfig = record.host
         if !record.host.Privileged {
@@ -34,7 +34,7 @@ extension Engine {
         document.Config = record.config
         document.NetworkSettings = Self.settings(record)
         if size {
-            document.SizeRw = try await container.attemptAsync { self.environment.snapshots.size(id: record.id) }
+            document.SizeRw = try await writtenSize(record.id)
             document.SizeRootFs = await rootSize(record, document.SizeRw ?? 0)
         }
         return document
@@ -49,9 +49,9 @@ extension Engine {
         var settings = NetworkSettings()
         settings.Ports = PortPlan.settings(record)
         var endpoint = record.endpoints[record.networkMode] ?? EndpointSettings()
-        if record.state.Running {
+        if let process = record.phase.process {
             settings.SandboxID = record.id
-            settings.SandboxKey = "/proc/\(record.state.Pid)/ns/net"
+            settings.SandboxKey = "/proc/\(process.pid)/ns/net"
         }
         if let place = record.endpoint {
             endpoint.NetworkID = place.networkID

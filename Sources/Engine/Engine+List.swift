@@ -17,7 +17,7 @@ extension Engine {
         let filter = try ContainerFilter(list: filters, self)
         let limited = limit.map { $0 > 0 } ?? false
         var records = environment.index.all.map(\.record)
-        if !all, !limited, !filter.namesState { records.removeAll { !$0.state.Running } }
+        if !all, !limited, !filter.namesState { records.removeAll { !$0.phase.isRunning } }
         var rows: [ContainerSummary] = []
         for record in records {
             if limited, rows.count == limit { break }
@@ -40,8 +40,9 @@ extension Engine {
         row.Created = record.createdAt / 1_000_000_000
         row.Ports = PortPlan.published(record)
         row.Labels = record.config.Labels ?? [:]
-        row.State = record.state.Status
-        row.Status = Self.status(record.state)
+        let state = record.state
+        row.State = state.Status
+        row.Status = Self.status(state)
         row.HostConfig.NetworkMode = record.host.NetworkMode
         row.NetworkSettings.Networks = Self.settings(record).Networks
         row.Mounts = record.mounts
@@ -54,7 +55,7 @@ extension Engine {
     }
 
     /// Counted on a thread of its own: how many files there are is the container's decision.
-    private func writtenSize(_ id: String) async throws(EngineError) -> Int64 {
+    func writtenSize(_ id: String) async throws(EngineError) -> Int64 {
         let snapshots = environment.snapshots
         do throws(LayerError) {
             return try await onThread { () throws(LayerError) in snapshots.size(id: id) }
@@ -87,9 +88,17 @@ extension Engine {
         var result = PruneResult()
         for container in environment.index.all {
             let record = container.record
-            guard !record.state.Running, filter.admits(record) else { continue }
+            guard !record.phase.isRunning, filter.admits(record) else { continue }
             let size = try await writtenSize(record.id)
-            guard (try? await container.remove(force: false)) != nil else { continue }
+            do throws(EngineError) {
+                try await container.remove(force: false)
+            } catch {
+                switch error {
+                // Another client started or removed it meanwhile.
+                case .conflict, .noSuchContainer: continue
+                default: throw error
+                }
+            }
             result.deleted.append(record.id)
             result.spaceReclaimed = result.spaceReclaimed.saturatingAdd(size)
         }
@@ -103,7 +112,9 @@ extension Engine {
 
     package func top(_ name: String, arguments: String?) async throws(EngineError) -> ContainerTopResponse {
         let container = try find(name)
-        guard container.record.state.Running else { throw .notRunning(container.id) }
+        let phase = container.record.phase
+        if phase.isRestarting { throw .isRestarting(container.id) }
+        guard phase.process != nil else { throw .notRunning(container.id) }
         let group = Cgroup(container.cgroupPath, in: environment.hierarchy)
         let processes: [Int32]
         do {

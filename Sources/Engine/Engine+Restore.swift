@@ -17,32 +17,31 @@ extension Engine {
     package func restore() async throws(EngineError) {
         let environment = environment
         let records = try environment.store.all()
-        var restarting: [Container] = []
         for record in records {
             let container = Container(record, environment: environment)
             environment.index.insert(container)
-            if await container.adopt() { restarting.append(container) }
+            await container.adopt()
         }
-        let live = environment.index.all.map(\.record).filter(\.state.Running)
+        let live = environment.index.all.map(\.record).filter { $0.phase.process != nil }
         do {
             try await environment.networks.adopt(live.compactMap(\.endpoint))
         } catch {
             throw .network(error)
         }
         sweep(keeping: Set(environment.index.all.map(\.id)), running: Set(live.map(\.id)))
-        for container in restarting { await container.restartIfAsked() }
+        for container in environment.index.all { await container.apply(.daemonStarted) }
     }
 
     /// Removes directories, snapshots and cgroups whose container is gone: the daemon may have been killed while it made or
     /// unmade one.
     private func sweep(keeping ids: Set<String>, running: Set<String>) {
         let configuration = environment.configuration
-        for id in environment.snapshots.list() where !ids.contains(id) {
-            do {
+        do throws(LayerError) {
+            for id in try environment.snapshots.list() where !ids.contains(id) {
                 try environment.images.removeSnapshot(id: id)
-            } catch {
-                environment.log.warning("\(error)")
             }
+        } catch {
+            environment.log.warning("snapshots that no container owns stay until the next start: \(error)")
         }
         // What begins with a dot is on its way out already.
         for name in Directory.names(in: configuration.dataRoot + "/containers")
@@ -59,7 +58,7 @@ extension Engine {
     /// Stops what works for clients, and finishes what is left of containers that ended, for at most `grace`. Containers
     /// go on.
     package func shutdown(grace: Duration) async {
-        environment.shutdown.raise()
+        for container in environment.index.all { await container.apply(.daemonStops) }
         // What is left then is swept by the next daemon.
         await environment.cleanups.wait(atMost: grace)
         environment.reactor.stop()
@@ -68,49 +67,29 @@ extension Engine {
 }
 
 extension Container {
-    /// Takes over a container that a daemon before this one left; true when its restart policy may want it back.
-    func adopt() async -> Bool {
-        let record = record
-        if record.state.Status == "restarting" {
-            update {
-                $0.state.Status = "exited"; $0.state.Restarting = false
-            }
-            return true
-        }
-        guard record.state.Running || record.state.Status == "created" else {
-            return false
-        }
+    /// Takes over a container that a daemon before this one left, as it is now.
+    func adopt() async {
+        let wasRunning = record.phase.process != nil
         do {
             if let link = try MonitorLink.adopt(runDirectory: runDirectory) {
-                let state = MonitorState.readState(runDirectory: runDirectory)
-                guard record.state.Running || state != nil else {
-                    // The daemon was killed in the middle of a start, which nobody waits for any more.
-                    link.close()
-                    Cgroup(cgroupPath, in: environment.hierarchy).kill()
-                    return false
+                if let state = MonitorState.readState(runDirectory: runDirectory) {
+                    apply(.adopted(pid: state.pid, at: Clock.nanoseconds()))
+                    return connect(link)
                 }
-                if let state, !record.state.Running {
-                    // Killed between the start and its record.
-                    update { record in
-                        record.state.Running = true
-                        record.state.Status = "running"
-                        record.state.Pid = Int(state.pid)
-                        record.state.StartedAt = Clock.text()
-                    }
-                }
-                connect(link)
-                return false
+                if wasRunning { return connect(link) }
+                // The daemon was killed in the middle of a start, which nobody waits for any more.
+                link.close()
+                Cgroup(cgroupPath, in: environment.hierarchy).kill()
+                return
             }
         } catch {
             environment.log.warning("container \(record.shortID): its monitor does not answer: \(error)")
         }
-        guard record.state.Running else { return false }
-        let exit = MonitorExit.readExit(runDirectory: runDirectory)
-        Cgroup(cgroupPath, in: environment.hierarchy).kill()
+        guard wasRunning else { return }
         linkClosed = true
-        ended(code: exit?.code ?? 137, oomKilled: exit?.oomKilled ?? false, at: exit?.finishedAt ?? Clock.text())
+        update { $0.endpoint = nil }
+        apply(.foundEnded(endingWithoutMonitor()))
         await cleanup?.value
-        return false
     }
 }
 

@@ -30,8 +30,7 @@ package final class Engine: Sendable {
                 filters: SeccompCache(directory: configuration.dataRoot + "/seccomp"),
                 seccomp: try SecurityOptions.seccomp(configuration.seccompProfile), kernelLimits: KernelLimits(),
                 log: log,
-                notices: Notices(log: log),
-                shutdown: ShutdownFlag())
+                notices: Notices(log: log))
             for text in SecurityOptions.warnings(environment.seccomp) { log.warning("\(text)") }
         } catch {
             throw EngineError(wrapping: error)
@@ -148,6 +147,6 @@ package final class Engine: Sendable {
 
     /// The containers made from an image, for `rmi`: identifier and whether it runs.
     package func containers(using image: String) -> [(id: String, isRunning: Bool)] {
-        environment.index.all.map(\.record).filter { $0.image == image }.map { ($0.id, $0.state.Running) }
+        environment.index.all.map(\.record).filter { $0.image == image }.map { ($0.id, $0.phase.isRunning) }
     }
 }

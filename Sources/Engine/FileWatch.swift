@@ -42,7 +42,7 @@ final class FileWatch: Sendable {
 
     /// Returns when the file changed since the last call, when the container ended, or when the task is cancelled.
     func wait(orUntilEndOf container: Container) async {
-        let number = await container.addWaiter(.notRunning) { [changed] _ in changed.signal() }
+        let number = await container.addExitWaiter { [changed] _ in changed.signal() }
         await changed.wait()
         if let number { await container.removeWaiter(number) }
     }

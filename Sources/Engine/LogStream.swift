@@ -43,7 +43,7 @@ package actor LogStream {
         while !isDone {
             if file == nil { file = try? LogFile(path) }
             // Looked at before reading: what was written before the end is read after it.
-            let isRunning = container.record.state.Running
+            let isRunning = container.record.phase.process != nil
             let entries = try read()
             let wanted = entries.filter(admits)
             if !wanted.isEmpty { return wanted }

@@ -62,7 +62,7 @@ enum PortPlan {
     /// `NetworkSettings.Ports`: published ports with their bindings, exposed ones with null.
     static func settings(_ record: ContainerRecord) -> [String: [PortBinding]?] {
         var ports: [String: [PortBinding]?] = [:]
-        guard record.state.Running, record.networkMode != "host" else { return [:] }
+        guard record.phase.process != nil, record.networkMode != "host" else { return [:] }
         for port in (record.config.ExposedPorts ?? [:]).keys { ports[port] = .some(nil) }
         for binding in record.endpoint?.ports ?? [] {
             let name = "\(binding.containerPort)/\(binding.transport.rawValue)"

@@ -25,6 +25,9 @@ package actor NetworkService {
 
     private var bridge: Bridge?
     private var endpoints: [String: NetworkEndpoint] = [:]
+    /// Endpoints whose container is gone and whose ports still lead to their address: neither is given out again before the firewall
+    /// has let go of them.
+    private var lingering: [NetworkEndpoint] = []
     private var watch: RulesetWatch?
     private var report: @Sendable (String) -> Void = { _ in }
     /// Whether the bridge's route_localnet is on; nil while its value from an earlier daemon is unknown.
@@ -144,7 +147,7 @@ package actor NetworkService {
     /// together with the table's guard chain: otherwise neighbours could reach services on the host's loopback (CVE-2020-8558).
     private func routeLoopback(besides port: [PublishedEndpointPort] = []) throws(NetworkError) {
         guard let bridge, bridge.firewall != nil else { return }
-        let ports = endpoints.values.flatMap(\.ports) + port
+        let ports = (Array(endpoints.values) + lingering).flatMap(\.ports) + port
         let isNeeded = ports.contains { $0.hostIP == "0.0.0.0" || $0.hostIP.hasBytePrefix("127.") }
         guard isNeeded != routesLoopback else { return }
         try Self.set("/proc/sys/net/ipv4/conf/\(bridge.name)/route_localnet", isNeeded)
@@ -189,6 +192,10 @@ package actor NetworkService {
             throw .invalid(
                 "port \(port.containerPort) cannot be published: the firewall is switched off; set \"iptables\" to true"
             )
+        }
+        if !lingering.isEmpty {
+            releaseLingering()
+            if let pool = self.bridge?.pool { bridge.pool = pool }
         }
         var held: [SharedDescriptor] = []
         var ports: [PublishedEndpointPort] = []
@@ -252,7 +259,7 @@ package actor NetworkService {
         _ port: PortRequest, _ address: String
     ) throws(NetworkError) -> (port: UInt16, socket: SharedDescriptor) {
         var owners: [UInt16: String] = [:]
-        for endpoint in endpoints.values {
+        for endpoint in Array(endpoints.values) + lingering {
             for other in endpoint.ports where other.transport == port.transport {
                 guard other.hostIP == address || [other.hostIP, address].contains("0.0.0.0") else { continue }
                 owners[other.hostPort] = endpoint.containerName
@@ -267,15 +274,39 @@ package actor NetworkService {
         }
     }
 
-    /// Releases address and ports. May be called twice.
+    /// Releases address and ports. May be called twice. What the firewall does not let go of stays taken, and is tried again with the
+    /// next container that comes or goes.
     package func detach(containerID: String) {
         guard let endpoint = endpoints.removeValue(forKey: containerID) else { return }
-        try? bridge?.firewall?.withdraw(endpoint.ports, from: endpoint.ipAddress)
-        if let address = IPv4Address(endpoint.ipAddress) { bridge?.pool.release(address) }
+        lingering.append(endpoint)
+        releaseLingering()
         do {
             try routeLoopback()
         } catch {
             report("\(error)")
+        }
+    }
+
+    private func releaseLingering() {
+        lingering.removeAll { endpoint in
+            do throws(NetworkError) {
+                try withdraw(endpoint)
+            } catch {
+                report("the ports of container \(endpoint.containerName) stay taken: \(error)")
+                return false
+            }
+            if let address = IPv4Address(endpoint.ipAddress) { bridge?.pool.release(address) }
+            return true
+        }
+    }
+
+    private func withdraw(_ endpoint: NetworkEndpoint) throws(NetworkError) {
+        guard let firewall = bridge?.firewall else { return }
+        do throws(NetworkError) {
+            try firewall.withdraw(endpoint.ports, from: endpoint.ipAddress)
+        } catch {
+            // One of them may be gone already, by another program: then the transaction did nothing.
+            try firewall.replaceAll(Array(endpoints.values))
         }
     }
 

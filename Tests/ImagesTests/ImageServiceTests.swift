@@ -222,6 +222,28 @@ struct RemovalTests {
         }
     }
 
+    /// A container whose list of layers cannot be read now (no descriptor left, a disk that does not answer) still stands on them.
+    @Test func keepsLayersWhenAContainersListIsUnreadable() async throws {
+        try await Fixture.with { fixture in
+            let images = fixture.images
+            let id = try await fixture.import(["a": "1"], "one")
+            let layer = try images.resolve("one").layers[0]
+            let container = String(repeating: "c", count: 64)
+            try images.snapshots.prepare(id: container, image: [layer])
+            let list = images.snapshots.root + "/\(container)/layers"
+            let files = FileManager.default
+            try files.moveItem(atPath: list, toPath: list + ".away")
+            // It opens no links: ELOOP, in place of EMFILE or EIO.
+            try files.createSymbolicLink(atPath: list, withDestinationPath: list + ".away")
+            #expect(try images.remove("one", inUse: Self.unused).last == .deleted(id.description))
+            #expect(images.layers.contains(layer))
+            try files.removeItem(atPath: list)
+            try files.moveItem(atPath: list + ".away", toPath: list)
+            try images.removeSnapshot(id: container)
+            #expect(!images.layers.contains(layer))
+        }
+    }
+
     @Test func severalRepositoriesNeedForce() async throws {
         try await Fixture.with { fixture in
             let id = try await fixture.import(["a": "1"], "one")

@@ -168,6 +168,27 @@ func refusal(_ host: TestHost, _ request: EndpointRequest) async -> String {
         #expect(try run(in: host.namespace, "nft list tables; ip -br link show type bridge").isEmpty)
     }
 
+    /// Another program took one of its ports away: the others must not lead to whoever gets the address next.
+    @Test func withdrawsAllPortsThoughOneIsGone() async throws {
+        let host = try TestHost()
+        try await host.service.start()
+        let ports = [8080, 8081].map {
+            PortRequest(containerPort: 80, transport: .tcp, hostIP: nil, hostPorts: UInt16($0)...UInt16($0))
+        }
+        _ = try await host.service.attach(
+            EndpointRequest(containerID: "a1", networkName: "bridge", hostname: "a", ports: ports))
+        _ = try await host.service.attach(
+            EndpointRequest(
+                containerID: "b1", networkName: "bridge", hostname: "b",
+                ports: [PortRequest(containerPort: 80, transport: .tcp, hostIP: nil, hostPorts: 9090...9090)]))
+        try run(in: host.namespace, "nft delete element ip gantry_test published { tcp . 8080 }")
+        await host.service.detach(containerID: "a1")
+        let rules = try run(in: host.namespace, "nft list ruleset")
+        #expect(!rules.contains("8081") && rules.contains("9090"), "\(rules)")
+        await host.service.detach(containerID: "b1")
+        await host.service.stop()
+    }
+
     @Test func takenPortErrorNamesHolder() async throws {
         let host = try TestHost()
         try await host.service.start()

@@ -4,6 +4,9 @@ internal import DockerAPI
 extension Container {
     /// Changes limits and the restart policy, of a running container at once. Returns what the client is to be warned of.
     func update(_ request: ContainerUpdateRequest) throws(EngineError) -> [String] {
+        if record.phase.isBeingRemoved {
+            throw .conflict("container is marked for removal and cannot be \"update\"")
+        }
         let environment = environment
         let old = record.host
         try request.refuseWhatStays(as: old)
@@ -21,11 +24,13 @@ extension Container {
         }
         let changed = host
         var limits = try CgroupLimits(changed)
-        if record.state.Running {
+        if record.phase.process != nil {
             limits.lift(try CgroupLimits(old))
             try attempt { _ = try Cgroup(cgroupPath, in: environment.hierarchy).apply(limits) }
         }
         update { $0.host = changed }
+        apply(.settingsChanged(record.settings))
+        save()
         publish("update")
         return check.warnings
     }

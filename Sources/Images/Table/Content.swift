@@ -78,8 +78,15 @@ extension ImageService {
     @discardableResult
     private func collect() -> Int64 {
         if table.withLock({ $0.orphans.isEmpty }) { return 0 }
-        // Not before they are known as orphans: a container that goes after this look comes by here itself.
-        let held = heldLayers()
+        let held: Set<LayerID>
+        do throws(LayerError) {
+            // Not before they are known as orphans: a container that goes after this look comes by here itself.
+            held = try heldLayers()
+        } catch {
+            // Whoever may stand on them, nobody can tell: they stay orphans until the next look.
+            options.report("layers that no image has stay: \(error)")
+            return 0
+        }
         let (gone, unseen) = table.withLock { table -> ([RetiredLayer], Int64) in
             let free = table.orphans.filter { !table.needs(layer: $0) && !held.contains($0) }
             table.orphans.subtract(free)
@@ -109,7 +116,7 @@ extension ImageService {
     /// Runs `body` with the image that `name` means, once its layers are unpacked. They stay meanwhile even if the
     /// image goes.
     package func using<Value, Failure: Error>(
-        _ name: String, refused: (ImageError) -> Failure, _ body: (ImageRecord) throws(Failure) -> Value
+        _ name: String, refused: (ImageError) -> Failure, _ body: (ImageRecord) async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         let image: ImageRecord
         do throws(ImageError) {
@@ -127,12 +134,18 @@ extension ImageService {
         } catch {
             throw refused(error)
         }
-        return try body(image)
+        return try await body(image)
     }
 
     /// Takes away all that nobody needs of what there is, and what is known of it.
     func sweep(_ packed: Set<Digest>, _ unpacked: Set<LayerID>) {
-        let leased = leased()
+        let leased: Set<Digest>
+        do throws(ImageError) {
+            leased = try self.leased()
+        } catch {
+            // Without the leases everything that they protect would look free.
+            return options.report("what nobody needs stays until the next start: \(error)")
+        }
         sweepPartials(leased)
         let free = table.withLock { table in
             Content(
@@ -144,9 +157,15 @@ extension ImageService {
     }
 
     /// The layers below containers, whose image may be gone.
-    private func heldLayers() -> Set<LayerID> {
+    private func heldLayers() throws(LayerError) -> Set<LayerID> {
         var held: Set<LayerID> = []
-        for id in snapshots.list() { held.formUnion((try? snapshots.layers(id: id)) ?? []) }
+        for id in try snapshots.list() {
+            do throws(LayerError) {
+                held.formUnion(try snapshots.layers(id: id))
+            } catch .unknownSnapshot {
+                // It went between the two looks.
+            }
+        }
         return held
     }
 }

@@ -44,19 +44,31 @@ extension ImageService {
     }
 
     /// What is protected now. Leases that have run out are taken away.
-    func leased() -> Set<Digest> {
+    func leased() throws(ImageError) -> Set<Digest> {
         let now = time(nil)
-        let rows = try? database.write { database in
-            try database.execute(sql: "DELETE FROM lease WHERE expires < ?", arguments: [now])
-            return try String.fetchAll(database, sql: "SELECT digest FROM lease")
+        do {
+            let rows = try database.write { database in
+                try database.execute(sql: "DELETE FROM lease WHERE expires < ?", arguments: [now])
+                return try String.fetchAll(database, sql: "SELECT digest FROM lease")
+            }
+            // What is no digest protects nothing.
+            return Set(rows.compactMap { try? Digest($0) })
+        } catch {
+            throw ImageError(error)
         }
-        return Set((rows ?? []).compactMap { try? Digest($0) })
     }
 
     /// Removes what interrupted transfers have left and nobody is fetching now. Returns how many bytes that freed.
     @discardableResult
     package func forgetInterruptedTransfers() -> Int64 {
-        let leases = leased().filter { digest in
+        let all: Set<Digest>
+        do throws(ImageError) {
+            all = try leased()
+        } catch {
+            options.report("what interrupted transfers have left stays: \(error)")
+            return 0
+        }
+        let leases = all.filter { digest in
             table.withLock { !$0.pins.has(layer: digest) && !$0.pins.has(blob: digest) }
         }
         endLease(Array(leases))

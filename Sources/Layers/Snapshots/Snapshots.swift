@@ -183,8 +183,14 @@ package final class Snapshots: Sendable {
     }
 
     /// Every container that has a writable layer.
-    package func list() -> [String] {
-        Directory.names(in: root).filter {
+    package func list() throws(LayerError) -> [String] {
+        guard let names = Directory.read(root) else {
+            // Before the first container there is no directory.
+            if errno == ENOENT { return [] }
+            // An empty list would say that no container needs its layers.
+            throw .system(SystemError("opendir", root, code: errno))
+        }
+        return names.filter {
             !$0.hasBytePrefix(".") && access("\(root)/\($0)/layers", F_OK) == 0
         }
     }

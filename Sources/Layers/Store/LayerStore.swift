@@ -52,7 +52,7 @@ package final class LayerStore: Sendable {
                 // Temporary and removed directories have other names.
                 let isLayer = name.utf8.count == 64
                 if isLayer, access("\(root)/\(name)/synced", F_OK) == 0 { continue }
-                if isLayer, (try? Self.info("\(root)/\(name)"))?.boot == boot {
+                if isLayer, try Self.boot(of: "\(root)/\(name)") == boot {
                     unsynced.append(name)
                 } else {
                     if let gone = renameForRemoval(name) { removal.finish(gone) }
@@ -234,6 +234,15 @@ package final class LayerStore: Sendable {
     private static func boot() throws(SystemError) -> String {
         let file = try Descriptor.open("/proc/sys/kernel/random/boot_id", O_RDONLY)
         return String(decoding: try file.readAll(limit: 100).prefix { $0 != 10 }, as: UTF8.self)
+    }
+
+    /// When an unsynced layer was written; nil when it was never finished. Any other failure is no reason to remove it.
+    private static func boot(of directory: String) throws(SystemError) -> String? {
+        do throws(SystemError) {
+            return try info(directory).boot
+        } catch  where [ENOENT, EINVAL].contains(error.code) {
+            return nil
+        }
     }
 
     private static func info(_ directory: String) throws(SystemError) -> (size: Int64, boot: String) {
