@@ -1,3 +1,4 @@
+internal import JSON
 internal import ByteText
 internal import DockerAPI
 internal import Glibc
@@ -10,15 +11,25 @@ struct BindPlan: Sendable {
     var mounts: [MountPoint] = []
 
     /// Reads and checks the mounts of a request; a missing source is made for `-v`, as Docker does, and refused for `--mount`.
-    init(_ host: HostConfig) throws(EngineError) {
-        for bind in host.Binds ?? [] { mounts.append(try Self.parse(bind: bind)) }
+    init(_ host: HostConfig, dataRoot: String) throws(EngineError) {
+        for bind in host.Binds ?? [] {
+            var mount = try Self.parse(bind: bind)
+            try mount.check(dataRoot, isPropagationGiven: Self.namesPropagation(mount.Mode))
+            mounts.append(mount)
+        }
         for request in host.Mounts ?? [] where request.`Type` == "bind" {
-            mounts.append(try Self.check(request))
+            var mount = try Self.check(request)
+            try mount.check(dataRoot, isPropagationGiven: !(request.BindOptions?.Propagation ?? "").isEmpty)
+            mounts.append(mount)
         }
         var seen: Set<String> = []
         for mount in mounts where !seen.insert(mount.Destination).inserted {
             throw .invalid("Duplicate mount point: \(mount.Destination)")
         }
+    }
+
+    private static func namesPropagation(_ mode: String) -> Bool {
+        mode.split(byte: ",").contains { MountPropagation(rawValue: String($0)) != nil }
     }
 
     private static func parse(bind: String) throws(EngineError) -> MountPoint {
@@ -117,6 +128,22 @@ struct BindPlan: Sendable {
 }
 
 extension MountPoint {
+    /// The data root, or what holds it: a private copy of its mounts would keep layers of other containers mounted, and their
+    /// removal would fail.
+    fileprivate mutating func check(_ dataRoot: String, isPropagationGiven: Bool) throws(EngineError) {
+        guard Source.hasBytePrefix(dataRoot) || dataRoot.hasBytePrefix(Source) else { return }
+        guard isPropagationGiven else {
+            Propagation = "rslave"
+            return
+        }
+        guard ["rslave", "rshared"].contains(Propagation) else {
+            throw .invalid(
+                "invalid mount config: must use either propagation mode \"rslave\" or \"rshared\" when mount source is within "
+                    + "the daemon root, daemon root: \(quoted(dataRoot)), bind mount source: \(quoted(Source)), "
+                    + "propagation: \(quoted(Propagation))")
+        }
+    }
+
     /// The mount as the runtime makes it.
     var spec: MountSpec {
         MountSpec(

@@ -39,6 +39,10 @@ extension Container {
         startResult = nil
         linkClosed = false
         let record = record
+        let mode = record.networkMode
+        guard ["bridge", "host", "none"].contains(mode) || mode.hasBytePrefix("container:") else {
+            throw .noSuchNetwork(mode)
+        }
         var plan = LaunchPlan(record: record, files: files)
         // The monitor boots while everything else is prepared.
         let link = try attempt { () throws in

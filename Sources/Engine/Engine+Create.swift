@@ -130,7 +130,7 @@ extension Engine {
         _ = try LaunchPlan.limits(host.Ulimits)
         _ = try LaunchPlan.capabilities(
             add: host.CapAdd?.words ?? [], drop: host.CapDrop?.words ?? [], privileged: host.Privileged)
-        let mounts = try BindPlan(host).mounts
+        let mounts = try BindPlan(host, dataRoot: environment.configuration.dataRoot).mounts
         for port in (request.config.ExposedPorts ?? [:]).keys { _ = try PortPlan.parse(port) }
         var ports = config.ExposedPorts ?? [:]
         for port in host.PortBindings.keys { ports[port.contains(byte: "/") ? port : port + "/tcp"] = EmptyObject() }
@@ -168,9 +168,11 @@ extension Engine {
         case "", "default": host.NetworkMode = "bridge"
         case "bridge", "host", "none": break
         case let mode where mode.hasBytePrefix("container:"):
-            let other = try find(String(mode.dropFirst("container:".count)))
-            host.NetworkMode = "container:" + other.id
-        default: throw .noSuchNetwork(host.NetworkMode)
+            // One that is missing is an error of the start, as in Docker: clients take 404 here for a missing image, and pull.
+            if let name = mode.dropping(prefix: "container:"), let other = try? find(String(name)) {
+                host.NetworkMode = "container:" + other.id
+            }
+        default: break
         }
         if host.ShmSize == 0 { host.ShmSize = configuration.sharedMemorySize }
         if host.IpcMode.isEmpty { host.IpcMode = configuration.ipcMode }

@@ -112,11 +112,19 @@ private struct Process {
         guard let open = text.firstIndex(ofByte: "("), let close = text.lastIndex(ofByte: ")") else {
             throw SystemError("read", "/proc/\(pid)/stat", code: EIO)
         }
-        name = String(text[text.utf8.index(after: open)..<close])
+        name = Self.printable(text[text.utf8.index(after: open)..<close])
         fields = text[text.utf8.index(after: close)...].words.map(String.init)
         let bytes = try Descriptor.open("cmdline", O_RDONLY, at: directory.raw).readAll(limit: 1 << 20)
-        let words = String(decoding: bytes, as: UTF8.self).split(byte: "\0").joined(separator: " ")
+        let words = Self.printable(
+            String(decoding: bytes, as: UTF8.self).split(byte: "\0").joined(separator: " ")[...])
         command = words.isEmpty ? "[\(name)]" : words
+    }
+
+    /// As ps(1) prints what processes call themselves: a newline would begin another process, an escape command the terminal.
+    private static func printable(_ text: Substring) -> String {
+        let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) }
+        guard text.unicodeScalars.contains(where: isControl) else { return String(text) }
+        return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? "?" : $0 }))
     }
 
     private func number(_ index: Int) -> Int64 { index < fields.count ? Int64(fields[index]) ?? 0 : 0 }

@@ -47,6 +47,9 @@ package struct Platform: Hashable, Sendable, CustomStringConvertible {
         let host = Platform.host
         if parts.count == 1 {
             let isSystem = ["linux", "windows", "darwin", "freebsd", "macos"].contains(parts[0].lowercased())
+            let isKnown =
+                isSystem || Self.architectures.contains(Platform(os: host.os, architecture: parts[0]).architecture)
+            guard isKnown else { throw .invalidPlatform(text) }
             self =
                 isSystem
                 ? Platform(os: parts[0], architecture: host.architecture, variant: host.variant)
@@ -55,6 +58,14 @@ package struct Platform: Hashable, Sendable, CustomStringConvertible {
             self.init(os: parts[0], architecture: parts[1], variant: parts.count == 3 ? parts[2] : "")
         }
     }
+
+    /// GOARCH: one word alone must be a system or one of these, as in containerd.
+    private static let architectures: Set = [
+        "386", "amd64", "amd64p32", "arm", "armbe", "arm64", "arm64be", "ppc64", "ppc64le", "loong64", "mips", "mipsle",
+        "mips64", "mips64le", "mips64p32", "mips64p32le", "ppc", "riscv", "riscv64", "s390", "s390x", "sparc",
+        "sparc64",
+        "wasm",
+    ]
 
     /// What this machine runs.
     package static let host: Platform = {

@@ -135,10 +135,17 @@ struct TerminalSize {
     let columns: Int
 
     init(_ call: Call) throws(APIError) {
-        guard let rows = try call.integer("h"), let columns = try call.integer("w"), (0...65535).contains(rows),
-            (0...65535).contains(columns)
-        else { throw .badRequest("invalid terminal size: h and w must be numbers from 0 to 65535") }
-        self.rows = rows
-        self.columns = columns
+        rows = try Self.number(call.query("h") ?? "", "height")
+        columns = try Self.number(call.query("w") ?? "", "width")
+    }
+
+    /// 32 bits without a sign, as Go's strconv.ParseUint reads and refuses them.
+    private static func number(_ text: String, _ name: String) throws(APIError) -> Int {
+        guard let number = UInt32(digits: text) else {
+            let isNumber = !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+            throw .badRequest(
+                "invalid resize \(name) \"\(text)\": \(isNumber ? "value out of range" : "invalid syntax")")
+        }
+        return Int(number)
     }
 }

@@ -42,10 +42,16 @@ struct ExecRoutes: Sendable {
         } catch EngineError.launch(_, let message) {
             return try await refuse(call, request, message)
         }
+        // How the stream comes is the start's to say, whether there is a terminal the create's.
         let isTerminal = attached.isTerminal
-        let type = StreamFrame.contentType(isTerminal: isTerminal, call.version)
+        let type = StreamFrame.contentType(isTerminal: request.Tty, call.version)
+        let needsFrames = isTerminal && !request.Tty
+        let reframing: (@Sendable () -> (ByteBuffer) -> ByteBuffer)? =
+            isTerminal == request.Tty ? nil : { @Sendable in StreamFrame.reframe(adding: needsFrames) }
         let connection = try await call.responder.hijack(["Content-Type": type])
-        let end = try await connection.splice(with: try socket(of: attached), detachKeys: isTerminal ? keys : nil)
+        let end = try await connection.splice(
+            with: try socket(of: attached), detachKeys: isTerminal ? keys : nil,
+            reframing: reframing)
         if end == .finished { await untilExitIsKnown(id) }
     }
 

@@ -19,6 +19,36 @@ enum StreamFrame {
         buffer.writeBytes(bytes)
     }
 
+    /// Changes a stream for a client that wants the other kind: frames around a terminal's bytes, or the data out of frames.
+    static func reframe(adding isAdding: Bool) -> (ByteBuffer) -> ByteBuffer {
+        if isAdding {
+            return { piece in
+                var buffer = ByteBuffer()
+                append(Array(piece.readableBytesView), source: .stdout, to: &buffer)
+                return buffer
+            }
+        }
+        var header: [UInt8] = []
+        var left = 0
+        return { piece in
+            var (piece, result) = (piece, ByteBuffer())
+            while piece.readableBytes > 0 {
+                if left > 0 {
+                    let count = min(left, piece.readableBytes)
+                    if var data = piece.readSlice(length: count) { result.writeBuffer(&data) }
+                    left -= count
+                    continue
+                }
+                header += piece.readBytes(length: min(8 - header.count, piece.readableBytes)) ?? []
+                if header.count == 8 {
+                    left = header[4...].reduce(0) { $0 << 8 | Int($1) }
+                    header = []
+                }
+            }
+            return result
+        }
+    }
+
     /// Log entries as the client gets them.
     static func buffer(_ entries: [LogEntry], isTerminal: Bool, timestamps: Bool) -> ByteBuffer {
         var buffer = ByteBuffer()

@@ -5,6 +5,7 @@ internal import Images
 internal import JSON
 internal import NIOCore
 internal import OCI
+internal import Synchronization
 internal import Registry
 
 /// Images on their way in and out: pull, import, save, load.
@@ -65,14 +66,21 @@ struct ImageTransferRoutes: Sendable {
                 platform: platform)
             return try await begin(call).write(status(id.description))
         }
-        let archive = RemoteArchive(source, for: images)
-        let stream = try await begin(call)
-        try await stream.write(status("Downloading from \(archive.address)"))
+        var archive = RemoteArchive(source, for: images)
+        // What cannot be had at all has a status of its own; later the stream has begun.
+        let begun = BegunStream()
+        let first = try status("Downloading from \(archive.address)")
+        archive.onBegin = {
+            let stream = try await begin(call)
+            begun.stream.withLock { $0 = stream }
+            try await stream.write(first)
+        }
         do {
             let id = try await images.import(
                 bytes: archive, reference: reference, message: note, changes: changes, platform: platform)
-            try await stream.write(status(id.description))
+            try await begun.stream.withLock { $0 }?.write(status(id.description))
         } catch {
+            guard let stream = begun.stream.withLock({ $0 }) else { throw APIError.badRequest("\(error)") }
             try await stream.write(failure(error))
         }
     }
@@ -150,6 +158,11 @@ struct ImageTransferRoutes: Sendable {
     private func line(_ message: ProgressMessage) throws -> [UInt8] {
         try JSONEncoding.encode(message) + [0x0D, 0x0A]
     }
+}
+
+/// The answer's stream, from the moment on that there is something to say.
+private final class BegunStream: Sendable {
+    let stream = Mutex<HTTPStream?>(nil)
 }
 
 /// A request body as Images takes it.

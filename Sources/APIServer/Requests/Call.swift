@@ -1,3 +1,4 @@
+internal import ByteText
 internal import DockerAPI
 package import HTTP
 internal import JSON
@@ -53,6 +54,10 @@ package struct Call: Sendable {
         do {
             return try JSON.parse(bytes, refusesDuplicates: true)
         } catch {
+            // Docker's words for it.
+            if "\(error)".contains(bytes: " after the document") {
+                throw APIError.badRequest("unexpected content after JSON: \(error)")
+            }
             throw APIError.badRequest("invalid JSON: \(error)")
         }
     }

@@ -30,9 +30,8 @@ struct DevicePlan {
             rules += own
             return
         }
-        for name in Self.hostDevices() where !nodes.contains(where: { $0.path == name }) {
-            if let device = Self.device(at: name) { nodes.append(device) }
-        }
+        let taken = Set(nodes.map(\.path))
+        nodes += Self.hostDevices().filter { !taken.contains($0.path) }
     }
 
     private static func access(_ mapping: DeviceMapping) throws(EngineError) -> DeviceRule.Access {
@@ -66,12 +65,14 @@ struct DevicePlan {
     }
 
     /// Links in the directory are not followed, as Docker does not.
-    private static func below(_ directory: String, _ inside: String) -> [DeviceSpec] {
+    private static func below(
+        _ directory: String, _ inside: String, leavingOut isLeftOut: (String) -> Bool = { _ in false }
+    ) -> [DeviceSpec] {
         var found: [DeviceSpec] = []
         var waiting = [""]
         var seen = 0
         while let place = waiting.popLast(), found.count <= most, seen <= 16 * most {
-            for name in names(in: directory + place) {
+            for name in names(in: directory + place) where !isLeftOut(name) {
                 seen += 1
                 var status = stat()
                 guard lstat(directory + place + "/" + name, &status) == 0 else { continue }
@@ -80,12 +81,6 @@ struct DevicePlan {
             }
         }
         return found
-    }
-
-    /// Not what a link leads to: /dev/stdin is the daemon's.
-    private static func device(at path: String) -> DeviceSpec? {
-        var status = stat()
-        return lstat(path, &status) == 0 ? device(status, path) : nil
     }
 
     private static func device(_ status: stat, _ name: String) -> DeviceSpec? {
@@ -97,10 +92,15 @@ struct DevicePlan {
             mode: UInt32(status.st_mode & 0o7777), uid: status.st_uid, gid: status.st_gid)
     }
 
-    /// The device nodes directly in /dev, for a privileged container.
-    private static func hostDevices() -> [String] {
-        let standard: Set = ["null", "zero", "full", "random", "urandom", "tty", "console", "ptmx"]
-        return names(in: "/dev").filter { !$0.hasBytePrefix(".") && !standard.contains($0) }.map { "/dev/" + $0 }
+    /// The device nodes in /dev and its directories, for a privileged container: but for those that every container has, under
+    /// which the host may have something else, and for what is not the host's devices but somebody's files.
+    private static func hostDevices() -> [DeviceSpec] {
+        let own: Set = [
+            "null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "stdin", "stdout", "stderr", "core",
+            "fd",
+            "pts", "shm", "mqueue", ".lxc", ".lxd-mounts", ".udev",
+        ]
+        return Array(below("/dev", "/dev") { own.contains($0) }.prefix(most))
     }
 
     private static func names(in path: String) -> [String] {

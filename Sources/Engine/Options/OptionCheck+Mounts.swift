@@ -6,6 +6,14 @@ internal import Runtime
 extension OptionCheck {
     /// `Mounts`: the options that each type has in Docker, and of these the ones that are honoured.
     mutating func checkMounts() throws(EngineError) {
+        for target in (host.Tmpfs ?? [:]).keys.sorted() {
+            if BindPlan.cleaned(target) == "/", target.isEmpty || target.hasBytePrefix("/") {
+                throw .invalid("invalid specification: destination can't be '/'")
+            }
+            guard target.hasBytePrefix("/") else {
+                throw .invalid("invalid mount path: '\(target)' mount path must be absolute")
+            }
+        }
         for mount in host.Mounts ?? [] {
             try Self.check(mount)
             if !["", "default", "consistent"].contains(mount.Consistency ?? "") {
@@ -34,6 +42,7 @@ extension OptionCheck {
         guard mount.Target.hasBytePrefix("/") else {
             throw refuse("invalid mount path: '\(mount.Target)' mount path must be absolute")
         }
+        if BindPlan.cleaned(mount.Target) == "/" { throw refuse("invalid specification: destination can't be '/'") }
         if type == "tmpfs" {
             if !(mount.Source ?? "").isEmpty { throw refuse("field Source must not be specified") }
             for option in mount.TmpfsOptions?.Options ?? [] {

@@ -1,5 +1,5 @@
 package import Linux
-internal import NIOCore
+package import NIOCore
 internal import NIOPosix
 
 extension HijackedConnection {
@@ -20,15 +20,17 @@ extension HijackedConnection {
     /// - descriptor: a connected SOCK_STREAM socket; closed at the end. Whoever holds its other end must read until the end even
     ///   without interest in the data, because a failed write closes both directions.
     /// - detachKeys: when the client sends this sequence, the splice ends; the keys are not forwarded.
+    /// - reframing: makes the change of the bytes for the client, once per splice; nil copies them.
     /// - forwardsInput: false discards the client's bytes and leaves the local side's input open.
     package func splice(
-        with descriptor: consuming Descriptor, detachKeys: DetachKeys? = nil, forwardsInput: Bool = true
+        with descriptor: consuming Descriptor, detachKeys: DetachKeys? = nil, forwardsInput: Bool = true,
+        reframing: (@Sendable () -> (ByteBuffer) -> ByteBuffer)? = nil
     ) async throws -> SpliceEnd {
         let local = try await Self.channel(owning: descriptor.release(), on: connection.control.channel.eventLoop)
         let localWriter = ConnectionWriter(local.channel, barrier: connection.limits.flushBarrier)
         let end: SpliceEnd
         do {
-            end = try await copy(local, localWriter, detachKeys: detachKeys, forwardsInput: forwardsInput)
+            end = try await copy(local, localWriter, detachKeys: detachKeys, forwardsInput: forwardsInput, reframing)
         } catch  where isClosed {
             return .clientGone
         }
@@ -37,7 +39,7 @@ extension HijackedConnection {
 
     private func copy(
         _ local: NIOAsyncChannel<ByteBuffer, ByteBuffer>, _ localWriter: ConnectionWriter, detachKeys: DetachKeys?,
-        forwardsInput: Bool
+        forwardsInput: Bool, _ reframing: (@Sendable () -> (ByteBuffer) -> ByteBuffer)?
     ) async throws -> SpliceEnd {
         try await local.executeThenClose { inbound, _ in
             try await withThrowingTaskGroup(of: SpliceEnd?.self) { group in
@@ -46,8 +48,9 @@ extension HijackedConnection {
                         ? .detached : nil
                 }
                 group.addTask {
+                    let reframe = reframing?()
                     do {
-                        for try await piece in inbound { try await self.write(piece) }
+                        for try await piece in inbound { try await self.write(reframe?(piece) ?? piece) }
                     } catch is IOError {
                         // The local side failed; what was copied before is delivered.
                     }

@@ -7,6 +7,8 @@ package struct RemoteArchive: AsyncSequence, Sendable {
 
     package let address: String
     private let registry: RegistryClient
+    /// Run once the other side has begun to send.
+    package var onBegin: (@Sendable () async throws -> Void)?
 
     /// `text` without a scheme means http, as Docker has it.
     package init(_ text: String, for images: ImageService) {
@@ -17,16 +19,25 @@ package struct RemoteArchive: AsyncSequence, Sendable {
     package struct AsyncIterator: AsyncIteratorProtocol {
         private let address: String
         private let registry: RegistryClient
+        private let onBegin: (@Sendable () async throws -> Void)?
         private var body: ArchivePieces?
 
-        init(_ address: String, _ registry: RegistryClient) {
-            self.address = address
-            self.registry = registry
+        init(_ archive: RemoteArchive) {
+            address = archive.address
+            registry = archive.registry
+            onBegin = archive.onBegin
         }
 
         package mutating func next() async throws(ImageError) -> [UInt8]? {
             do throws(RegistryError) {
-                if body == nil { body = try await registry.archive(at: address) }
+                if body == nil {
+                    body = try await registry.archive(at: address)
+                    do {
+                        try await onBegin?()
+                    } catch {
+                        throw RegistryError.cancelled
+                    }
+                }
                 return try await body?.next()
             } catch {
                 throw .unreachable(body == nil ? "cannot get \(address): \(error)" : "\(address) broke off: \(error)")
@@ -34,5 +45,5 @@ package struct RemoteArchive: AsyncSequence, Sendable {
         }
     }
 
-    package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(address, registry) }
+    package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(self) }
 }

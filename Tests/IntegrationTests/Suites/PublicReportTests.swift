@@ -346,6 +346,18 @@ extension Integration {
             try daemon.ok(.first, "rm", "-f", "shared")
         }
 
+        @Test(arguments: Client.all) func showsNoLinesOfAProcessNameAsProcesses(client: Client) throws {
+            let id = try daemon.ok(
+                .first, "run", "-d", "busybox", "sh", "-c", "sleep 1000; :", "\u{1B}[2J\nroot 1 0 forged\r\u{9B}x")
+            let lines = try daemon.run(client, "top", id, "-o", "pid,args").lines
+            #expect(lines.count == 3, "\(lines)")
+            #expect(
+                !lines.contains { $0.hasPrefix("root") }
+                    && lines.joined().unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x9B })
+            #expect(lines.contains { $0.contains("?[2J?root 1 0 forged??x") }, "\(lines)")
+            try daemon.ok(.first, "rm", "-f", id)
+        }
+
         @Test func publishesWhatDockerPublishes() throws {
             let before = try succeed(["date", "+%s.%N"])
             let id = try daemon.ok(.first, "run", "-d", "--network", "none", "busybox", "sleep", "1000")
