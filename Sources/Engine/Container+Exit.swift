@@ -65,7 +65,10 @@ extension Container {
     /// What a run holds beyond its record: address, cgroup, run directory. May be called twice.
     func releaseParts() async {
         await environment.networks.detach(containerID: id)
-        if !Cgroup(cgroupPath, in: environment.hierarchy).remove() {
+        let cgroup = Cgroup(cgroupPath, in: environment.hierarchy)
+        // In the host's pid namespace the kernel kills nothing when the first process ends: what it has left behind would live on.
+        if !record.host.PidMode.isEmpty { cgroup.kill() }
+        if !cgroup.remove() {
             environment.log.warning("container \(record.shortID): its cgroup \(cgroupPath) cannot be removed yet")
         }
         environment.removeTree(runDirectory)

@@ -61,8 +61,8 @@ private struct ValueDecoder: Decoder {
         if case .null = json { return 0 }
         guard case .number(let literal) = json else { throw mismatch("a number") }
         if let value = Value(literal) { return value }
-        // docker-py sends some integers as floating-point numbers.
-        if let double = Double(literal), let value = Value(exactly: double) { return value }
+        // docker-py sends some integers as floating-point numbers. Beyond 2^53 two of them would be read as one.
+        if let double = Double(literal), double.magnitude < 0x1p53, let value = Value(exactly: double) { return value }
         throw mismatch("a whole number within \(Value.min)...\(Value.max)")
     }
 

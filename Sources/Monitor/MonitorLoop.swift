@@ -211,9 +211,11 @@ package final class MonitorLoop {
         case .launch(let hasRoot, let hasLog):
             let memory = Descriptor(owning: take())
             let mount = hasRoot ? take() : -1
-            if hasLog { log = take() }
+            // A second launch is passed over, and its descriptors are closed.
+            if hasLog, spec == nil { log = take() }
             launch(memory, mount)
         case .network:
+            if network >= 0 { close(network) }
             network = take()
             held += given
             given = []

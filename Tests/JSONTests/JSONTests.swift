@@ -3,6 +3,14 @@ import JSON
 import Testing
 
 @Suite struct JSONTests {
+    @Test(arguments: ["-9223372036854775809", "9223372036854775808", "9007199254740993.0", "1e300", "-1e18", "1.5"])
+    func refusesIntegersThatWouldBeRounded(_ literal: String) {
+        struct Size: Decodable { var size: Int64 }
+        #expect(throws: (any Error).self) {
+            try JSONDecoding.decode(Size.self, from: Array(#"{"size":\#(literal)}"#.utf8))
+        }
+    }
+
     @Test func keepsOrderAndNumbers() throws {
         let text = #"{"z":1,"a":[1.50,-0,1e9,true,false,null],"m":{"k":"v"}}"#
         #expect(try JSON.parse(text).text() == text)

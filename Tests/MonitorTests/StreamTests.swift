@@ -76,7 +76,9 @@ struct StreamTests {
         #expect(eventually { monitor.descriptors <= descriptors }, "\(monitor.descriptors), before \(descriptors)")
         #expect(monitor.memory(sandbox) < memory + 1024, "before \(memory)")
         // A writer ends when it writes next: soon.
-        let isOver = eventually { (try? container.exec("ps", ["sh", "-c", "ps | grep -c '[c]at'; true"]).output) == "0\n" }
+        let isOver = eventually {
+            (try? container.exec("ps", ["sh", "-c", "ps | grep -c '[c]at'; true"]).output) == "0\n"
+        }
         #expect(isOver)
         try end(container)
     }

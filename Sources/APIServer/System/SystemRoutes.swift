@@ -39,7 +39,8 @@ struct SystemRoutes: Sendable {
     /// One JSON document a line; the head goes at once, so that a client knows it is listening.
     @Sendable private func events(_ call: Call) async throws {
         let since = try TimeParameter.nanoseconds(call.query("since"))
-        let until = try TimeParameter.nanoseconds(call.query("until"))
+        // 0 is a moment here, as in Docker: the stream ends with what has happened.
+        let until = call.query("until") == "0" ? 0 : try TimeParameter.nanoseconds(call.query("until"))
         if let since, let until, until < since {
             throw APIError.badRequest("`since` time (\(since)) cannot be after `until` time (\(until))")
         }

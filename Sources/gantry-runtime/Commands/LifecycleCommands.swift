@@ -42,7 +42,7 @@ enum LifecycleCommands {
         let process = record.process()
         if options.has("all") || (number == SIGKILL && record.sharesProcesses && process != nil) {
             // Also processes that outlived the init process.
-            try record.openCgroup()?.signal(number)
+            if record.ownsCgroup { try record.openCgroup()?.signal(number) }
             return 0
         }
         guard let process else { throw LaunchFailure("container not running: \(record.id)") }
@@ -117,7 +117,11 @@ enum LifecycleCommands {
             _ = poll(&wait, 1, 10000)
         }
         var isGone = cgroup == nil
-        if let cgroup {
+        if let cgroup, !record.ownsCgroup {
+            // Its creation was cut off before it was known whether others are in the cgroup.
+            _ = cgroup.removeIfEmpty()
+            isGone = true
+        } else if let cgroup {
             // When the init process of a pid namespace ends, the kernel kills all others in it.
             let isShared = record.sharesProcesses || !cgroup.kept.isEmpty || record.scope != nil
             isGone = !isShared && cgroup.removeIfEmpty()

@@ -34,6 +34,8 @@ enum RestoreCommand {
             try ContainerCgroup.make(&cgroup, configuration.limits, context)
             guard let cgroup else { throw LaunchFailure("restore needs a cgroup") }
             record.keep(cgroup)
+            record.ownsCgroup = true
+            try record.save(in: directory)
             if !options.has("detach") && !options.has("no-subreaper") { _ = linux_child_subreaper() }
             (record.pid, terminal) = try perform(criu, configuration, record, cgroup, options, directory.path)
             try checkLabel(of: record.pid, configuration.launch.process, options.value("lsm-profile"))

@@ -71,6 +71,8 @@ struct ContainerCreation: ~Copyable {
         let placeholder = try ContainerCgroup.start(scope, &cgroup, configuration, &record, in: directory, context.log)
         try ContainerCgroup.make(&cgroup, configuration.limits, context)
         record.keep(cgroup)
+        record.ownsCgroup = true
+        try record.save(in: directory)
         let channel = try StatusChannel()
         let child = try clone(channel)
         record.pid = child.pid

@@ -24,6 +24,8 @@ struct StateRecord {
     var cgroups: [(controller: String, path: String)] = []
     /// The hierarchies in which the cgroup existed before; there it is not removed.
     var keptCgroups: Set<String> = []
+    /// The cgroup was made for this container, or checked to be empty: before that, processes in it may be another container's.
+    var ownsCgroup = false
     /// The systemd unit of its cgroup; empty without systemd.
     private var unit = ""
     private var unitIsOfUser = false
@@ -53,7 +55,7 @@ struct StateRecord {
             "id": .string(id), "pid": JSON(pid), "startTime": JSON(startTime), "isReady": .bool(isReady),
             "bundle": .string(bundle), "rootfs": .string(rootfs), "created": .string(created),
             "cgroup_paths": .object(JSONObject(cgroups.map { ($0.controller, .string($0.path)) })),
-            "kept_cgroups": .array(keptCgroups.sorted().map { .string($0) }),
+            "kept_cgroups": .array(keptCgroups.sorted().map { .string($0) }), "ownsCgroup": .bool(ownsCgroup),
             "sharesProcesses": .bool(sharesProcesses), "unit": .string(unit), "unitOfUser": .bool(unitIsOfUser),
             "inheritsKeyring": .bool(inheritsKeyring),
             "hooks": .array(hookKinds.map { .string($0.rawValue) }),
@@ -82,6 +84,8 @@ struct StateRecord {
             record.cgroups.append((controller, path.stringValue ?? ""))
         }
         record.keptCgroups = Set(document["kept_cgroups"]?.arrayValue?.compactMap(\.stringValue) ?? [])
+        // A record of an earlier release, which did not say so, is of a container that is there.
+        record.ownsCgroup = document["ownsCgroup"]?.boolValue ?? true
         record.unit = document["unit"]?.stringValue ?? ""
         record.unitIsOfUser = document["unitOfUser"]?.boolValue ?? false
         record.sharesProcesses = document["sharesProcesses"]?.boolValue ?? false

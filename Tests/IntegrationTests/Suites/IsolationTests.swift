@@ -18,6 +18,19 @@ extension Integration {
             #expect(try inside("echo $$; ls -d /proc/[0-9]* | wc -l").first == "1")
         }
 
+        /// In the host's pid namespace the kernel does not end the others with the first process.
+        @Test(arguments: [[], ["--rm"]])
+        func killsWhatTheFirstProcessLeavesBehind(flags: [String]) throws {
+            let seconds = Int.random(in: 100_000...900_000)
+            let script = "setsid sleep \(seconds) </dev/null >/dev/null 2>&1 & sleep 0.1; echo ended"
+            let name = "left-\(seconds)"
+            let words = ["run", "--pid", "host", "--name", name] + flags + ["busybox", "sh", "-c", script]
+            #expect(try daemon.ok(.docker, words) == "ended")
+            let count = ["sh", "-c", "grep -lz '^\(seconds)$' /proc/[0-9]*/cmdline 2>/dev/null | wc -l"]
+            try eventually("it is killed") { try succeed(count).trimmingCharacters(in: .whitespacesAndNewlines) == "0" }
+            if flags.isEmpty { try daemon.ok(.docker, "rm", name) }
+        }
+
         /// The same for the first process and for one that `exec` brings in.
         @Test(arguments: ["run", "exec"])
         func isConfined(by way: String) throws {

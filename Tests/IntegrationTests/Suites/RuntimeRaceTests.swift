@@ -38,6 +38,30 @@ extension Integration {
             }
         }
 
+        /// Both bundles name one cgroup: until a creation has seen that nobody is in it, it is another's.
+        @Test(.enabled(if: Bundle.isGantry), arguments: [false, true])
+        func deletingAHalfMadeContainerSparesWhoIsInTheCgroup(isKilled: Bool) throws {
+            let path = "/gantry-shared-\(UInt32.random(in: 0 ... .max))"
+            let first = try Bundle("exec sleep 100")
+            first.edit("linux") { $0["cgroupsPath"] = path }
+            try first.start()
+            let second = try Bundle("true")
+            second.edit("linux") { $0["cgroupsPath"] = path }
+            try second.write()
+            // Stands still once the record is in its place, before it looks at the cgroup.
+            let delay = [
+                "strace", "-f", "-o", "/dev/null", "-e", "inject=renameat,renameat2,rename:delay_exit=20000000:when=1",
+            ]
+            let creation = try Child(
+                delay + [Bundle.runtime, "--root", second.state, "create", "--bundle", second.directory, second.id])
+            try eventually("its record") { Programs.exists(second.state + "/" + second.id + "/state.json") }
+            if isKilled { try succeed(["pkill", "-KILL", "-P", "\(creation.pid)"]) }
+            #expect(try second.runtime(["delete", "--force", second.id]).status == 0)
+            #expect(try first.status() == "running")
+            kill(creation.pid, SIGKILL)
+            _ = try creation.wait()
+        }
+
         /// A program that does not exist, a mount that fails, a hook that fails, a pid file that cannot be written.
         @Test(arguments: ["program", "mount", "hook", "pid-file"]) func aFailedCreationLeavesNothing(what: String)
             throws
