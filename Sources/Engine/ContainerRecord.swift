@@ -1,10 +1,10 @@
-internal import DockerAPI
-internal import Networking
+package import DockerAPI
+package import Networking
 
 /// Everything about a container that outlives it and the daemon: one row of the database.
-struct ContainerRecord: Codable, Sendable {
+package struct ContainerRecord: Codable, Sendable {
     let id: String
-    var name: String
+    package var name: String
     /// RFC 3339 with nanoseconds, and the same in nanoseconds since 1970.
     let created: String
     let createdAt: Int64
@@ -18,9 +18,9 @@ struct ContainerRecord: Codable, Sendable {
     var mounts: [MountPoint]
     /// Whether read-only binds are so beneath too; nil for a container of a release that did not know it.
     var readOnlyIsRecursive: Bool?
-    var lifecycle = ContainerLifecycle()
+    package var lifecycle = ContainerLifecycle()
     /// Its place in the bridge network while it runs.
-    var endpoint: NetworkEndpoint?
+    package var endpoint: NetworkEndpoint?
 
     enum CodingKeys: String, CodingKey {
         case id, name, created, createdAt, image, path, args, config, host, endpoints, mounts, readOnlyIsRecursive
@@ -41,8 +41,8 @@ struct ContainerRecord: Codable, Sendable {
         return own.isEmpty ? config.MacAddress ?? "" : own
     }
 
-    var phase: Phase { lifecycle.phase }
+    package var phase: Phase { lifecycle.phase }
 
     /// As the API shows it.
-    var state: ContainerState { ContainerState(lifecycle) }
+    package var state: ContainerState { ContainerState(lifecycle) }
 }

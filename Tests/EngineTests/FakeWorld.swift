@@ -1,6 +1,5 @@
+import Engine
 import Glibc
-
-@testable import Engine
 
 /// A container's surroundings without a kernel: a clock that stands still between steps, a monitor with one process, a network that
 /// counts addresses, and a database of one row. It carries out the effects of ``ContainerLifecycle`` and writes them down.

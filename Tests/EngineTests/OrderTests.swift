@@ -1,6 +1,5 @@
+import Engine
 import Testing
-
-@testable import Engine
 
 /// Two commands at once, in all orders, from every phase: whatever comes of it, nobody waits for ever and nothing is left behind.
 @Suite struct OrderTests {

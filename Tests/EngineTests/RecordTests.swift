@@ -1,10 +1,9 @@
 import DockerAPI
+import Engine
 import Foundation
 import JSON
 import Networking
 import Testing
-
-@testable import Engine
 
 /// What of a container's life is in the database, and what `inspect` makes of it.
 @Suite struct RecordTests {

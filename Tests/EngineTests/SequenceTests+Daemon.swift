@@ -1,4 +1,4 @@
-@testable import Engine
+import Engine
 
 /// What happens without a client: restart policies, removals, accidents, and another daemon.
 extension SequenceTests {

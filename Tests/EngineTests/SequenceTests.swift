@@ -1,6 +1,5 @@
+import Engine
 import Testing
-
-@testable import Engine
 
 /// What follows from what, one sequence a row: what it is about, the container, the steps, and of the last step the effects and
 /// the phase. See ``FakeWorld/step(_:)`` and ``ContainerLifecycle/Effect/words``.

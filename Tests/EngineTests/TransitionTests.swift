@@ -1,6 +1,5 @@
+import Engine
 import Testing
-
-@testable import Engine
 
 /// Every event in every phase: the phase that comes next.
 @Suite struct TransitionTests {

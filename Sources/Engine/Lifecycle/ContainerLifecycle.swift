@@ -2,18 +2,20 @@
 ///
 /// A value without I/O and without a clock. ``apply(_:)`` is the one place where the phase changes; it answers with the effects that
 /// ``Container`` carries out in their order. What an effect leads to comes back as another event.
-struct ContainerLifecycle: Sendable, Equatable {
-    var phase = Phase.created
-    var desired = Desired.running
-    var settings = Settings()
+package struct ContainerLifecycle: Sendable, Equatable {
+    package var phase = Phase.created
+    package var desired = Desired.running
+    package var settings = Settings()
     /// How often the restart policy has started it since a client did.
-    var restarts = 0
+    package var restarts = 0
     /// The last pause before a restart, in milliseconds; 0 before the first.
     var lastPause: Int64 = 0
-    var isDaemonStopping = false
+    package var isDaemonStopping = false
+
+    package init() {}
 
     /// What the users want, for the restart policy.
-    enum Desired: String, Sendable, Equatable {
+    package enum Desired: String, Sendable, Equatable {
         case running
         /// A client sent a signal other than the stop signal: for Docker's `unless-stopped` it is stopped from then on.
         case signalled
@@ -22,23 +24,29 @@ struct ContainerLifecycle: Sendable, Equatable {
     }
 
     /// What the machine knows of the configuration.
-    struct Settings: Sendable, Equatable {
-        var restartRule = RestartRule.never
+    package struct Settings: Sendable, Equatable {
+        package var restartRule = RestartRule.never
         /// `--rm`.
-        var removesItself = false
+        package var removesItself = false
         /// The configured stop signal; nil when there is none.
-        var stopSignal: Int32?
+        package var stopSignal: Int32?
+
+        package init(restartRule: RestartRule = .never, removesItself: Bool = false, stopSignal: Int32? = nil) {
+            self.restartRule = restartRule
+            self.removesItself = removesItself
+            self.stopSignal = stopSignal
+        }
     }
 
     /// A request of a client that waits for its answer.
-    typealias Request = Int
+    package typealias Request = Int
 
     struct Deferred: Sendable, Equatable {
         var command: Command
         var request: Request
     }
 
-    enum Command: Sendable, Equatable {
+    package enum Command: Sendable, Equatable {
         case start
         /// Without `seconds` the container has all the time it wants.
         case stop(signal: Int32, seconds: Int?)
@@ -50,13 +58,19 @@ struct ContainerLifecycle: Sendable, Equatable {
     }
 
     /// The end of a run, as the monitor saw it.
-    struct Ending: Sendable, Equatable {
-        var code: Int32
-        var oomKilled = false
-        var at: Int64
+    package struct Ending: Sendable, Equatable {
+        package var code: Int32
+        package var oomKilled = false
+        package var at: Int64
+
+        package init(code: Int32, oomKilled: Bool = false, at: Int64) {
+            self.code = code
+            self.oomKilled = oomKilled
+            self.at = at
+        }
     }
 
-    enum Event: Sendable, Equatable {
+    package enum Event: Sendable, Equatable {
         case command(Command, Request)
         case started(pid: Int32, at: Int64)
         case startFailed(code: Int32, message: String)
@@ -82,7 +96,7 @@ struct ContainerLifecycle: Sendable, Equatable {
         case deletionFailed(reason: String)
     }
 
-    enum Timer: Sendable, Hashable {
+    package enum Timer: Sendable, Hashable {
         /// Kill what has not stopped.
         case stop(Request)
         /// Answer a kill that the kernel takes long for.
@@ -90,7 +104,7 @@ struct ContainerLifecycle: Sendable, Equatable {
         case restart
     }
 
-    enum Effect: Sendable, Equatable {
+    package enum Effect: Sendable, Equatable {
         /// Start the first process; ends in ``Event/started(pid:at:)`` or ``Event/startFailed(code:message:)``.
         case launch
         /// Ends in ``Event/signalled(_:_:)`` or ``Event/signalFailed(_:_:reason:)``.
@@ -124,27 +138,27 @@ struct ContainerLifecycle: Sendable, Equatable {
     }
 
     /// An event of the API.
-    enum Notice: Sendable, Equatable {
+    package enum Notice: Sendable, Equatable {
         case start, stop, restart, pause, unpause, oom, destroy
         case kill(Int32)
         case die(code: Int32, seconds: Int64)
     }
 
-    enum Remark: Sendable, Equatable {
+    package enum Remark: Sendable, Equatable {
         case killedAfterTime
         case signalFailed(Int32, reason: String)
         case restartFailed(reason: String)
         case deletionFailed(reason: String)
     }
 
-    enum Answer: Sendable, Equatable {
+    package enum Answer: Sendable, Equatable {
         case done
         /// It was so already.
         case unchanged
         case refused(Refusal)
     }
 
-    enum Refusal: Sendable, Equatable {
+    package enum Refusal: Sendable, Equatable {
         case notRunning
         case noProcessToKill
         case paused
@@ -170,7 +184,7 @@ extension ContainerLifecycle {
     }
 
     /// The transition function.
-    mutating func apply(_ event: Event) -> [Effect] {
+    package mutating func apply(_ event: Event) -> [Effect] {
         switch event {
         case .command(let command, let request): return handle(command, request)
         case .started(let pid, let at): return started(pid, at)

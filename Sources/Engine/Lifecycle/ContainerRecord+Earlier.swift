@@ -4,7 +4,7 @@ internal import Networking
 
 /// Rows of the database, also those that a release before this one wrote: they have Docker's `State` where this one has the lifecycle.
 extension ContainerRecord {
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let row = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
             id: try row.decode(String.self, forKey: .id), name: try row.decode(String.self, forKey: .name),

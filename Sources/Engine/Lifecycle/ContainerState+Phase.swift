@@ -1,9 +1,9 @@
-internal import DockerAPI
+package import DockerAPI
 internal import OCI
 
 extension ContainerState {
     /// What `inspect` says of a container.
-    init(_ lifecycle: ContainerLifecycle) {
+    package init(_ lifecycle: ContainerLifecycle) {
         self.init()
         let phase = lifecycle.phase
         (Running, Paused, Restarting) = (phase.isRunning, phase.isPaused, phase.isRestarting)

@@ -1,10 +1,10 @@
 internal import JSON
 
 /// A lifecycle as the database has it: what a later daemon needs, flat, so that a release that knows more phases can still read it.
-struct LifecycleRecord: Codable, Sendable, Equatable {
+package struct LifecycleRecord: Codable, Sendable, Equatable {
     /// `created`, `running`, `paused`, `restarting` or `exited`.
-    var phase = "created"
-    var desired = "running"
+    package var phase = "created"
+    package var desired = "running"
     var restarts = 0
     var pid: Int32?
     /// Nanoseconds since 1970.
@@ -16,7 +16,7 @@ struct LifecycleRecord: Codable, Sendable, Equatable {
 }
 
 extension LifecycleRecord {
-    init(_ lifecycle: ContainerLifecycle) {
+    package init(_ lifecycle: ContainerLifecycle) {
         desired = lifecycle.desired.rawValue
         restarts = lifecycle.restarts
         if let process = lifecycle.phase.process {
@@ -36,7 +36,7 @@ extension LifecycleRecord {
         error = exit.error
     }
 
-    var lifecycle: ContainerLifecycle {
+    package var lifecycle: ContainerLifecycle {
         var lifecycle = ContainerLifecycle()
         lifecycle.desired = ContainerLifecycle.Desired(rawValue: desired) ?? .running
         lifecycle.restarts = restarts
@@ -56,7 +56,7 @@ extension LifecycleRecord {
 }
 
 extension ContainerLifecycle: Codable {
-    init(from decoder: any Decoder) throws { self = try LifecycleRecord(from: decoder).lifecycle }
+    package init(from decoder: any Decoder) throws { self = try LifecycleRecord(from: decoder).lifecycle }
 
-    func encode(to encoder: any Encoder) throws { try LifecycleRecord(self).encode(to: encoder) }
+    package func encode(to encoder: any Encoder) throws { try LifecycleRecord(self).encode(to: encoder) }
 }

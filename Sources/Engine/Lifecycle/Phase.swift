@@ -1,7 +1,7 @@
 /// What a container does at the moment. Each case carries what is true then; times are nanoseconds since 1970.
 ///
 /// Docker's `State` is computed from it where a client asks, see `ContainerState.init(_:)`.
-enum Phase: Sendable, Equatable {
+package enum Phase: Sendable, Equatable {
     /// Never started, and no start was tried.
     case created
     /// A start is under way. No process runs yet.
@@ -21,79 +21,133 @@ enum Phase: Sendable, Equatable {
     case removing(Removal)
 
     /// The first process of a container.
-    struct Init: Sendable, Equatable {
+    package struct Init: Sendable, Equatable {
         /// In the host's numbers.
-        var pid: Int32
-        var startedAt: Int64
+        package var pid: Int32
+        package var startedAt: Int64
         /// When the run before this one ended.
-        var lastFinishedAt: Int64?
+        package var lastFinishedAt: Int64?
+
+        package init(pid: Int32, startedAt: Int64, lastFinishedAt: Int64? = nil) {
+            self.pid = pid
+            self.startedAt = startedAt
+            self.lastFinishedAt = lastFinishedAt
+        }
     }
 
     /// How the last run ended, or why the last start failed.
-    struct Exit: Sendable, Equatable {
+    package struct Exit: Sendable, Equatable {
         /// nil: no start ever succeeded.
-        var startedAt: Int64?
-        var finishedAt: Int64?
-        var code: Int32
-        var oomKilled = false
+        package var startedAt: Int64?
+        package var finishedAt: Int64?
+        package var code: Int32
+        package var oomKilled = false
         /// Why it could not be started; empty after a run.
-        var error = ""
+        package var error = ""
+
+        package init(
+            startedAt: Int64? = nil, finishedAt: Int64? = nil, code: Int32, oomKilled: Bool = false, error: String = ""
+        ) {
+            self.startedAt = startedAt
+            self.finishedAt = finishedAt
+            self.code = code
+            self.oomKilled = oomKilled
+            self.error = error
+        }
     }
 
-    struct Start: Sendable, Equatable {
-        enum Cause: Sendable, Equatable { case client, restartPolicy, daemonStart }
+    package struct Start: Sendable, Equatable {
+        package enum Cause: Sendable, Equatable { case client, restartPolicy, daemonStart }
 
-        var cause: Cause
-        var last: Exit?
+        package var cause: Cause
+        package var last: Exit?
         /// The `start` and `restart` requests that wait for it.
-        var starts: [ContainerLifecycle.Request] = []
-        var restarts: [ContainerLifecycle.Request] = []
+        package var starts: [ContainerLifecycle.Request] = []
+        package var restarts: [ContainerLifecycle.Request] = []
         /// What came meanwhile; done when the start has succeeded or failed.
         var deferred: [ContainerLifecycle.Deferred] = []
+
+        package init(
+            cause: Cause, last: Exit? = nil, starts: [ContainerLifecycle.Request] = [],
+            restarts: [ContainerLifecycle.Request] = []
+        ) {
+            self.cause = cause
+            self.last = last
+            self.starts = starts
+            self.restarts = restarts
+        }
     }
 
     /// Who waits for the end of a running container.
-    struct Stop: Sendable, Equatable {
-        var stops: [ContainerLifecycle.Request] = []
-        var kills: [ContainerLifecycle.Request] = []
+    package struct Stop: Sendable, Equatable {
+        package var stops: [ContainerLifecycle.Request] = []
+        package var kills: [ContainerLifecycle.Request] = []
         /// Start it again when it has ended.
-        var restarts: [ContainerLifecycle.Request] = []
+        package var restarts: [ContainerLifecycle.Request] = []
         /// Remove it when it has ended.
-        var removals: [ContainerLifecycle.Request] = []
+        package var removals: [ContainerLifecycle.Request] = []
         /// Frozen, by a `pause` after the stop.
-        var isPaused = false
+        package var isPaused = false
         /// SIGKILL was sent: it must not be frozen any more, which would keep it from ending.
-        var isKilled = false
+        package var isKilled = false
 
-        var isEmpty: Bool { stops.isEmpty && kills.isEmpty && restarts.isEmpty && removals.isEmpty }
+        package init(
+            stops: [ContainerLifecycle.Request] = [], kills: [ContainerLifecycle.Request] = [],
+            restarts: [ContainerLifecycle.Request] = [], removals: [ContainerLifecycle.Request] = [],
+            isPaused: Bool = false, isKilled: Bool = false
+        ) {
+            self.stops = stops
+            self.kills = kills
+            self.restarts = restarts
+            self.removals = removals
+            self.isPaused = isPaused
+            self.isKilled = isKilled
+        }
+
+        package var isEmpty: Bool { stops.isEmpty && kills.isEmpty && restarts.isEmpty && removals.isEmpty }
     }
 
-    struct Backoff: Sendable, Equatable {
+    package struct Backoff: Sendable, Equatable {
         /// How the last run ended.
-        var exit: Exit
-        var milliseconds: Int64
+        package var exit: Exit
+        package var milliseconds: Int64
+
+        package init(exit: Exit, milliseconds: Int64) {
+            self.exit = exit
+            self.milliseconds = milliseconds
+        }
     }
 
-    struct Removal: Sendable, Equatable {
-        var exit: Exit?
-        var requests: [ContainerLifecycle.Request] = []
+    package struct Removal: Sendable, Equatable {
+        package var exit: Exit?
+        package var requests: [ContainerLifecycle.Request] = []
         /// No longer listed or found by its name (`--rm` answers before its files are gone).
-        var isForgotten = false
+        package var isForgotten = false
         /// Its row and files are gone.
-        var isDone = false
+        package var isDone = false
+
+        package init(
+            exit: Exit? = nil, requests: [ContainerLifecycle.Request] = [], isForgotten: Bool = false,
+            isDone: Bool = false
+        ) {
+            self.exit = exit
+            self.requests = requests
+            self.isForgotten = isForgotten
+            self.isDone = isDone
+        }
     }
 }
 
 extension Phase {
     /// The process, while there is one.
-    var process: Init? {
+    package var process: Init? {
         switch self {
         case .running(let process), .paused(let process), .stopping(let process, _): process
         case .created, .starting, .restarting, .exited, .dead, .removing: nil
         }
     }
 
-    var isPaused: Bool {
+    package var isPaused: Bool {
         switch self {
         case .paused: true
         case .stopping(_, let stop): stop.isPaused
@@ -102,7 +156,7 @@ extension Phase {
     }
 
     /// Between two runs, by its restart policy.
-    var isRestarting: Bool {
+    package var isRestarting: Bool {
         switch self {
         case .restarting: true
         case .starting(let start): start.cause == .restartPolicy
@@ -111,10 +165,10 @@ extension Phase {
     }
 
     /// What Docker calls `Running`, which it is between two runs as well.
-    var isRunning: Bool { process != nil || isRestarting }
+    package var isRunning: Bool { process != nil || isRestarting }
 
     /// How the last run ended; nil while it runs and before the first run.
-    var exit: Exit? {
+    package var exit: Exit? {
         switch self {
         case .created, .running, .paused, .stopping: nil
         case .starting(let start): start.last
@@ -126,10 +180,10 @@ extension Phase {
     }
 
     /// Nothing of it may be written to the database any more.
-    var isBeingRemoved: Bool { if case .removing = self { true } else { false } }
+    package var isBeingRemoved: Bool { if case .removing = self { true } else { false } }
 
     /// Neither found nor listed any more.
-    var isForgotten: Bool {
+    package var isForgotten: Bool {
         if case .removing(let removal) = self { removal.isForgotten || removal.isDone } else { false }
     }
 }

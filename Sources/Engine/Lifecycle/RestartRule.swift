@@ -1,5 +1,5 @@
 /// When a container is started again without a client: Docker's `RestartPolicy`.
-enum RestartRule: Sendable, Equatable {
+package enum RestartRule: Sendable, Equatable {
     case never
     case always
     case unlessStopped
