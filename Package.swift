@@ -58,7 +58,7 @@ let staticLibraries: [LinkerSetting] = [
 ]
 
 /// A module. All of them take text apart with ByteText.
-func room(
+func module(
     _ name: String, _ dependencies: [Target.Dependency] = [], linkerSettings: [LinkerSetting] = []
 ) -> Target {
     .target(
@@ -106,50 +106,50 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
-        // Floor 0: what Swift cannot import, and C libraries by name.
+        // Layer 0: what Swift cannot import, and C libraries by name.
         .target(name: "CLinux", exclude: ["README.md"]),
         .systemLibrary(name: "CSeccomp"),
         .systemLibrary(name: "CArchive"),
         .systemLibrary(name: "CZstd"),
         .systemLibrary(name: "CISAL"),
         .systemLibrary(name: "CNFTables"),
-        room("ByteText"),
-        room("JSON"),
+        module("ByteText"),
+        module("JSON"),
 
-        // Floor 1
-        room("Linux", ["CLinux"]),
-        room("Concurrency", ["Linux"]),
-        room("Flags", ["JSON"]),
-        room("GoTemplate", ["JSON"]),
-        room("OCI", ["JSON"]),
-        room("DockerAPI", ["JSON"]),
+        // Layer 1
+        module("Linux", ["CLinux"]),
+        module("Concurrency", ["Linux"]),
+        module("Flags", ["JSON"]),
+        module("GoTemplate", ["JSON"]),
+        module("OCI", ["JSON"]),
+        module("DockerAPI", ["JSON"]),
 
-        // Floor 2
-        room("Netlink", ["Linux", "CLinux"]),
-        room("Cgroups", ["Linux", "CLinux"]),
+        // Layer 2
+        module("Netlink", ["Linux", "CLinux"]),
+        module("Cgroups", ["Linux", "CLinux"]),
 
-        // Floor 3
-        room("Runtime", ["Linux", "CLinux", "Cgroups", "OCI", "JSON", "CSeccomp"]),
+        // Layer 3
+        module("Runtime", ["Linux", "CLinux", "Cgroups", "OCI", "JSON", "CSeccomp"]),
         // What daemon and monitor say to each other, apart from both: each may be of another release than the other. Above Runtime,
         // whose specifications it writes down.
-        room("MonitorProtocol", ["Runtime"]),
-        room("Monitor", ["MonitorProtocol", "Runtime", "OCI", "Linux", "CLinux"]),
-        room(
+        module("MonitorProtocol", ["Runtime"]),
+        module("Monitor", ["MonitorProtocol", "Runtime", "OCI", "Linux", "CLinux"]),
+        module(
             "Store",
             [
                 "Linux", "OCI", "JSON",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
-        room("Networking", ["Netlink", "Concurrency", "Linux", "CLinux", "CNFTables"]),
+        module("Networking", ["Netlink", "Concurrency", "Linux", "CLinux", "CNFTables"]),
 
-        // Floor 4
-        room(
+        // Layer 4
+        module(
             "Layers",
             [
                 "Store", "Concurrency", "Linux", "CLinux", "OCI", "JSON", "CArchive", "CZstd", "CISAL",
             ]),
-        room(
+        module(
             "Registry",
             [
                 "Store", "OCI", "JSON", "Linux",
@@ -158,8 +158,8 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio),
 
-        // Floor 5
-        room(
+        // Layer 5
+        module(
             "Images",
             [
                 "Layers", "Registry", "Store", "Concurrency", "OCI", "JSON", "Linux",
@@ -168,7 +168,7 @@ let package = Package(
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio),
-        room(
+        module(
             "Engine",
             [
                 "Images", "Layers", "Networking", "Monitor", "MonitorProtocol", "Runtime", "Cgroups", "Store",
@@ -177,18 +177,18 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        room("HTTP", ["Concurrency", "Linux"] + nio),
+        module("HTTP", ["Concurrency", "Linux"] + nio),
 
-        // Floor 6
-        room(
+        // Layer 6
+        module(
             "APIServer",
             [
                 "HTTP", "DockerAPI", "Engine", "Images", "Layers", "Networking", "OCI", "Registry", "JSON", "Linux",
                 .product(name: "Logging", package: "swift-log"),
             ] + nio),
 
-        // Floor 7
-        room("CommandLine", ["Flags", "GoTemplate", "OCI", "JSON", "Linux", "CLinux"]),
+        // Layer 7
+        module("CommandLine", ["Flags", "GoTemplate", "OCI", "JSON", "Linux", "CLinux"]),
 
         // Programs
         program("gantry", ["CommandLine"], staticProgram),
@@ -205,7 +205,7 @@ let package = Package(
             ] + nio, staticLibraries, exclude: ["README.md"]),
 
         // Tests
-        // IntegrationTests drive the built programs from outside and depend on none of the rooms.
+        // IntegrationTests drive the built programs from outside and depend on none of the modules.
         tests("IntegrationTests", [], exclude: ["Fixtures"]),
         tests("ByteTextTests", ["ByteText"]),
         tests("JSONTests", ["JSON"]),
