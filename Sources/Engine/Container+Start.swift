@@ -169,7 +169,9 @@ extension Container {
         return await withCheckedContinuation { starting = $0 }
     }
 
+    /// The first result counts: a monitor that has said why it failed ends, and that end is no other reason.
     func finishStart(_ result: StartResult) {
+        guard startResult == nil else { return }
         startResult = result
         starting?.resume(returning: result)
         starting = nil

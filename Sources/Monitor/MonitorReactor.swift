@@ -119,8 +119,7 @@ package final class MonitorReactor: Sendable {
                 entry.handler(.notUnderstood(MessageError.tooLong.description))
                 continue
             }
-            // A monitor that ended with requests of ours unread: told once, before what it had sent (unix(7)).
-            if received == -Int(EINTR) || received == -Int(ECONNRESET) { continue }
+            if received == -Int(EINTR) { continue }
             guard received > 0 else { break }
             let message = Array(bytes[..<received])
             entry.link.learn(Dialect(ofMessage: message), entry.handler)
