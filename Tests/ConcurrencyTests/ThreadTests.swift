@@ -69,11 +69,13 @@ private actor Worker {
 
 @Suite struct ExecutorTests {
     @Test func aThreadExecutorIsOneThreadThatWasPrepared() async {
-        let prepared = Mutex<UInt>(0)
-        let worker = Worker(ThreadExecutor { prepared.withLock { $0 = UInt(pthread_self()) } })
+        // In an object: Swift 6.3 with optimisation gives the closure another copy of a mutex that is a local constant.
+        final class Prepared: Sendable { let thread = Mutex<UInt>(0) }
+        let prepared = Prepared()
+        let worker = Worker(ThreadExecutor { prepared.thread.withLock { $0 = UInt(pthread_self()) } })
         for _ in 0..<20 {
             let thread = await worker.thread()
-            #expect(thread == prepared.withLock { $0 })
+            #expect(thread == prepared.thread.withLock { $0 })
         }
     }
 
