@@ -52,6 +52,13 @@ private struct Failed: Error, Equatable {}
     }
 }
 
+/// `PID/task/TID`. Not pthread_self(3): its declaration says that it depends on nothing, and the optimiser asks on the caller's thread.
+private func threadNumber() -> String {
+    var buffer = [CChar](repeating: 0, count: 64)
+    let count = readlink("/proc/thread-self", &buffer, buffer.count)
+    return String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
 private actor Worker {
     nonisolated private let executor: any SerialExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -59,8 +66,7 @@ private actor Worker {
 
     init(_ executor: any SerialExecutor) { self.executor = executor }
 
-    /// Not pthread_self(3): its declaration says that it depends on nothing, and the optimiser asks on the caller's thread.
-    func thread() -> pid_t { gettid() }
+    func thread() -> String { threadNumber() }
 
     func add(_ number: Int) -> [Int] {
         order.append(number)
@@ -70,8 +76,8 @@ private actor Worker {
 
 @Suite struct ExecutorTests {
     @Test func aThreadExecutorIsOneThreadThatWasPrepared() async {
-        let prepared = Mutex<pid_t>(0)
-        let worker = Worker(ThreadExecutor { prepared.withLock { $0 = gettid() } })
+        let prepared = Mutex("")
+        let worker = Worker(ThreadExecutor { prepared.withLock { $0 = threadNumber() } })
         for _ in 0..<20 {
             let thread = await worker.thread()
             #expect(thread == prepared.withLock { $0 })
